@@ -1,0 +1,1 @@
+"""How many synthetic images should be added, and does it help at all?"""

@@ -1,0 +1,1 @@
+"""Frozen backbones with cached features and batched heads."""

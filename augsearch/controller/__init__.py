@@ -1,0 +1,1 @@
+"""The run: which stage comes next, resume, check."""

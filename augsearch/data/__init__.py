@@ -1,0 +1,1 @@
+"""Reading images, preprocessing, splits, built-in demo data."""

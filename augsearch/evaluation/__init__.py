@@ -1,0 +1,1 @@
+"""Scores, DeLong, verdict, diversity."""

@@ -1,0 +1,69 @@
+"""What a run tells the world while it works: the display, the log and MLflow listen to these.
+
+Stages report through one callable, ``notify(event)``; none of them knows who listens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from augsearch.records import Evaluation
+
+
+@dataclass(frozen=True)
+class StageStarted:
+    """A stage of the run begins: "data", "source acgan", "search acgan", "test" ..."""
+
+    stage: str
+
+
+@dataclass(frozen=True)
+class Advanced:
+    """Work inside the current stage: `done` of `total`, counted in `unit` ("iterations")."""
+
+    done: int
+    total: int
+    unit: str
+
+
+@dataclass(frozen=True)
+class Warned:
+    """Something the user should know; the run goes on."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class TrialCompleted:
+    """One amount of one arm has its score."""
+
+    arm: str
+    evaluation: Evaluation
+    best: Evaluation | None
+
+
+@dataclass(frozen=True)
+class TrainingLogged:
+    """Losses and the like of a source in training, at an iteration."""
+
+    source: str
+    fold: int
+    iteration: int
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class PictureMade:
+    """A picture worth looking at was written (a grid of samples during GAN training)."""
+
+    path: Path
+
+
+Event = StageStarted | Advanced | Warned | TrialCompleted | TrainingLogged | PictureMade
+Notify = Callable[[Event], None]
+
+
+def silent(event: Event) -> None:
+    """Listen to nothing."""

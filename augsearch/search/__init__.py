@@ -1,0 +1,1 @@
+"""find_optimal_multiple(), its rules and its ledger."""

@@ -1,0 +1,1 @@
+"""Whatever can add labelled images: GANs, classic augmentation, folders, callables."""

@@ -1,0 +1,413 @@
+"""The study file as frozen models. Every key, its type, its range and its default stand here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    model_validator,
+)
+
+from augsearch.study.presets import ACGAN_PRESETS
+
+
+def _tag(key: str, default: str) -> Discriminator:
+    """Choose among tables by `key`, which may be left out."""
+
+    def read(value: Any) -> str:
+        if isinstance(value, dict):
+            return str(value.get(key, default))
+        return str(getattr(value, key, default))
+
+    return Discriminator(read)
+
+
+class Table(BaseModel):
+    """A TOML table: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+def _existing(path: Path, info: ValidationInfo) -> Path:
+    """Resolve a path against the study file's folder and make sure that it is there."""
+    folder: Path = (info.context or {}).get("folder", Path())
+    resolved = (folder / path.expanduser()).resolve()
+    if not resolved.exists():
+        raise ValueError(f"path must exist but {resolved} does not; paths start at the study file")
+    return resolved
+
+
+ExistingPath = Annotated[Path, AfterValidator(_existing)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+# --- [images]: what every image becomes ---------------------------------------------------------
+
+
+class Images(Table):
+    """How image files become uint8 arrays of one shape."""
+
+    size: Annotated[int, Field(ge=8, le=1024)] = 64
+    """Height and width in pixels."""
+    channels: Literal[1, 3] = 1
+    intensity_range: Literal["full", "image"] | tuple[float, float] = "full"
+    """What becomes 0 and 255: the range of the file's type, each image's own, or two values."""
+    on_bad_image: Literal["error", "skip"] = "error"
+    max_pixels: Annotated[int, Field(ge=64)] = 64_000_000
+    """A file that decodes to more pixels is refused (decompression bombs)."""
+
+
+# --- [data] and [external]: where images come from ----------------------------------------------
+
+
+class FolderData(Table):
+    """One folder per class."""
+
+    kind: Literal["folder"]
+    path: ExistingPath
+    classes: tuple[str, ...] | None = None
+    """Class folders to use, the positive one last; default: all, sorted."""
+    group_pattern: str | None = None
+    """Regular expression whose first group is the patient in the file name."""
+
+
+class CsvData(Table):
+    """A table with one row per image; image paths start at the table's folder."""
+
+    kind: Literal["csv"]
+    path: ExistingPath
+    image_column: str = "image"
+    label_column: str = "label"
+    group_column: str | None = None
+    split_column: str | None = None
+    classes: tuple[str, ...] | None = None
+    """Labels to use, the positive one last; default: all, sorted. Other rows are left out."""
+    contains: dict[str, str] | None = None
+    """Class name -> text; a row is of the class whose text its label column contains."""
+
+
+class MedmnistData(Table):
+    """A .npz with train_images, train_labels, val_..., test_... as MedMNIST has them."""
+
+    kind: Literal["medmnist"]
+    path: ExistingPath
+    classes: tuple[str, ...] | None = None
+    """Names for the labels 0, 1, 2 ...; default: "0", "1", "2" ..."""
+
+
+class DemoData(Table):
+    """Images drawn by augsearch itself: a dark cavity with a bright rim, healthy or with fluid."""
+
+    kind: Literal["demo"]
+    train: Annotated[int, Field(ge=4)] = 60
+    tune: Annotated[int, Field(ge=4)] = 100
+    test: Annotated[int, Field(ge=4)] = 1000
+    site: Literal["home", "shifted"] = "home"
+    """"shifted" draws with another contrast, blur and noise, as another hospital would."""
+
+
+class DigitsData(Table):
+    """The 8 x 8 digits of scikit-learn."""
+
+    kind: Literal["digits"]
+    classes: tuple[str, ...] | None = None
+
+
+DataOptions = Annotated[
+    FolderData | CsvData | MedmnistData | DemoData | DigitsData, Field(discriminator="kind")
+]
+
+
+# --- [split] ------------------------------------------------------------------------------------
+
+
+class HoldOutSplit(Table):
+    """One stratified split into training, tuning and test set, by group."""
+
+    method: Literal["hold-out"] = "hold-out"
+    train: Fraction = 0.7
+    tune: Fraction = 0.1
+    test: Fraction = 0.2
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> Self:
+        total = self.train + self.tune + self.test
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"train, tune and test must add up to 1 but are {total:g} in all")
+        return self
+
+
+class KFoldSplit(Table):
+    """A test set first, then k folds of the rest: each is the tuning set once, by group."""
+
+    method: Literal["k-fold"]
+    n_folds: Annotated[int, Field(ge=2)] = 5
+    test: Fraction = 0.2
+
+
+class GivenSplit(Table):
+    """The split that the data bring along (split column, MedMNIST, demo)."""
+
+    method: Literal["given"]
+
+
+SplitOptions = Annotated[
+    Annotated[HoldOutSplit, Tag("hold-out")]
+    | Annotated[KFoldSplit, Tag("k-fold")]
+    | Annotated[GivenSplit, Tag("given")],
+    _tag("method", "hold-out"),
+]
+
+
+# --- [sources.NAME] -----------------------------------------------------------------------------
+
+
+class AcganOptions(Table):
+    """A class-conditional GAN with an auxiliary classifier (Odena et al. 2017)."""
+
+    kind: Literal["acgan"]
+    preset: str = "small-data"
+    width: Annotated[float, Field(gt=0, le=8)] = 1.0
+    """Factor on all numbers of filters."""
+    latent_dim: Annotated[int, Field(ge=1)]
+    latent_sd: Annotated[float, Field(gt=0)]
+    embedding_dim: Annotated[int, Field(ge=1)]
+    generator_filters: tuple[Annotated[int, Field(ge=1)], ...]
+    generator_kernel: Annotated[int, Field(ge=2, le=9)]
+    discriminator_filters: tuple[Annotated[int, Field(ge=1)], ...]
+    discriminator_kernel: Annotated[int, Field(ge=2, le=9)]
+    discriminator_norm: Literal["batch", "spectral"]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    loss: Literal["cross-entropy", "hinge"]
+    generator_learning_rate: Annotated[float, Field(gt=0)]
+    discriminator_learning_rate: Annotated[float, Field(gt=0)]
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
+    batch_size: Annotated[int, Field(ge=2)]
+    iterations: Annotated[int, Field(ge=1)]
+    moving_average: Annotated[float, Field(ge=0, lt=1)]
+    """Decay of the exponential moving average of the generator; 0 is off."""
+    augment: tuple[Literal["brightness", "contrast", "translation", "flip"], ...]
+    """Differentiable augmentation of real and synthetic images alike, in the discriminator."""
+    snapshot: Literal["last", "best"]
+    """"best": the snapshot whose images alone train the head that scores best on tuning images."""
+    snapshot_every: Annotated[int, Field(ge=1)] = 500
+    checkpoint_every: Annotated[int, Field(ge=1)] = 250
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_preset(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        preset = given.get("preset", "small-data")
+        if preset not in ACGAN_PRESETS:
+            known = ", ".join(ACGAN_PRESETS)
+            raise ValueError(f"preset must be one of {known} but got {preset!r}")
+        return ACGAN_PRESETS[preset] | given
+
+
+class ClassicOptions(Table):
+    """Classic augmentation of real training images; names as in torchvision."""
+
+    kind: Literal["classic"]
+    horizontal_flip: bool = True
+    vertical_flip: bool = False
+    degrees: Annotated[float, Field(ge=0, le=180)] = 10.0
+    translate: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Largest shift as a fraction of the image's side."""
+    scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Largest relative change of size: 0.1 draws from 0.9 to 1.1."""
+    brightness: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    contrast: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+class RepeatOptions(Table):
+    """The real training images again: the control for more optimiser steps."""
+
+    kind: Literal["repeat"]
+
+
+class FolderOptions(Table):
+    """Images made elsewhere, one folder per class, named like the classes of the data."""
+
+    kind: Literal["folder"]
+    path: ExistingPath
+
+
+class CallableOptions(Table):
+    """A Python function that gives the images: "package.module:function"."""
+
+    kind: Literal["callable"]
+    function: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+    options: dict[str, Any] = {}
+
+
+class PluginOptions(Table):
+    """A source that another package registers under the entry point group augsearch.sources."""
+
+    kind: str
+    options: dict[str, Any] = {}
+
+
+_BUILT_IN_SOURCES = ("acgan", "classic", "repeat", "folder", "callable")
+
+
+def _source_tag(value: Any) -> str | None:
+    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+    if kind in _BUILT_IN_SOURCES:
+        return str(kind)
+    return None if kind is None else "plugin"
+
+
+def _known_plugin(options: PluginOptions) -> PluginOptions:
+    from importlib.metadata import entry_points
+
+    plugins = entry_points(group="augsearch.sources").names
+    if options.kind not in plugins:
+        known = ", ".join([*_BUILT_IN_SOURCES, *sorted(plugins)])
+        raise ValueError(f"kind must be one of {known} but got {options.kind!r}")
+    return options
+
+
+SourceOptions = Annotated[
+    Annotated[AcganOptions, Tag("acgan")]
+    | Annotated[ClassicOptions, Tag("classic")]
+    | Annotated[RepeatOptions, Tag("repeat")]
+    | Annotated[FolderOptions, Tag("folder")]
+    | Annotated[CallableOptions, Tag("callable")]
+    | Annotated[PluginOptions, AfterValidator(_known_plugin), Tag("plugin")],
+    Discriminator(
+        _source_tag,
+        custom_error_type="missing_kind",
+        custom_error_message="a source needs a kind, one of " + ", ".join(_BUILT_IN_SOURCES),
+    ),
+]
+
+
+# --- [classifier] -------------------------------------------------------------------------------
+
+
+class AdamHead(Table):
+    """A linear head trained by Adam in mini-batches, as Kong et al. 2022 train theirs."""
+
+    kind: Literal["adam"] = "adam"
+    outputs: Literal["softmax", "sigmoid"] = "softmax"
+    epochs: Annotated[int, Field(ge=1)] = 100
+    batch_size: Annotated[int, Field(ge=1)] = 8
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    decay: Annotated[float, Field(ge=0)] | None = None
+    """Learning rate of step t is learning_rate / (1 + decay t); default learning_rate / epochs."""
+
+
+class LogisticHead(Table):
+    """Logistic regression on standardised features, L2 penalty, to convergence."""
+
+    kind: Literal["logistic"]
+    penalty: Annotated[float, Field(gt=0)] = 1.0
+    """Weight of the L2 penalty, the inverse of scikit-learn's C."""
+
+
+HeadOptions = Annotated[
+    Annotated[AdamHead, Tag("adam")] | Annotated[LogisticHead, Tag("logistic")],
+    _tag("kind", "adam"),
+]
+
+
+class ClassifierOptions(Table):
+    """A frozen torchvision network with a new head."""
+
+    backbone: str = "densenet121"
+    weights: Literal["imagenet", "random"] | ExistingPath = "imagenet"
+    input_size: Annotated[int, Field(ge=32, le=1024)] | None = None
+    """Images are resized to this before the backbone; default: the size of the study's images."""
+    head: HeadOptions = AdamHead()
+
+
+# --- [arms.NAME] --------------------------------------------------------------------------------
+
+Multiple = Annotated[float, Field(ge=1, le=10_000)]
+
+
+class Addition(Table):
+    """A fixed amount: (multiple - 1) times the base size, from one source."""
+
+    source: str
+    multiple: Multiple
+
+
+class SearchOptions(Table):
+    """An amount that is searched: how, and from which source the images come."""
+
+    source: str
+    rule: Literal["sliding-window"] = "sliding-window"
+    window: Annotated[int, Field(ge=1)] = 12
+    start: Multiple = 1.0
+    step: Annotated[float, Field(gt=0)] = 1.0
+    max_multiple: Multiple | None = None
+    min_delta: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Arm(Table):
+    """One recipe of a training set that is compared with the others."""
+
+    base: str | None = None
+    """Start from this arm's training set (its optimum, if it was searched)."""
+    balance: str | None = None
+    """Fill every class up to the largest one with images of this source."""
+    add: tuple[Addition, ...] = ()
+    search: SearchOptions | None = None
+
+
+# --- the rest, and the whole --------------------------------------------------------------------
+
+
+class EvaluationOptions(Table):
+    """What is measured, and how often it is repeated."""
+
+    metric: str = "auc"
+    replicates: Annotated[int, Field(ge=1)] = 1
+    """Trainings per fold and amount while searching."""
+    test_replicates: Annotated[int, Field(ge=1)] = 5
+    """Fresh trainings per fold and arm for the test."""
+    confidence: Fraction = 0.95
+
+
+class TrackingOptions(Table):
+    """Where MLflow keeps the runs."""
+
+    enabled: bool = True
+    uri: str | None = None
+    """Any MLflow tracking URI; default: mlflow.db beside the run directories."""
+    experiment: str | None = None
+    """Default: the study's name."""
+
+
+class StudyFile(Table):
+    """A whole study."""
+
+    name: Name
+    """Default: the file's name without ".toml"."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    baseline: str | None = None
+    """The arm that gains are measured against; default: the first arm that adds nothing and is
+    balanced as the searched arm is."""
+    images: Images = Images()
+    data: DataOptions
+    external: DataOptions | None = None
+    split: SplitOptions = HoldOutSplit()
+    sources: dict[Name, SourceOptions] = {}
+    classifier: ClassifierOptions = ClassifierOptions()
+    arms: Annotated[dict[Name, Arm], Field(min_length=1)]
+    evaluation: EvaluationOptions = EvaluationOptions()
+    tracking: TrackingOptions = TrackingOptions()

@@ -1,0 +1,1 @@
+"""MLflow: outbox, mirror, layout."""
