@@ -30,14 +30,30 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise StorageError(
-            f"cannot write {path}: {reason}. Free some space or choose another --out; "
-            "the same command then goes on where it stopped."
-        ) from error
+        raise _unwritable(path, error) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _unwritable(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"cannot write {path}: {error.strerror or error}. Free some space or choose another "
+        "--out; the same command then goes on where it stopped."
+    )
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append one line of text to a log.
+
+    Raises:
+        StorageError: Nothing could be written.
+    """
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+    except OSError as error:
+        raise _unwritable(path, error) from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -81,7 +97,7 @@ def exclusive(path: Path) -> Iterator[None]:
         who = holder.read_text(encoding="utf-8") if holder.exists() else "another process"
         raise RunDirectoryError(
             f"{path.parent} is in use by {who}: one process at a time can work on it; "
-            "wait for it, stop it, or choose another --out."
+            "wait for it, stop it, or work in another place."
         ) from None
     try:
         holder.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")

@@ -111,7 +111,7 @@ class Evaluation:
 
     Attributes:
         multiple: Size of the training set over the base size.
-        score: Mean of `scores`; NaN if any of them is.
+        score: Mean of `scores`; NaN if any of them is, or if they have no mean.
         scores: One score per cell (fold and replicate).
     """
 
@@ -127,4 +127,8 @@ class Evaluation:
             >>> Evaluation.of(2, [0.75, 0.25]).score
             0.5
         """
-        return cls(multiple, math.fsum(scores) / len(scores), tuple(map(float, scores)))
+        try:
+            mean = math.fsum(scores) / len(scores)
+        except (ValueError, OverflowError):  # inf - inf, or beyond the largest float
+            mean = math.nan
+        return cls(float(multiple), mean, tuple(map(float, scores)))

@@ -1,0 +1,32 @@
+# Two commands set everything up: `make quickstart` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: install quickstart test test-install clean
+
+$(BIN)/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet torch torchvision
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/.test-installed: .venv/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+install: .venv/.installed
+
+quickstart: .venv/.installed
+	$(BIN)/augsearch run studies/quickstart.toml
+
+test: .venv/.test-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+clean:
+	rm -rf .venv

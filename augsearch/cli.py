@@ -1,0 +1,198 @@
+"""The command line: every command reads its arguments, calls one function and prints."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from augsearch.errors import AugsearchError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from augsearch.controller.check import CheckReport
+    from augsearch.controller.study import Study
+    from augsearch.study.results import StudyResult
+
+app = typer.Typer(
+    help="How many synthetic images should be added to the training set, and does it help?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+StudyPath = Annotated[Path, typer.Argument(metavar="STUDY", help="the study file (TOML)")]
+Out = Annotated[Path | None, typer.Option(help="run directory  [default: runs/<study name>]")]
+AsJson = Annotated[bool, typer.Option("--json", help="the result as JSON on stdout")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="no progress; warnings only")]
+
+
+@app.command()
+def run(
+    study: StudyPath,
+    out: Out = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="start anew beside the run that is there")
+    ] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a study, go on with an unfinished run, or print a finished run's result."""
+    from augsearch.controller.study import load_study
+    from augsearch.display import make_display
+
+    loaded = load_study(study)
+    try:
+        with make_display(quiet) as display:
+            result = loaded.run(out, fresh=fresh, notify=display)
+    except KeyboardInterrupt:
+        _stderr(f"stopped; the same command goes on: {_command(study, out)}")
+        raise typer.Exit(130) from None
+    if as_json:
+        typer.echo(result.model_dump_json(indent=2))
+    else:
+        _print_result(loaded, result, loaded.directory(out))
+
+
+@app.command()
+def check(study: StudyPath, quiet: Quiet = False, as_json: AsJson = False) -> None:
+    """Validate a study and its images, and say what a run would compute and about how long."""
+    from dataclasses import asdict
+
+    from augsearch.controller.study import load_study
+    from augsearch.display import make_display
+
+    with make_display(quiet) as display:
+        report = load_study(study).check(display)
+    if as_json:
+        typer.echo(json.dumps(asdict(report), indent=2))
+    else:
+        _print_check(report)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="images in class folders, a .csv or a .npz")],
+    out: Annotated[Path | None, typer.Option(help="study file  [default: <folder>.toml]")] = None,
+    force: Annotated[bool, typer.Option("--force", help="replace the file")] = False,
+) -> None:
+    """Write a commented study file for a folder of images."""
+    from augsearch.files import write_text
+    from augsearch.study.scaffold import scaffold_study
+
+    target = out or Path(f"{folder.resolve().stem}.toml")
+    if target.exists() and not force:
+        raise AugsearchError(f"{target} exists already; add --force to replace it, or --out FILE.")
+    write_text(target, scaffold_study(folder, relative_to=target.parent))
+    typer.echo(f"wrote {target}; next: augsearch check {target}")
+
+
+class SchemaName(StrEnum):
+    """What there is a JSON Schema for."""
+
+    study = "study"
+    results = "results"
+
+
+@app.command()
+def schema(name: Annotated[SchemaName, typer.Argument(help="of which file")]) -> None:
+    """Print the JSON Schema of study files or of results.json."""
+    from augsearch.study.schemas import results_schema, study_schema
+
+    made = study_schema() if name is SchemaName.study else results_schema()
+    typer.echo(json.dumps(made, indent=2))
+
+
+@app.command()
+def sync(run: Annotated[Path, typer.Argument(metavar="RUN", help="the run directory")]) -> None:
+    """Send MLflow what it could not take during a run."""
+    from augsearch.controller.mirror import sync_run
+
+    report = sync_run(run)
+    typer.echo(f"{report.delivered} entries sent to {report.uri}; {report.total} there in all")
+
+
+def main() -> None:
+    """Run the command line; everything a user can put right ends in one message, exit code 2."""
+    try:
+        app(standalone_mode=True)
+    except AugsearchError as error:
+        _stderr(f"augsearch: {error}")
+        sys.exit(error.exit_code)
+    except OSError as error:
+        place = f" {error.filename}" if error.filename else ""
+        _stderr(f"augsearch: cannot use{place}: {error.strerror or error}.")
+        sys.exit(2)
+
+
+def _stderr(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _command(study: Path, out: Path | None) -> str:
+    return f"augsearch run {study}" + (f" --out {out}" if out else "")
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    # Tables in a log or a pipe are not squeezed into the 80 columns of no terminal.
+    width = None if sys.stdout.isatty() else 120
+    return Console(soft_wrap=True, highlight=False, width=width)
+
+
+def _print_result(study: Study, result: StudyResult, directory: Path) -> None:
+    from rich.table import Table
+
+    from augsearch.controller.mirror import tracking_uri
+    from augsearch.report.sentences import verdict_sentence, with_interval
+    from augsearch.tracking.tracker import ui_command
+
+    settings = study.settings
+    table = Table("arm", "K", "images", "tuning score", "test AUC", "gain over baseline")
+    for name, arm in result.arms.items():
+        table.add_row(
+            name + (" (baseline)" if name == result.baseline else ""),
+            "-" if arm.multiple is None else f"{arm.multiple:g}",
+            str(arm.n_train),
+            "-" if arm.score is None else f"{arm.score:.3f}",
+            with_interval(arm.test.get("auc")),
+            with_interval(arm.gain, sign=True),
+        )
+    console = _console()
+    console.print(table)
+    console.print(verdict_sentence(result, settings.evaluation.confidence), markup=False)
+    console.print(f"report: {directory / 'report.html'}", markup=False)
+    if settings.tracking.enabled:
+        command = ui_command(tracking_uri(settings, directory.resolve()))
+        console.print(f"MLflow: {command}", markup=False)
+
+
+def _print_check(report: CheckReport) -> None:
+    from rich.table import Table
+
+    console = _console()
+    parts = Table("part", "class", "images", "groups")
+    for part, name, images, groups in report.parts:
+        parts.add_row(part, name, str(images), str(groups))
+    console.print(parts)
+    name, images = report.smallest_class
+    console.print(f"smallest class of a training set: {name}, {images} images", markup=False)
+    for skipped in report.skipped:
+        console.print(f"left out: {skipped}", markup=False)
+    plan = Table("work, if every search stops as early as it can", "amount", "about")
+    for work in report.plan:
+        plan.add_row(work.what, f"{work.amount} {work.unit}", _duration(work.seconds))
+    plan.add_row("in all", "", _duration(sum(work.seconds for work in report.plan)))
+    console.print(plan)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,179 @@
+"""Progress on stderr: one live display on a terminal, one plain line per K elsewhere."""
+
+from __future__ import annotations
+
+import math
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from augsearch.events import Advanced, Event, StageStarted, TrialCompleted, Warned
+from augsearch.records import Evaluation
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+class Display(Protocol):
+    """A context that takes events."""
+
+    def __enter__(self) -> Self:
+        """Begin to show."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leave the last state on the screen."""
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+
+
+def make_display(quiet: bool) -> Display:
+    """Return the display that fits: none, live on a terminal, plain lines otherwise."""
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    if quiet:
+        return PlainDisplay(console, trials=False)
+    return LiveDisplay(console) if console.is_terminal else PlainDisplay(console)
+
+
+class PlainDisplay:
+    """One line per stage, per K and per warning; only warnings if `trials` is false."""
+
+    def __init__(self, console: Console, trials: bool = True) -> None:
+        self._console = console
+        self._trials = trials
+
+    def __enter__(self) -> Self:
+        """Begin to show."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Nothing is left to do."""
+
+    def __call__(self, event: Event) -> None:
+        """Print the event's line, if it has one."""
+        if isinstance(event, Warned):
+            self._print(f"warning: {event.message}")
+        elif self._trials and isinstance(event, StageStarted):
+            self._print(f"stage: {event.stage}")
+        elif self._trials and isinstance(event, TrialCompleted):
+            self._print(trial_line(event))
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, markup=False)
+
+
+class LiveDisplay:
+    """Stage with rate and time left, and the K-curve of every arm as it grows."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f} {task.fields[unit]}"),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._curves: dict[str, list[Evaluation]] = {}
+        self._best: dict[str, Evaluation | None] = {}
+        self._stage = "start"
+        self._task: TaskID | None = None
+        self._live = Live(console=console, get_renderable=self._render, refresh_per_second=4)
+
+    def __enter__(self) -> Self:
+        """Begin to show."""
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leave the last state on the screen."""
+        self._end_task()
+        self._live.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Take one event into the picture."""
+        if isinstance(event, StageStarted):
+            self._stage = event.stage
+            self._end_task()
+        elif isinstance(event, Advanced):
+            self._advance(event)
+        elif isinstance(event, TrialCompleted):
+            self._curves.setdefault(event.arm, []).append(event.evaluation)
+            self._best[event.arm] = event.best
+        elif isinstance(event, Warned):
+            self._live.console.print(f"warning: {event.message}", markup=False)
+
+    def _advance(self, event: Advanced) -> None:
+        if self._task is not None and self._progress.tasks[0].fields["unit"] != event.unit:
+            self._end_task()
+        if self._task is None:
+            self._task = self._progress.add_task(
+                self._stage, total=event.total, unit=event.unit, rate=""
+            )
+        speed = self._progress.tasks[0].speed
+        rate = f"{speed:.1f}/s" if speed else ""
+        self._progress.update(self._task, completed=event.done, total=event.total, rate=rate)
+
+    def _end_task(self) -> None:
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+            self._task = None
+
+    def _render(self) -> RenderableType:
+        head = Text(f"stage: {self._stage}") if self._task is None else self._progress
+        return Group(*(self._curve(arm) for arm in self._curves), head)
+
+    def _curve(self, arm: str) -> Text:
+        curve, best = self._curves[arm], self._best[arm]
+        line = f"{arm}: {sparkline([one.score for one in curve])} K = {curve[-1].multiple:g}"
+        if best is not None:
+            line += f", best {best.score:.3f} at K = {best.multiple:g}"
+        return Text(line)
+
+
+def trial_line(event: TrialCompleted) -> str:
+    """Write one amount's score as a line.
+
+    Example:
+        >>> one = Evaluation.of(2.0, [0.5])
+        >>> trial_line(TrialCompleted("search", one, one))
+        'search: K = 2, score 0.5000, best 0.5000 at K = 2'
+    """
+    line = f"{event.arm}: K = {event.evaluation.multiple:g}, score {event.evaluation.score:.4f}"
+    if event.best is not None:
+        line += f", best {event.best.score:.4f} at K = {event.best.multiple:g}"
+    return line
+
+
+def sparkline(scores: list[float]) -> str:
+    """Draw scores as a row of bars, the lowest to the highest finite one; NaN is a dot.
+
+    Example:
+        >>> sparkline([0.0, float("nan"), 1.0])
+        '▁·█'
+    """
+    finite = [score for score in scores if math.isfinite(score)]
+    low, high = min(finite, default=0.0), max(finite, default=0.0)
+    span = (high - low) or 1.0
+    return "".join(
+        _BARS[round((score - low) / span * (len(_BARS) - 1))] if math.isfinite(score) else "·"
+        for score in scores
+    )
