@@ -2,54 +2,105 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, LiteralString, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
     Tag,
+    ValidationError,
     ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from augsearch.study.presets import ACGAN_PRESETS
 
+KNOWN_METRICS = (
+    "auc",
+    "accuracy",
+    "balanced_accuracy",
+    "f1",
+    "kappa",
+    "sensitivity",
+    "specificity",
+)
 
-def _tag(key: str, default: str) -> Discriminator:
-    """Choose among tables by `key`, which may be left out."""
+_CHOICE: LiteralString = "{key} must be one of {known}"
+
+
+def _tag(key: str, *known: str) -> Discriminator:
+    """Choose among tables by `key`; the first of `known` is the default."""
 
     def read(value: Any) -> str:
         if isinstance(value, dict):
-            return str(value.get(key, default))
-        return str(getattr(value, key, default))
+            return str(value.get(key, known[0]))
+        return str(getattr(value, key, known[0]))
 
-    return Discriminator(read)
+    return Discriminator(read, "unknown_choice", _CHOICE, {"key": key, "known": ", ".join(known)})
+
+
+def _unknown(key: str, known: Iterable[str]) -> PydanticCustomError:
+    """Return the error that `study.wording` turns into "KEY must be one of ... but got ..."."""
+    return PydanticCustomError("unknown_choice", _CHOICE, {"key": key, "known": ", ".join(known)})
+
+
+def _or_else(rule: str, known: str = "") -> WrapValidator:
+    """Give one message, `rule`, where pydantic would report each alternative of a union."""
+
+    def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(value)
+        except ValidationError as error:
+            raise PydanticCustomError("rule", "{rule}", {"rule": rule, "known": known}) from error
+
+    return WrapValidator(check)
 
 
 class Table(BaseModel):
-    """A TOML table: frozen, and unknown keys are errors."""
+    """A TOML table: frozen, unknown keys are errors, and so is "64" where 64 is meant."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
     )
 
 
 def _existing(path: Path, info: ValidationInfo) -> Path:
     """Resolve a path against the study file's folder and make sure that it is there."""
     folder: Path = (info.context or {}).get("folder", Path())
-    resolved = (folder / path.expanduser()).resolve()
-    if not resolved.exists():
-        raise ValueError(f"path must exist but {resolved} does not; paths start at the study file")
+    try:
+        resolved = (folder / path.expanduser()).resolve()
+        found = resolved.exists()
+    except (OSError, RuntimeError, ValueError) as error:  # too long, unknown ~user, null byte ...
+        raise ValueError(
+            f"must be the path of a file or folder but got {str(path)[:60]!r}"
+        ) from error
+    if not found:
+        raise ValueError(f"must exist but {resolved} does not; paths start at the study file")
     return resolved
 
 
-ExistingPath = Annotated[Path, AfterValidator(_existing)]
+# TOML gives text and lists where these want paths and tuples, so they are let off strictness.
+ExistingPath = Annotated[Path, Field(strict=False), AfterValidator(_existing)]
+Words = Annotated[tuple[str, ...], Field(strict=False)]
+Counts = Annotated[
+    tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False, min_length=1, max_length=10)
+]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+BelowOne = Annotated[float, Field(ge=0, lt=1)]
 
 
 # --- [images]: what every image becomes ---------------------------------------------------------
@@ -61,7 +112,10 @@ class Images(Table):
     size: Annotated[int, Field(ge=8, le=1024)] = 64
     """Height and width in pixels."""
     channels: Literal[1, 3] = 1
-    intensity_range: Literal["full", "image"] | tuple[float, float] = "full"
+    intensity_range: Annotated[
+        Literal["full", "image"] | Annotated[tuple[float, float], Field(strict=False)],
+        _or_else("must be 'full', 'image' or two numbers, [black, white],", "full, image"),
+    ] = "full"
     """What becomes 0 and 255: the range of the file's type, each image's own, or two values."""
     on_bad_image: Literal["error", "skip"] = "error"
     max_pixels: Annotated[int, Field(ge=64)] = 64_000_000
@@ -76,7 +130,7 @@ class FolderData(Table):
 
     kind: Literal["folder"]
     path: ExistingPath
-    classes: tuple[str, ...] | None = None
+    classes: Words | None = None
     """Class folders to use, the positive one last; default: all, sorted."""
     group_pattern: str | None = None
     """Regular expression whose first group is the patient in the file name."""
@@ -91,7 +145,7 @@ class CsvData(Table):
     label_column: str = "label"
     group_column: str | None = None
     split_column: str | None = None
-    classes: tuple[str, ...] | None = None
+    classes: Words | None = None
     """Labels to use, the positive one last; default: all, sorted. Other rows are left out."""
     contains: dict[str, str] | None = None
     """Class name -> text; a row is of the class whose text its label column contains."""
@@ -102,7 +156,7 @@ class MedmnistData(Table):
 
     kind: Literal["medmnist"]
     path: ExistingPath
-    classes: tuple[str, ...] | None = None
+    classes: Words | None = None
     """Names for the labels 0, 1, 2 ...; default: "0", "1", "2" ..."""
 
 
@@ -121,7 +175,7 @@ class DigitsData(Table):
     """The 8 x 8 digits of scikit-learn."""
 
     kind: Literal["digits"]
-    classes: tuple[str, ...] | None = None
+    classes: Words | None = None
 
 
 DataOptions = Annotated[
@@ -166,7 +220,7 @@ SplitOptions = Annotated[
     Annotated[HoldOutSplit, Tag("hold-out")]
     | Annotated[KFoldSplit, Tag("k-fold")]
     | Annotated[GivenSplit, Tag("given")],
-    _tag("method", "hold-out"),
+    _tag("method", "hold-out", "k-fold", "given"),
 ]
 
 
@@ -176,6 +230,8 @@ SplitOptions = Annotated[
 class AcganOptions(Table):
     """A class-conditional GAN with an auxiliary classifier (Odena et al. 2017)."""
 
+    model_config = ConfigDict(json_schema_extra={"required": ["kind"]})  # presets give the rest
+
     kind: Literal["acgan"]
     preset: str = "small-data"
     width: Annotated[float, Field(gt=0, le=8)] = 1.0
@@ -183,21 +239,23 @@ class AcganOptions(Table):
     latent_dim: Annotated[int, Field(ge=1)]
     latent_sd: Annotated[float, Field(gt=0)]
     embedding_dim: Annotated[int, Field(ge=1)]
-    generator_filters: tuple[Annotated[int, Field(ge=1)], ...]
+    generator_filters: Counts
     generator_kernel: Annotated[int, Field(ge=2, le=9)]
-    discriminator_filters: tuple[Annotated[int, Field(ge=1)], ...]
+    discriminator_filters: Counts
     discriminator_kernel: Annotated[int, Field(ge=2, le=9)]
     discriminator_norm: Literal["batch", "spectral"]
-    dropout: Annotated[float, Field(ge=0, lt=1)]
+    dropout: BelowOne
     loss: Literal["cross-entropy", "hinge"]
     generator_learning_rate: Annotated[float, Field(gt=0)]
     discriminator_learning_rate: Annotated[float, Field(gt=0)]
-    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
+    betas: Annotated[tuple[BelowOne, BelowOne], Field(strict=False)]
     batch_size: Annotated[int, Field(ge=2)]
     iterations: Annotated[int, Field(ge=1)]
-    moving_average: Annotated[float, Field(ge=0, lt=1)]
+    moving_average: BelowOne
     """Decay of the exponential moving average of the generator; 0 is off."""
-    augment: tuple[Literal["brightness", "contrast", "translation", "flip"], ...]
+    augment: Annotated[
+        tuple[Literal["brightness", "contrast", "translation", "flip"], ...], Field(strict=False)
+    ]
     """Differentiable augmentation of real and synthetic images alike, in the discriminator."""
     snapshot: Literal["last", "best"]
     """"best": the snapshot whose images alone train the head that scores best on tuning images."""
@@ -210,9 +268,8 @@ class AcganOptions(Table):
         if not isinstance(given, dict):
             return given
         preset = given.get("preset", "small-data")
-        if preset not in ACGAN_PRESETS:
-            known = ", ".join(ACGAN_PRESETS)
-            raise ValueError(f"preset must be one of {known} but got {preset!r}")
+        if not isinstance(preset, str) or preset not in ACGAN_PRESETS:
+            raise _unknown("preset", ACGAN_PRESETS)
         return ACGAN_PRESETS[preset] | given
 
 
@@ -252,14 +309,14 @@ class CallableOptions(Table):
     options: dict[str, Any] = {}
 
 
+_BUILT_IN_SOURCES = ("acgan", "classic", "repeat", "folder", "callable")
+
+
 class PluginOptions(Table):
     """A source that another package registers under the entry point group augsearch.sources."""
 
-    kind: str
+    kind: Annotated[str, Field(json_schema_extra={"not": {"enum": list(_BUILT_IN_SOURCES)}})]
     options: dict[str, Any] = {}
-
-
-_BUILT_IN_SOURCES = ("acgan", "classic", "repeat", "folder", "callable")
 
 
 def _source_tag(value: Any) -> str | None:
@@ -269,14 +326,15 @@ def _source_tag(value: Any) -> str | None:
     return None if kind is None else "plugin"
 
 
-def _known_plugin(options: PluginOptions) -> PluginOptions:
+def _known_plugin(value: Any) -> Any:
+    """Look at the kind before the other keys, which would all be unknown to a misspelt one."""
     from importlib.metadata import entry_points
 
+    kind = value["kind"] if isinstance(value, dict) else value.kind
     plugins = entry_points(group="augsearch.sources").names
-    if options.kind not in plugins:
-        known = ", ".join([*_BUILT_IN_SOURCES, *sorted(plugins)])
-        raise ValueError(f"kind must be one of {known} but got {options.kind!r}")
-    return options
+    if not isinstance(kind, str) or kind not in plugins:
+        raise _unknown("kind", (*_BUILT_IN_SOURCES, *sorted(plugins)))
+    return value
 
 
 SourceOptions = Annotated[
@@ -285,11 +343,12 @@ SourceOptions = Annotated[
     | Annotated[RepeatOptions, Tag("repeat")]
     | Annotated[FolderOptions, Tag("folder")]
     | Annotated[CallableOptions, Tag("callable")]
-    | Annotated[PluginOptions, AfterValidator(_known_plugin), Tag("plugin")],
+    | Annotated[PluginOptions, BeforeValidator(_known_plugin), Tag("plugin")],
     Discriminator(
         _source_tag,
-        custom_error_type="missing_kind",
-        custom_error_message="a source needs a kind, one of " + ", ".join(_BUILT_IN_SOURCES),
+        "unknown_choice",
+        _CHOICE,
+        {"key": "kind", "known": ", ".join(_BUILT_IN_SOURCES)},
     ),
 ]
 
@@ -319,7 +378,7 @@ class LogisticHead(Table):
 
 HeadOptions = Annotated[
     Annotated[AdamHead, Tag("adam")] | Annotated[LogisticHead, Tag("logistic")],
-    _tag("kind", "adam"),
+    _tag("kind", "adam", "logistic"),
 ]
 
 
@@ -327,7 +386,13 @@ class ClassifierOptions(Table):
     """A frozen torchvision network with a new head."""
 
     backbone: str = "densenet121"
-    weights: Literal["imagenet", "random"] | ExistingPath = "imagenet"
+    weights: Annotated[
+        Literal["imagenet", "random"] | ExistingPath,
+        _or_else(
+            "must be 'imagenet', 'random' or an existing file (paths start at the study file)",
+            "imagenet, random",
+        ),
+    ] = "imagenet"
     input_size: Annotated[int, Field(ge=32, le=1024)] | None = None
     """Images are resized to this before the backbone; default: the size of the study's images."""
     head: HeadOptions = AdamHead()
@@ -352,7 +417,7 @@ class SearchOptions(Table):
     rule: Literal["sliding-window"] = "sliding-window"
     window: Annotated[int, Field(ge=1)] = 12
     start: Multiple = 1.0
-    step: Annotated[float, Field(gt=0)] = 1.0
+    step: Annotated[float, Field(ge=1e-6)] = 1.0
     max_multiple: Multiple | None = None
     min_delta: Annotated[float, Field(ge=0)] = 0.0
 
@@ -364,7 +429,7 @@ class Arm(Table):
     """Start from this arm's training set (its optimum, if it was searched)."""
     balance: str | None = None
     """Fill every class up to the largest one with images of this source."""
-    add: tuple[Addition, ...] = ()
+    add: Annotated[tuple[Addition, ...], Field(strict=False)] = ()
     search: SearchOptions | None = None
 
 
@@ -394,6 +459,8 @@ class TrackingOptions(Table):
 
 class StudyFile(Table):
     """A whole study."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["data", "arms"]})
 
     name: Name
     """Default: the file's name without ".toml"."""

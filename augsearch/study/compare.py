@@ -1,0 +1,49 @@
+"""Study files side by side: as flat parameters, and how one differs from another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from augsearch.study.schema import StudyFile
+
+_WITHOUT_EFFECT = "tracking."
+
+
+def flatten(study: StudyFile) -> dict[str, str]:
+    """Return every setting, defaults included, as dotted key and JSON text.
+
+    Tables in lists count from 0 (``arms.x.add.0.source``); other lists are one value. Paths are
+    absolute.
+    """
+    return dict(_leaves(study.model_dump(mode="json"), ""))
+
+
+def differences(old: Mapping[str, Any], new: StudyFile) -> list[str]:
+    """Return one line per setting that differs, ``sources.acgan.iterations: 2000 -> 3000``.
+
+    Where MLflow keeps the runs changes no number, so [tracking] is left out.
+
+    Args:
+        old: ``model_dump(mode="json")`` of the earlier study, as read back from a file.
+        new: The study now.
+    """
+    before, after = dict(_leaves(old, "")), flatten(new)
+    return [
+        f"{key}: {before.get(key, '(not there)')} -> {after.get(key, '(not there)')}"
+        for key in before | after
+        if before.get(key) != after.get(key) and not key.startswith(_WITHOUT_EFFECT)
+    ]
+
+
+def _leaves(value: Any, key: str) -> Iterator[tuple[str, str]]:
+    children: Mapping[Any, Any] = {}
+    if isinstance(value, Mapping):
+        children = value
+    elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+        children = dict(enumerate(value))
+    if not children:
+        yield key, json.dumps(value, ensure_ascii=False)
+    for name, child in children.items():
+        yield from _leaves(child, f"{key}.{name}" if key else str(name))

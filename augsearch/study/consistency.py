@@ -1,0 +1,226 @@
+"""Rules that hold between the tables of a study: names that must exist, sizes that must fit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from augsearch.study.lines import Location
+from augsearch.study.schema import (
+    KNOWN_METRICS,
+    AcganOptions,
+    Arm,
+    CsvData,
+    DigitsData,
+    FolderData,
+    FolderOptions,
+    GivenSplit,
+    MedmnistData,
+    StudyFile,
+)
+from augsearch.study.wording import show, unknown
+
+Problem = tuple[Location, str]
+
+BACKBONE_FAMILIES = ("densenet", "resnet", "efficientnet_v2")
+
+
+def find_problems(study: StudyFile) -> list[Problem]:
+    """Return every broken rule of a study whose tables are each valid by themselves."""
+    checks = (_sources, _bases, _baseline, _searches, _data, _split, _images, _paths, _names)
+    return [problem for check in checks for problem in check(study)]
+
+
+def baseline_arm(study: StudyFile) -> str:
+    """Return the arm that gains are measured against.
+
+    It is `baseline` if given, else the first plain arm (no search, no addition, no base) that is
+    balanced as the first searched arm is, else the first plain arm.
+
+    Args:
+        study: A study without problems.
+    """
+    if study.baseline is not None:
+        return study.baseline
+    plain = _plain_arms(study)
+    searched = next((name for name, arm in study.arms.items() if arm.search), plain[0])
+    balance = _root(study, searched).balance
+    return next((name for name in plain if study.arms[name].balance == balance), plain[0])
+
+
+def _plain_arms(study: StudyFile) -> list[str]:
+    return [
+        name
+        for name, arm in study.arms.items()
+        if arm.search is None and not arm.add and arm.base is None
+    ]
+
+
+def _root(study: StudyFile, name: str) -> Arm:
+    """Return the arm at the start of the chain of bases."""
+    arm = study.arms[name]
+    while arm.base is not None:
+        arm = study.arms[arm.base]
+    return arm
+
+
+def _sources(study: StudyFile) -> Iterator[Problem]:
+    for name, arm in study.arms.items():
+        used: list[tuple[Location, str | None]] = [(("balance",), arm.balance)]
+        used += [(("add", index, "source"), add.source) for index, add in enumerate(arm.add)]
+        used += [(("search", "source"), arm.search.source)] if arm.search else []
+        for where, source in used:
+            if source is not None and source not in study.sources:
+                known = ", ".join(study.sources) or "none yet"
+                yield (
+                    ("arms", name, *where),
+                    f"must name a table of [sources] ({known}) {unknown(source, study.sources)}; "
+                    f"add [sources.{source}] or name another",
+                )
+
+
+def _bases(study: StudyFile) -> Iterator[Problem]:
+    for name, arm in study.arms.items():
+        if arm.base is None:
+            continue
+        where = ("arms", name, "base")
+        others = [other for other in study.arms if other != name]
+        if arm.base not in others:
+            yield (
+                where,
+                f"must name another arm ({', '.join(others) or 'there is none'}) "
+                f"{unknown(arm.base, others)}",
+            )
+        elif (circle := _circle(study, name)) and name == min(circle):
+            chain = " -> ".join([name, *circle])
+            yield where, f"bases must not lead back to the arm itself but {chain}; drop one of them"
+        if arm.balance is not None:
+            yield (
+                ("arms", name, "balance"),
+                f"cannot be combined with base; set balance in arm {arm.base} or drop base",
+            )
+
+
+def _circle(study: StudyFile, name: str) -> list[str]:
+    """Return the bases that lead from the arm back to itself; empty if they do not."""
+    chain: list[str] = []
+    base = study.arms[name].base
+    while base is not None and base in study.arms and base not in chain:
+        chain.append(base)
+        base = study.arms[base].base
+    return chain if chain[-1:] == [name] else []
+
+
+def _baseline(study: StudyFile) -> Iterator[Problem]:
+    if study.baseline is None:
+        if not _plain_arms(study):
+            yield ("arms",), "one must neither search nor add, to compare with; add [arms.real]"
+    elif study.baseline not in study.arms:
+        known = ", ".join(study.arms)
+        yield ("baseline",), f"must name an arm ({known}) {unknown(study.baseline, study.arms)}"
+    elif study.arms[study.baseline].search is not None:
+        yield ("baseline",), f"must name an arm without a search but {study.baseline} has one"
+
+
+def _searches(study: StudyFile) -> Iterator[Problem]:
+    for name, arm in study.arms.items():
+        search = arm.search
+        if search and search.max_multiple is not None and search.max_multiple < search.start:
+            yield (
+                ("arms", name, "search", "max_multiple"),
+                f"must be at least start, {search.start:g}, but got {search.max_multiple:g}",
+            )
+
+
+def _data(study: StudyFile) -> Iterator[Problem]:
+    for table, data in (("data", study.data), ("external", study.external)):
+        classes = getattr(data, "classes", None)
+        if classes is not None and (len(classes) < 2 or len(set(classes)) < len(classes)):
+            yield (table, "classes"), f"must be two or more different names but got {show(classes)}"
+        if isinstance(data, CsvData) and data.contains is not None and len(data.contains) < 2:
+            yield (table, "contains"), f"must name two classes or more but got {len(data.contains)}"
+        if isinstance(data, FolderData) and data.group_pattern is not None:
+            yield from _pattern((table, "group_pattern"), data.group_pattern)
+
+
+def _pattern(where: Location, pattern: str) -> Iterator[Problem]:
+    try:
+        groups = re.compile(pattern).groups
+    except (re.error, OverflowError, RecursionError) as error:
+        yield where, f"must be a regular expression but got {show(pattern)}: {error}"
+        return
+    if groups == 0:
+        yield (
+            where,
+            f"must have a group in brackets that is the patient, as in '^([^_]+)_', "
+            f"but got {show(pattern)}",
+        )
+
+
+def _split(study: StudyFile) -> Iterator[Problem]:
+    if not isinstance(study.split, GivenSplit):
+        return
+    data = study.data
+    if isinstance(data, CsvData) and data.split_column is None:
+        yield ("split", "method"), "'given' needs split_column in [data]; add it or use 'hold-out'"
+    elif isinstance(data, FolderData | DigitsData):
+        yield (
+            ("split", "method"),
+            f"'given' needs data that bring a split but kind {data.kind} brings none; "
+            "use 'hold-out' or 'k-fold'",
+        )
+
+
+def _images(study: StudyFile) -> Iterator[Problem]:
+    low_high = study.images.intensity_range
+    if not isinstance(low_high, str) and low_high[0] >= low_high[1]:
+        yield (
+            ("images", "intensity_range"),
+            f"must rise from black to white but got {show(low_high)}",
+        )
+    size = study.images.size
+    for name, source in study.sources.items():
+        if not isinstance(source, AcganOptions):
+            continue
+        n_steps = len(source.generator_filters)
+        factor = 2**n_steps
+        if size % factor:
+            lower = size // factor * factor
+            near = [str(other) for other in (lower, lower + factor) if 8 <= other <= 1024]
+            yield (
+                ("images", "size"),
+                f"must be divisible by {factor} for source {name} (its generator doubles the size "
+                f"{n_steps} times) but got {size}; nearest: {' and '.join(near)}",
+            )
+
+
+def _paths(study: StudyFile) -> Iterator[Problem]:
+    """A path that exists may still be a file where a folder is wanted."""
+    wanted: list[tuple[Location, Path, bool]] = []
+    for table, data in (("data", study.data), ("external", study.external)):
+        if isinstance(data, FolderData | CsvData | MedmnistData):
+            wanted.append(((table, "path"), data.path, isinstance(data, FolderData)))
+    for name, source in study.sources.items():
+        if isinstance(source, FolderOptions):
+            wanted.append((("sources", name, "path"), source.path, True))
+    weights = study.classifier.weights
+    if isinstance(weights, Path):
+        wanted.append((("classifier", "weights"), weights, False))
+    for where, path, is_folder in wanted:
+        if path.is_dir() != is_folder:
+            rule, value = ("folder", "file") if is_folder else ("file", "folder")
+            yield where, f"must be a {rule} but {path} is a {value}"
+
+
+def _names(study: StudyFile) -> Iterator[Problem]:
+    metric, backbone = study.evaluation.metric, study.classifier.backbone
+    if metric not in KNOWN_METRICS:
+        known = ", ".join(KNOWN_METRICS)
+        yield ("evaluation", "metric"), f"must be one of {known} {unknown(metric, KNOWN_METRICS)}"
+    if not backbone.startswith(BACKBONE_FAMILIES):
+        yield (
+            ("classifier", "backbone"),
+            f"must be a torchvision name that begins with {', '.join(BACKBONE_FAMILIES)} "
+            f"{unknown(backbone, BACKBONE_FAMILIES)}",
+        )

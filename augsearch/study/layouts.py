@@ -1,0 +1,231 @@
+"""Recognising how a folder of images is laid out, from names, tables and array headers alone."""
+
+from __future__ import annotations
+
+import csv
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from augsearch.errors import DataError
+
+_IMAGES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
+_PARTS = {"train", "training", "val", "valid", "validation", "tune", "tuning", "dev"}
+_PARTS |= {"test", "testing"}
+_NEGATIVE = re.compile(r"^(no|non|not|normal|negative|healthy|control|benign|absent|0)(\b|_)", re.I)
+_IMAGE_COLUMNS = (
+    "image imagepath imagefile imageindex imagename imageid img path filepath file filename"
+)
+_LABEL_COLUMNS = "label labels class target diagnosis dx finding findings findinglabels category y"
+_GROUP_COLUMNS = "patient patientid group subject subjectid person personid caseid mrn"
+_SPLIT_COLUMNS = "split set subset part partition fold"
+_MOST_CLASSES = 20
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a folder was recognised as.
+
+    Attributes:
+        kind: The kind of data, as in the study file.
+        path: The folder, table or .npz.
+        counts: Images of each class in the order of the classes, the positive one last; of a
+            .npz, the numbers of the training set.
+        columns: Of a table: image, label, group and split column, as far as they were found.
+        findings: Of a table with several findings in a cell: the images of each finding there is;
+            `counts` then holds two that no image has both of.
+        has_split: The data bring a split along.
+        size: Side of the images in pixels, if that is known without opening any.
+        channels: 1 or 3, likewise.
+    """
+
+    kind: str
+    path: Path
+    counts: dict[str, int]
+    columns: dict[str, str] = field(default_factory=dict)
+    findings: dict[str, int] = field(default_factory=dict)
+    has_split: bool = False
+    size: int | None = None
+    channels: int = 1
+
+
+def recognise(folder: Path) -> Layout:
+    """Look at a folder (or one .csv or .npz) and say what it is; no image is opened.
+
+    A table wins over class folders, and these over a .npz, since tables often lie beside folders
+    that only spread the files.
+
+    Raises:
+        DataError: Nothing in it can be used; the message says what would be.
+    """
+    if not folder.exists():
+        raise DataError(f"the folder of images must exist but {folder} does not")
+    try:
+        return _recognise(folder)
+    except OSError as error:
+        raise DataError(f"{folder} must be readable but: {error}") from error
+
+
+def _recognise(folder: Path) -> Layout:
+    files = sorted(folder.iterdir()) if folder.is_dir() else [folder]
+    tables = [path for path in files if path.suffix.lower() == ".csv"]
+    arrays = [path for path in files if path.suffix.lower() == ".npz"]
+    found = next(filter(None, map(_table, tables)), None)
+    if found is None and folder.is_dir():
+        found = _class_folders(folder)
+    found = found or next(filter(None, map(_medmnist, arrays)), None)
+    if found is None:
+        raise DataError(_nothing(folder, files, tables, arrays))
+    return found
+
+
+def _nothing(
+    folder: Path, files: Sequence[Path], tables: Sequence[Path], arrays: Sequence[Path]
+) -> str:
+    wanted = (
+        "it must hold two or more folders of images (one per class), a .csv with a column of image "
+        "paths and one of labels, or a .npz in the MedMNIST layout"
+    )
+    loose = sum(path.suffix.lower() in _IMAGES for path in files)
+    saw = [f"{loose} images that no folder or table gives a class"] if loose else []
+    saw += [f"{path.name}, whose columns are not recognised" for path in tables]
+    saw += [f"{path.name}, which has no train_images and train_labels" for path in arrays]
+    saw += [f"{path.name}/ with {n} images" for path in files if (n := _count(path))]
+    return f"no data set in {folder}: {wanted}; found: {', '.join(saw) or 'none of these'}"
+
+
+def negative_first(classes: Iterable[str]) -> list[str]:
+    """Sort class names, those that sound negative first: the positive class comes last."""
+    return sorted(classes, key=lambda name: (_NEGATIVE.match(name) is None, name))
+
+
+def _class_folders(folder: Path) -> Layout | None:
+    counts = {path.name: n for path in _folders(folder) if (n := _count(path))}
+    if len(counts) >= 2:
+        return Layout("folder", folder, {name: counts[name] for name in negative_first(counts)})
+    parts = [path for path in _folders(folder) if path.name.lower() in _PARTS]
+    if any(_count(inner) for part in parts for inner in _folders(part)):
+        raise DataError(
+            f"{folder} is split into {', '.join(path.name for path in parts)} already: put the "
+            "images of one class into one folder and let augsearch split them, or write a .csv "
+            "with the columns image, label, split"
+        )
+    return None
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(
+        path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")
+    )
+
+
+def _count(folder: Path) -> int:
+    if not folder.is_dir() or folder.name.startswith("."):
+        return 0
+    return sum(
+        path.suffix.lower() in _IMAGES and not path.name.startswith(".")
+        for path in folder.iterdir()
+    )
+
+
+def _table(path: Path) -> Layout | None:
+    """Read a table and guess its columns; None if it lacks an image or a label column."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            first = file.readline()
+            file.seek(0)
+            rows = list(csv.reader(file, delimiter=max(",;\t", key=first.count)))
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return None
+    header = [name.strip() for name in rows[0]] if rows else []
+    cells = {
+        name: [row[at].strip() for row in rows[1:] if len(row) > at]
+        for at, name in enumerate(header)
+    }
+    columns = {
+        role: column
+        for role, names in (
+            ("image", _IMAGE_COLUMNS),
+            ("label", _LABEL_COLUMNS),
+            ("group", _GROUP_COLUMNS),
+            ("split", _SPLIT_COLUMNS),
+        )
+        if (column := _guess(header, names.split())) is not None
+    }
+    if "split" in columns and not {cell.lower() for cell in cells[columns["split"]]} <= _PARTS:
+        del columns["split"]
+    if not {"image", "label"} <= columns.keys() or not cells[columns["label"]]:
+        return None
+    return _labelled(path, columns, cells[columns["label"]])
+
+
+def _labelled(path: Path, columns: dict[str, str], labels: list[str]) -> Layout:
+    counts = Counter(label for label in labels if label)
+    findings: Counter[str] = Counter()
+    if any("|" in label for label in counts) or len(counts) > _MOST_CLASSES:
+        rows = [{part.strip() for part in re.split(r"[|;,]", label)} - {""} for label in labels]
+        findings = Counter(name for row in rows for name in sorted(row))
+        counts = _two_findings(findings, rows)
+    if len(counts) < 2:
+        raise DataError(
+            f"{path} must have two classes or more in column {columns['label']!r} but has "
+            f"{len(counts)}: {', '.join(counts) or 'none'}"
+        )
+    return Layout(
+        "csv",
+        path,
+        {name: counts[name] for name in negative_first(counts)},
+        columns,
+        findings=dict(findings.most_common(_MOST_CLASSES)),
+        has_split="split" in columns,
+    )
+
+
+def _two_findings(findings: Counter[str], rows: Sequence[set[str]]) -> Counter[str]:
+    """Choose two frequent findings that no row has both of, a negative one if there is any."""
+    if not findings:
+        return findings
+    frequent = [name for name, _ in findings.most_common()]
+    first = next(filter(_NEGATIVE.match, frequent), frequent[0])
+    together = {name for row in rows if first in row for name in row}
+    second = [name for name in frequent if name not in together][:1]
+    return Counter({name: findings[name] for name in [first, *second]})
+
+
+def _guess(header: Sequence[str], names: Sequence[str]) -> str | None:
+    """Return the column whose name, letters only, stands first in `names`."""
+    plain = {re.sub(r"[^a-z]", "", column.lower()): column for column in reversed(header)}
+    return next((plain[name] for name in names if name in plain), None)
+
+
+def _medmnist(path: Path) -> Layout | None:
+    """Read the labels and the header of the images of a .npz; None if it is another kind."""
+    import numpy as np
+    from numpy.lib import format as npy
+
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open("train_images.npy") as member:
+            version = npy.read_magic(member)
+            read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+            shape = read(member)[0]
+        with np.load(path, allow_pickle=False) as arrays:
+            labels = arrays["train_labels"]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None
+    if labels.size != len(labels) or len(shape) < 3:
+        raise DataError(
+            f"{path} must have one label per image but train_labels is {labels.shape}; "
+            "choose one column and save it as another .npz"
+        )
+    counts = Counter(str(label) for label in labels.reshape(-1).tolist())
+    return Layout(
+        "medmnist",
+        path,
+        {name: counts[name] for name in sorted(counts, key=lambda name: (len(name), name))},
+        has_split=True,
+        size=int(shape[1]),
+        channels=3 if len(shape) == 4 and shape[3] == 3 else 1,
+    )

@@ -1,0 +1,182 @@
+"""From pydantic's errors to sentences for the person who wrote the study file."""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, Tag
+
+from augsearch.study.lines import Location
+from augsearch.study.schema import StudyFile
+
+_KINDS = "folder, csv, medmnist, demo, digits"
+_MISSING: dict[Location, str] = {
+    ("data",): f"is missing; add a table [data] with kind = one of {_KINDS}",
+    ("arms",): "must have at least one arm; add the table [arms.real]",
+}
+_NAME_RULE = "must begin with a letter or digit and go on with letters, digits, '.', '_' and '-'"
+_PATTERNS: dict[str, str] = {
+    r"^[A-Za-z0-9][A-Za-z0-9._-]*$": _NAME_RULE,
+    r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$": "must be of the form 'package.module:function'",
+}
+_RULES: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "greater_than_equal": lambda context: f"must be at least {_limit(context['ge'])}",
+    "greater_than": lambda context: f"must be greater than {_limit(context['gt'])}",
+    "less_than_equal": lambda context: f"must be at most {_limit(context['le'])}",
+    "less_than": lambda context: f"must be less than {_limit(context['lt'])}",
+    "int_type": lambda _: "must be a whole number",
+    "float_type": lambda _: "must be a number",
+    "finite_number": lambda _: "must be a finite number",
+    "bool_type": lambda _: "must be true or false",
+    "string_type": lambda _: 'must be text in quotes, "like this",',
+    "path_type": lambda _: 'must be a path in quotes, "like this",',
+    "tuple_type": lambda _: "must be a list, [like, this],",
+    "dict_type": lambda _: "must be a table",
+    "model_type": lambda _: "must be a table",
+    "model_attributes_type": lambda _: "must be a table",
+    "unknown_choice": lambda _: "must be a table",
+    "too_short": lambda context: f"must have at least {_entries(context['min_length'])}",
+    "too_long": lambda context: f"must have at most {_entries(context['max_length'])}",
+    "string_too_long": lambda context: f"must have at most {context['max_length']} characters",
+    "string_pattern_mismatch": lambda context: _PATTERNS[context["pattern"]],
+}
+
+
+def explain(error: Mapping[str, Any]) -> tuple[Location, str]:
+    """Return the location in the document and the message of one pydantic error.
+
+    Args:
+        error: One of ``ValidationError.errors()`` of a `StudyFile`.
+    """
+    location, keys = _follow(error["loc"])
+    context = error.get("ctx", {})
+    kind, value = error["type"], error["input"]
+    if error["loc"][-1:] == ("[key]",):
+        return location, _bad_name(value)
+    if kind == "extra_forbidden":
+        return location, f"unknown key{_suggest(location[-1], keys)}"
+    if kind == "missing" or (location == ("arms",) and kind == "too_short"):
+        return location, _MISSING.get(location, "is missing")
+    if kind == "unknown_choice" and isinstance(value, dict):
+        location, value = (*location, context["key"]), value.get(context["key"])
+        return location, _choice(value, context["known"].split(", "))
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        return (*location, "kind"), _choice(value.get("kind"), _KINDS.split(", "))
+    if kind == "literal_error":
+        known = re.findall(r"'([^']*)'|(\d+)", context["expected"])
+        return location, _choice(value, [word or number for word, number in known])
+    if kind == "rule":
+        known = context["known"].split(", ")
+        return location, f"{context['rule']} but got {show(value)}{_suggest(value, known)}"
+    if kind == "value_error":
+        return location, str(context["error"])
+    rule = _RULES[kind](context) if kind in _RULES else "must be a value that this key takes"
+    return location, f"{rule} but got {show(value)}{_hint(kind, value)}"
+
+
+def _limit(value: float) -> str:
+    return f"{int(value):,}" if value == int(value) else f"{value:g}"
+
+
+def _entries(n: int) -> str:
+    return "1 entry" if n == 1 else f"{n} entries"
+
+
+def _bad_name(value: Any) -> str:
+    if len(value) > 100:
+        return f"a name must have at most 100 characters but got {len(value)}"
+    return f"a name {_NAME_RULE} but got {show(value)}"
+
+
+def _hint(kind: str, value: Any) -> str:
+    if kind in ("int_type", "float_type", "bool_type") and isinstance(value, str):
+        return "; write it without quotes"
+    return ""
+
+
+def _choice(value: Any, known: Iterable[str]) -> str:
+    known = list(known)
+    rule = f"must be one of {', '.join(known)}"
+    if value is None:
+        return f"is missing; it {rule}"
+    return f"{rule} but got {show(value)}{_suggest(value, known)}"
+
+
+def _suggest(word: object, known: Iterable[str]) -> str:
+    """Return " (did you mean 'x'?)" or nothing."""
+    close = difflib.get_close_matches(str(word).lower()[:100], list(known), n=1)
+    return f" (did you mean '{close[0]}'?)" if close else ""
+
+
+def unknown(word: str, known: Iterable[str]) -> str:
+    """Return " but got 'word' ..." with a suggestion, to end a sentence about a rule."""
+    return f"but got {show(word)}{_suggest(word, known)}"
+
+
+def show(value: object) -> str:
+    """Write a value of a TOML document in a few characters."""
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, datetime.date | datetime.time):
+        return f"the date or time {value.isoformat()}"
+    if isinstance(value, str):
+        text = repr(value)
+    elif isinstance(value, int) and abs(value) >= 10**20:
+        text = "a number of more than 20 digits"
+    else:
+        text = json.dumps(value, default=str)
+    return text if len(text) <= 60 else f"{text[:56]} ..."
+
+
+def _follow(location: Location) -> tuple[Location, list[str]]:
+    """Walk a pydantic location through the schema.
+
+    Returns:
+        The location without what is no key of the document (the tags of unions), and the keys
+        that the innermost table knows.
+    """
+    here: Any = StudyFile
+    path: Location = ()
+    known: list[str] = []
+    for step in location:
+        here, is_tag = _plain(here), False
+        if get_origin(here) in (Union, UnionType):
+            here, is_tag = _member(here, step), True
+        elif isinstance(here, type) and issubclass(here, BaseModel):
+            known = list(here.model_fields)
+            field = here.model_fields.get(str(step))
+            here = field.annotation if field else None
+        elif get_origin(here) in (dict, tuple):
+            is_tag = step == "[key]"
+            here = get_args(here)[-1 if get_origin(here) is dict else 0]
+        if not is_tag:
+            path = (*path, step)
+    return path, known
+
+
+def _plain(annotation: Any) -> Any:
+    """Strip ``Annotated[...]`` and ``... | None``."""
+    if get_origin(annotation) is Annotated:
+        return _plain(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        members = [member for member in get_args(annotation) if member is not NoneType]
+        if len(members) == 1:
+            return _plain(members[0])
+    return annotation
+
+
+def _member(union: Any, tag: int | str) -> Any:
+    """Return the member of a tagged union: by its Tag, or by the one value of its `kind`."""
+    for member in get_args(union):
+        marks = [mark.tag for mark in get_args(member)[1:] if isinstance(mark, Tag)]
+        table = _plain(member)
+        kind = table.model_fields.get("kind") if hasattr(table, "model_fields") else None
+        if tag in (marks or get_args(kind.annotation if kind else None)):
+            return member
+    return None

@@ -1,0 +1,166 @@
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from augsearch.errors import DataError
+from augsearch.study.consistency import baseline_arm
+from augsearch.study.layouts import negative_first, recognise
+from augsearch.study.loading import load_study_file
+from augsearch.study.scaffold import scaffold_study
+from augsearch.study.schema import CsvData, FolderData, MedmnistData, StudyFile
+
+
+def class_folders(root: Path, **counts: int) -> Path:
+    for name, n in counts.items():
+        (root / name).mkdir(parents=True)
+        for index in range(n):
+            (root / name / f"{index}.PNG").touch()
+    return root
+
+
+def table(path: Path, *rows: list[str], delimiter: str = ",") -> Path:
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, delimiter=delimiter).writerows(rows)
+    return path
+
+
+def written(folder: Path, tmp_path: Path) -> tuple[str, StudyFile]:
+    """Write the study into another folder than the data and load it back."""
+    text = scaffold_study(folder, tmp_path / "studies")
+    path = tmp_path / "studies" / "made.toml"
+    path.parent.mkdir()
+    path.write_text(text, encoding="utf-8")
+    return text, load_study_file(path)
+
+
+def test_class_folders(tmp_path: Path) -> None:
+    folder = class_folders(tmp_path / "data", effusion=60, no_finding=70, notes=0)
+    (folder / "no_finding" / "readme.txt").touch()
+    text, study = written(folder, tmp_path)
+    assert study.data == FolderData(
+        kind="folder", path=folder.resolve(), classes=("no_finding", "effusion")
+    )
+    assert 'path = "../data"' in text
+    assert "# Found 130 images:" in text
+    assert '70  "no_finding"' in text
+    assert "Fewer than" not in text
+    assert study.split.method == "hold-out"
+    assert baseline_arm(study) == "real"
+
+
+def test_small_and_uneven_classes_are_balanced_and_warned_about(tmp_path: Path) -> None:
+    text, study = written(class_folders(tmp_path / "data", a=10, b=40), tmp_path)
+    assert "Fewer than 50 images of a class" in text
+    assert study.arms["search"].balance == "acgan"
+    assert baseline_arm(study) == "balanced"
+
+
+def test_a_table_with_findings_groups_and_other_names(tmp_path: Path) -> None:
+    rows = [["00.png", "Effusion|Mass", "7"], ["01.png", "No Finding", "8"]] * 2
+    rows += [["02.png", "Mass", "9"], ["03.png", "Nodule", "9"]]
+    path = table(
+        tmp_path / "data" / "list.csv", ["Image Index", "Finding Labels", "Patient ID"], *rows
+    )
+    text, study = written(path.parent, tmp_path)
+    assert study.data == CsvData(
+        kind="csv",
+        path=path.resolve(),
+        image_column="Image Index",
+        label_column="Finding Labels",
+        group_column="Patient ID",
+        contains={"No Finding": "No Finding", "Mass": "Mass"},
+    )
+    assert '3  "Mass"' in text
+    assert '1  "Nodule"' in text
+
+
+def test_findings_that_go_together_are_not_compared(tmp_path: Path) -> None:
+    rows = [["1", "A|B"], ["2", "A|B"], ["3", "A"], ["4", "C"]]
+    layout = recognise(table(tmp_path / "x.csv", ["image", "label"], *rows))
+    assert layout.counts == {"A": 3, "C": 1}
+
+
+def test_a_table_with_a_split_and_no_patient(tmp_path: Path) -> None:
+    rows = [["a/1.png", "1", "train"], ["a/2.png", "0", "val"], ["a/3.png", "0", "test"]]
+    path = table(tmp_path / "data" / "x.csv", ["path", "y", "split"], *rows, delimiter=";")
+    class_folders(tmp_path / "data", a=3, b=3)  # the table says more than the folders
+    text, study = written(path, tmp_path)
+    assert isinstance(study.data, CsvData)
+    assert study.data.classes == ("0", "1")
+    assert study.data.split_column == "split"
+    assert study.split.method == "given"
+    assert '# group_column = "patient_id"' in text
+
+
+def test_a_fold_number_is_no_split(tmp_path: Path) -> None:
+    rows = [["1.png", "a", "0"], ["2.png", "b", "1"]]
+    path = table(tmp_path / "x.csv", ["image", "label", "fold"], *rows)
+    layout = recognise(path)
+    assert not layout.has_split
+    assert "split" not in layout.columns
+
+
+def test_medmnist(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    arrays = {
+        f"{part}_{what}": np.zeros((6, 28, 28, 3) if what == "images" else (6, 1), np.uint8)
+        for part in ("train", "val", "test")
+        for what in ("images", "labels")
+    }
+    arrays["train_labels"][:2] = 1
+    np.savez(tmp_path / "data" / "blood.npz", **arrays)
+    text, study = written(tmp_path / "data", tmp_path)
+    assert isinstance(study.data, MedmnistData)
+    assert (study.images.size, study.images.channels) == (32, 3)
+    assert study.split.method == "given"
+    assert '4  "0"' in text
+    assert '2  "1"' in text
+
+
+@pytest.mark.parametrize("odd", ['quote"d', "back\\slash", "tab\there", "del\x7f", "ünïcode", "#x"])
+def test_odd_names_survive(tmp_path: Path, odd: str) -> None:
+    folder = class_folders(tmp_path / odd, **{odd: 2, "other": 2})
+    _, study = written(folder, tmp_path)
+    assert isinstance(study.data, FolderData)
+    assert study.data.path == folder.resolve()
+    assert set(study.data.classes or ()) == {odd, "other"}
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ([], "found: none of these"),
+        (["1.png", "2.png"], "found: 2 images that no folder or table gives a class"),
+        (["only/1.png"], "found: only/ with 1 images"),
+        (["train/a/1.png", "train/b/1.png", "test/a/1.png"], "is split into test, train already"),
+        (["x.csv"], "found: x.csv, whose columns are not recognised"),
+        (["x.npz"], "found: x.npz, which has no train_images and train_labels"),
+    ],
+)
+def test_what_cannot_be_used_is_told(tmp_path: Path, files: list[str], message: str) -> None:
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    with pytest.raises(DataError, match=message):
+        scaffold_study(tmp_path, tmp_path)
+
+
+def test_one_class_and_no_folder(tmp_path: Path) -> None:
+    path = table(tmp_path / "x.csv", ["image", "label"], ["1.png", "a"])
+    with pytest.raises(DataError, match="two classes or more in column 'label' but has 1: a"):
+        scaffold_study(path, tmp_path)
+    path = table(tmp_path / "x.csv", ["image", "label"], ["1.png", "|"])
+    with pytest.raises(DataError, match="but has 0: none"):
+        scaffold_study(path, tmp_path)
+    with pytest.raises(DataError, match="must exist but"):
+        scaffold_study(tmp_path / "gone", tmp_path)
+
+
+def test_negative_first() -> None:
+    assert negative_first(["Effusion", "No Finding"]) == ["No Finding", "Effusion"]
+    assert negative_first(["no_tumour", "a"]) == ["no_tumour", "a"]
+    assert negative_first(["1", "0"]) == ["0", "1"]
+    assert negative_first(["Nodule", "Mass"]) == ["Mass", "Nodule"]

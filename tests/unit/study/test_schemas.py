@@ -1,0 +1,38 @@
+import json
+from typing import Any
+
+import pytest
+
+from augsearch.study.results import StudyResult
+from augsearch.study.schemas import results_schema, study_schema
+
+
+@pytest.mark.parametrize("schema", [study_schema(), results_schema()])
+def test_schemas_are_whole_and_plain_json(schema: dict[str, Any]) -> None:
+    text = json.dumps(schema)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert schema["title"].startswith("augsearch ")
+    references = {part.split('"')[0] for part in text.split('"#/$defs/')[1:]}
+    assert references <= schema["$defs"].keys()
+
+
+def test_what_the_loader_fills_in_is_not_required() -> None:
+    schema = study_schema()
+    assert sorted(schema["required"]) == ["arms", "data"]
+    assert schema["$defs"]["AcganOptions"]["required"] == ["kind"]
+    assert schema["additionalProperties"] is False
+
+
+def test_a_built_in_source_matches_one_alternative_only() -> None:
+    kind = study_schema()["$defs"]["PluginOptions"]["properties"]["kind"]
+    assert "acgan" in kind["not"]["enum"]
+
+
+def test_settings_explain_themselves() -> None:
+    size = study_schema()["$defs"]["Images"]["properties"]["size"]
+    assert (size["minimum"], size["maximum"], size["default"]) == (8, 1024, 64)
+    assert size["description"] == "Height and width in pixels."
+
+
+def test_results_schema_names_what_results_hold() -> None:
+    assert results_schema()["properties"].keys() == StudyResult.model_fields.keys()
