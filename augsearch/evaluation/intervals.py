@@ -1,0 +1,166 @@
+"""Confidence intervals of test metrics for the results table, and ROC curves for the report."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, logit
+
+from augsearch.evaluation import confusion
+from augsearch.evaluation.delong import auc_influence, variance_of
+from augsearch.evaluation.metrics import Metric, check, get_metric
+from augsearch.evaluation.precision import check_confidence, precision
+from augsearch.seeds import Seed
+
+Floats = NDArray[np.float64]
+
+DRAWS = 1_000
+
+_BLOCK_VALUES = 1 << 21
+"""Weights of images that are held at a time; bounds the memory of large test sets."""
+
+
+def metric_interval(
+    name: str, labels: ArrayLike, probabilities: ArrayLike, confidence: float, seed: Seed
+) -> tuple[float, float, float]:
+    """Return a metric's mean over replicates with the two ends of its confidence interval.
+
+    The interval is that of the recipe: over new images and, with R > 1, new trainings.
+
+    AUC: DeLong variance on replicate-averaged influence plus s²/R, t distribution (`precision`), on
+    the logit scale: A ± t·SE becomes expit(logit A ± t·SE / (A (1 - A))), which stays within 0
+    and 1 and is lopsided near 1, as it should be (Pepe 2003, section 5.2). An AUC of 0 or 1, or a
+    class of one image, has no such interval.
+
+    Other metrics: percentiles of 1,000 bootstrap draws; each takes images with replacement within
+    each class and replicates with replacement. Draws where the metric is undefined (no positive
+    decision in a ppv) are left out.
+
+    Args:
+        name: A metric's name.
+        labels: Integers, (N,), 0 to C - 1.
+        probabilities: (R, N, C), one replicate each.
+        confidence: Between 0 and 1, both excluded.
+        seed: Where the bootstrap's randomness comes from.
+
+    Returns:
+        Value, low, high. All NaN if the value is undefined; low and high alone if only they are.
+
+    Raises:
+        ValueError: Shapes or labels that do not match, or a confidence outside its range.
+        AugsearchError: Unknown metric, or more classes than it takes.
+    """
+    metric = get_metric(name)
+    true, given = check(labels, probabilities)
+    if given.ndim != 3 or len(given) == 0:
+        raise ValueError(
+            f"probabilities must be (R, N, C) with R at least 1 but have shape {given.shape}; "
+            "stack the probabilities of the trainings."
+        )
+    check_confidence(confidence)
+    value = float(np.mean([metric(true, replicate) for replicate in given]))
+    if math.isnan(value):
+        return math.nan, math.nan, math.nan
+    if name == "auc":
+        return value, *_auc_limits(true, given, confidence)
+    return value, *_bootstrap_limits(metric, true, given, confidence, seed)
+
+
+def roc(labels: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floats]:
+    """Return the ROC curve of one model as scikit-learn draws it.
+
+    Args:
+        labels: (N,), 1 for the positive class.
+        scores: (N,), positive-class scores.
+
+    Returns:
+        False positive rates and true positive rates, both rising from 0 to 1.
+
+    Raises:
+        ValueError: One of the two classes has no images.
+    """
+    from sklearn.metrics import roc_curve
+
+    positive = np.asarray(labels) == 1
+    if positive.all() or not positive.any():
+        raise ValueError(
+            f"labels must hold both classes but {int(positive.sum())} of {positive.size} images "
+            "are positive; a ROC curve needs both."
+        )
+    false_positive_rate, true_positive_rate, _ = roc_curve(positive, np.asarray(scores))
+    return false_positive_rate, true_positive_rate
+
+
+def _auc_limits(
+    labels: NDArray[np.int64], probabilities: Floats, confidence: float
+) -> tuple[float, float]:
+    aucs, influence = auc_influence(labels, probabilities)
+    mean = float(aucs.mean())
+    image_variance = variance_of(influence.mean(axis=0))
+    width = precision(image_variance, (aucs,), len(labels)).half_width(confidence)
+    if not (width > 0 and 0 < mean < 1):
+        return math.nan, math.nan
+    steps = width / (mean * (1 - mean)) * np.array([-1, 1])
+    low, high = expit(logit(mean) + steps)
+    return float(low), float(high)
+
+
+def _bootstrap_limits(
+    metric: Metric, labels: NDArray[np.int64], probabilities: Floats, confidence: float, seed: Seed
+) -> tuple[float, float]:
+    generator = seed.generator()
+    step = max(1, _BLOCK_VALUES // len(labels))
+    blocks = []
+    for start in range(0, DRAWS, step):
+        weights = _resampled_images(generator, labels, min(step, DRAWS - start))
+        blocks.append(_scores_of_draws(metric, labels, probabilities, weights))
+    scores = np.concatenate(blocks)
+    replicates = len(probabilities)
+    chosen = _resampled_counts(generator, DRAWS, replicates) / replicates
+    # A replicate that a draw left out must not spoil it with 0 · NaN.
+    means = np.where(chosen > 0, chosen * scores, 0).sum(axis=1)
+    defined = means[~np.isnan(means)]
+    if not defined.size:
+        return math.nan, math.nan
+    low, high = np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
+
+
+def _resampled_images(
+    generator: np.random.Generator, labels: NDArray[np.int64], draws: int
+) -> NDArray[np.int64]:
+    """Return how often each image is drawn if every class keeps its size, (draws, N)."""
+    weights = np.zeros((draws, len(labels)), dtype=np.int64)
+    for c in np.unique(labels):
+        members = np.flatnonzero(labels == c)
+        weights[:, members] = _resampled_counts(generator, draws, len(members))
+    return weights
+
+
+def _resampled_counts(generator: np.random.Generator, draws: int, n: int) -> NDArray[np.int64]:
+    """Return how often each of n things is drawn in n draws with replacement, (draws, n)."""
+    drawn = generator.integers(n, size=(draws, n)) + n * np.arange(draws)[:, None]
+    return np.bincount(drawn.ravel(), minlength=draws * n).reshape(draws, n)
+
+
+def _scores_of_draws(
+    metric: Metric,
+    labels: NDArray[np.int64],
+    probabilities: Floats,
+    weights: NDArray[np.int64],
+) -> Floats:
+    """Return the metric of every draw and replicate, (draws, R)."""
+    if metric.of_confusion is None:
+        draws = [np.repeat(np.arange(len(labels)), row) for row in weights]
+        return np.array([[metric(labels[d], p[d]) for p in probabilities] for d in draws])
+    n_classes = probabilities.shape[2]
+    decided = confusion.decide(probabilities)
+    counts = np.empty((len(weights), len(probabilities), n_classes, n_classes))
+    # Row c of a draw's confusion matrix: its weights of class c, summed by decision.
+    for c in range(n_classes):
+        members = labels == c
+        choices = (decided[:, members, None] == np.arange(n_classes)).astype(np.float64)
+        counts[:, :, c] = np.tensordot(weights[:, members].astype(np.float64), choices, ([1], [1]))
+    return metric.of_confusion(counts)

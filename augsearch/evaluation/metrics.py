@@ -1,0 +1,178 @@
+"""Scores of class probabilities against labels, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import entry_points
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from augsearch.errors import AugsearchError
+from augsearch.evaluation import confusion
+from augsearch.evaluation.ranking import placements
+
+Floats = NDArray[np.float64]
+Score = Callable[[NDArray[np.int64], Floats], float]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A named score: call it with labels and class probabilities.
+
+    Attributes:
+        name: As in the study file.
+        greater_is_better: Whether a larger score is a better one.
+        function: Pure, (labels int64 (N,), probabilities float64 (N, C)) -> float; it is called
+            only if all probabilities are numbers and all classes occur.
+        two_classes_only: Whether it is undefined for more than two classes.
+        of_confusion: The same score from confusion matrices, (..., C, C) -> (...), for metrics
+            that depend on the decisions alone; None for the others.
+    """
+
+    name: str
+    greater_is_better: bool
+    function: Score
+    two_classes_only: bool = False
+    of_confusion: Callable[[Floats], Floats] | None = None
+
+    def __call__(self, labels: ArrayLike, probabilities: ArrayLike) -> float:
+        """Return the score of one model.
+
+        Args:
+            labels: Integers, (N,), 0 to C - 1; with two classes 1 is the positive one.
+            probabilities: (N, C), C at least 2; column c belongs to class c.
+
+        Returns:
+            The score; NaN if a probability is NaN or a class does not occur among the labels.
+
+        Raises:
+            ValueError: Shapes or labels that do not match.
+            AugsearchError: More classes than the metric takes.
+        """
+        true, given = check(labels, probabilities)
+        self.check_classes(given.shape[1])
+        present = np.bincount(true, minlength=given.shape[1])
+        if np.isnan(given).any() or not present.all():
+            return float("nan")
+        return float(self.function(true, given))
+
+    def check_classes(self, n_classes: int) -> None:
+        """Make sure that the metric is defined for this number of classes.
+
+        Raises:
+            AugsearchError: It is not.
+        """
+        if self.two_classes_only and n_classes > 2:
+            raise AugsearchError(
+                f"{self.name} must be used with 2 classes but there are {n_classes}; "
+                "take auc, balanced_accuracy, f1 or kappa."
+            )
+
+
+def auc(labels: ArrayLike, scores: ArrayLike) -> Floats:
+    """Return the area under the ROC curve: the share of pairs of classes in the right order.
+
+    Ties count half (Mann-Whitney).
+
+    Args:
+        labels: (N,), 1 for the positive class.
+        scores: (..., N), one row of positive-class scores per model.
+
+    Returns:
+        float64, (...), 0 to 1; NaN for a model with a NaN score or if a class is missing.
+
+    Example:
+        >>> auc([0, 0, 1, 1], [[0.1, 0.4, 0.35, 0.8], [1, 2, 3, 4]]).tolist()
+        [0.75, 1.0]
+    """
+    positive = np.asarray(labels) == 1
+    if not positive.any():
+        return np.full(np.shape(scores)[:-1], np.nan)
+    return np.asarray(placements(labels, scores)[..., positive].mean(axis=-1))
+
+
+def macro_auc(labels: NDArray[np.int64], probabilities: Floats) -> float:
+    """Return the AUC of column 1 for two classes, the mean one-against-the-rest AUC for more."""
+    n_classes = probabilities.shape[1]
+    classes = (1,) if n_classes == 2 else range(n_classes)
+    return float(np.mean([auc(labels == c, probabilities[:, c]) for c in classes]))
+
+
+def check(
+    labels: ArrayLike, probabilities: ArrayLike
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return labels (N,) and probabilities (..., N, C) as arrays that fit together.
+
+    Raises:
+        ValueError: They do not.
+    """
+    true, given = np.asarray(labels, dtype=np.int64), np.asarray(probabilities, dtype=np.float64)
+    if true.ndim != 1 or given.ndim < 2 or given.shape[-2] != len(true) or given.shape[-1] < 2:
+        raise ValueError(
+            f"labels must be (N,) and probabilities (..., N, C), C at least 2, but got "
+            f"{true.shape} and {given.shape}; give one probability per image and class."
+        )
+    if true.size and not 0 <= true.min() <= true.max() < given.shape[-1]:
+        raise ValueError(
+            f"labels must lie between 0 and {given.shape[-1] - 1} but go from {true.min()} to "
+            f"{true.max()}; number the classes as the columns of the probabilities."
+        )
+    return true, given
+
+
+def get_metric(name: str) -> Metric:
+    """Return the metric called `name`: built in, or an entry point of augsearch.metrics.
+
+    Raises:
+        AugsearchError: There is none; the message lists those there are.
+    """
+    if name in _METRICS:
+        return _METRICS[name]
+    plugins = entry_points(group="augsearch.metrics")
+    if name in plugins.names:
+        found = plugins[name].load()
+        if isinstance(found, Metric):
+            return found
+        raise AugsearchError(
+            f"entry point {name!r} of augsearch.metrics must be a Metric but is {found!r}; "
+            "register an augsearch.evaluation.metrics.Metric."
+        )
+    known = ", ".join([*_METRICS, *sorted(plugins.names)])
+    raise AugsearchError(f"metric must be one of {known} but got {name!r}.")
+
+
+def _of_decisions(
+    of_confusion: Callable[[Floats], Floats], labels: NDArray[np.int64], probabilities: Floats
+) -> float:
+    counts = confusion.count(labels, confusion.decide(probabilities), probabilities.shape[1])
+    return float(of_confusion(counts))
+
+
+def _decision_metric(
+    name: str, of_confusion: Callable[[Floats], Floats], two_classes_only: bool = False
+) -> Metric:
+    function = partial(_of_decisions, of_confusion)
+    return Metric(name, True, function, two_classes_only, of_confusion)
+
+
+_METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric("auc", True, macro_auc),
+        _decision_metric("accuracy", confusion.accuracy),
+        _decision_metric("balanced_accuracy", confusion.balanced_accuracy),
+        _decision_metric("f1", confusion.f1),
+        _decision_metric("kappa", confusion.kappa),
+        _decision_metric("sensitivity", confusion.sensitivity, two_classes_only=True),
+        _decision_metric("specificity", confusion.specificity, two_classes_only=True),
+        _decision_metric("ppv", confusion.ppv, two_classes_only=True),
+        _decision_metric("npv", confusion.npv, two_classes_only=True),
+    )
+}
+
+KNOWN_METRICS = tuple(name for name in _METRICS if name not in ("ppv", "npv"))
+"""What a study may optimise. ppv and npv are for reports: they can be undefined for a model that
+decides everything the same way, which no search should trip over."""

@@ -1,0 +1,117 @@
+"""Does adding images help? The gain of the chosen amount over the base set, with its interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from augsearch.evaluation.delong import auc_influence, variance_of
+from augsearch.evaluation.precision import check_confidence, precision
+
+Label = Literal["helps", "no evidence", "harms"]
+
+ONE_RUN = "speaks of these two models only: the luck of a single training is not known"
+DEGENERATE = "degenerate: the gain has no variance on these images, so no interval can be given"
+ONE_IMAGE = "a class has one test image only, so no interval can be given"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer of a study.
+
+    Attributes:
+        label: "helps" if the whole interval is above 0, "harms" if it is below, else "no evidence".
+        gain: Mean test AUC of the chosen arm minus that of the base arm.
+        low: Lower end of the gain's confidence interval; NaN if there is none.
+        high: Upper end; NaN if there is none.
+        se: Standard error of the gain; NaN if it is unknown.
+        degrees_of_freedom: Of the interval's t distribution; NaN if there is no interval.
+        note: What limits the answer; empty if nothing does.
+    """
+
+    label: Label
+    gain: float
+    low: float
+    high: float
+    se: float
+    degrees_of_freedom: float
+    note: str
+
+
+def verdict(
+    labels: ArrayLike, base: ArrayLike, chosen: ArrayLike, confidence: float = 0.95
+) -> Verdict:
+    """Compare two recipes by fresh trainings of both, scored on the same untouched test images.
+
+    With the AUCs A of R trainings per arm and n images:
+
+        gain = mean A(chosen) - mean A(base)
+        v_image = paired DeLong variance of the gain, on replicate-averaged influence
+        v_run = s²(chosen) / R(chosen) + s²(base) / R(base)
+        SE² = v_image + v_run
+        df = SE⁴ / (v_run² / (R(chosen) - 1 + R(base) - 1) + v_image² / (n - 2))
+        interval = gain ± t(df) · SE
+
+    The interval holds the gain of the recipes, over new images and new trainings. v_image carries
+    a little of the runs' spread too, which makes it slightly wide. With one training in an arm
+    v_run is unknown and left out, and the note says so. The generator behind the images counts as
+    given, unless the replicates come from several trained generators.
+
+    Args:
+        labels: (N,) class indices; 1 is the positive class of two.
+        base: (R, N, C) class probabilities, or (R, N) positive-class scores, of the base arm.
+        chosen: The same for the chosen amount; its R may be another one.
+        confidence: Of the interval, between 0 and 1.
+
+    Raises:
+        ValueError: Shapes that do not match, NaN scores, a class without images, or a confidence
+            outside its range.
+    """
+    check_confidence(confidence)
+    base_aucs, base_influence = _influence("base", labels, base)
+    chosen_aucs, chosen_influence = _influence("chosen", labels, chosen)
+    if np.ndim(base) != np.ndim(chosen) or np.shape(base)[2:] != np.shape(chosen)[2:]:
+        raise ValueError(
+            "base and chosen must have the same classes but have shapes "
+            f"{np.shape(base)} and {np.shape(chosen)}; score both arms with one set of classes."
+        )
+    gain = float(chosen_aucs.mean() - base_aucs.mean())
+    image_variance = variance_of(chosen_influence.mean(axis=0) - base_influence.mean(axis=0))
+    found = precision(image_variance, (base_aucs, chosen_aucs), len(np.asarray(labels)))
+    nan = float("nan")
+    if np.isnan(found.se):
+        return Verdict("no evidence", gain, nan, nan, nan, nan, ONE_IMAGE)
+    one_run = ONE_RUN if min(len(base_aucs), len(chosen_aucs)) == 1 else ""
+    if found.se == 0:
+        if abs(gain) < 1e-12:
+            return Verdict("no evidence", 0.0, 0.0, 0.0, 0.0, nan, one_run)
+        return Verdict("no evidence", gain, nan, nan, 0.0, nan, DEGENERATE)
+    width = found.half_width(confidence)
+    low, high = gain - width, gain + width
+    return Verdict(_label(low, high), gain, low, high, found.se, found.degrees_of_freedom, one_run)
+
+
+def _influence(
+    arm: str, labels: ArrayLike, probabilities: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    if np.ndim(probabilities) not in (2, 3) or len(np.asarray(probabilities)) == 0:
+        raise ValueError(
+            f"{arm} must be (R, N, C) or (R, N) with at least one training but has shape "
+            f"{np.shape(probabilities)}; stack the probabilities of its trainings."
+        )
+    aucs, influence = auc_influence(labels, probabilities)
+    if np.isnan(aucs).any():
+        raise ValueError(
+            f"the AUC of {arm} must be a number in every training but is not; a verdict needs "
+            "test images of every class and probabilities without NaN."
+        )
+    return aucs, influence
+
+
+def _label(low: float, high: float) -> Label:
+    if low > 0:
+        return "helps"
+    return "harms" if high < 0 else "no evidence"

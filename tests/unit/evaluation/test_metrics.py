@@ -1,0 +1,175 @@
+from importlib.metadata import EntryPoint, EntryPoints
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn import metrics as reference
+
+from augsearch.errors import AugsearchError
+from augsearch.evaluation import metrics
+from augsearch.evaluation.metrics import KNOWN_METRICS, Metric, auc, get_metric
+from augsearch.seeds import Seed
+
+TWO_CLASS_REFERENCES = {
+    "accuracy": reference.accuracy_score,
+    "balanced_accuracy": reference.balanced_accuracy_score,
+    "f1": reference.f1_score,
+    "kappa": reference.cohen_kappa_score,
+    "sensitivity": reference.recall_score,
+    "specificity": lambda y, d: reference.recall_score(y, d, pos_label=0),
+    "ppv": reference.precision_score,
+    "npv": lambda y, d: reference.precision_score(y, d, pos_label=0),
+}
+
+
+def _task(n_classes: int, levels: int = 20) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return labels and class probabilities that know something of them, with ties."""
+    generator = Seed.of(n_classes, levels).generator()
+    labels = generator.permutation(np.arange(61) % n_classes)
+    votes = generator.integers(1, levels, (61, n_classes)) + 6 * np.eye(n_classes)[labels]
+    return labels, votes / votes.sum(axis=1, keepdims=True)
+
+
+def _rounded(n_classes: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return a task whose probabilities, in tenths, have ties and values of exactly 0.5."""
+    labels, given = _task(n_classes)
+    positive = given[:, 1].round(1)
+    return labels, np.stack([1 - positive, positive], axis=1)
+
+
+def test_every_optimisable_metric_is_known_by_its_name() -> None:
+    assert KNOWN_METRICS == (
+        "auc",
+        "accuracy",
+        "balanced_accuracy",
+        "f1",
+        "kappa",
+        "sensitivity",
+        "specificity",
+    )
+    for name in (*KNOWN_METRICS, "ppv", "npv"):
+        assert get_metric(name).name == name
+        assert get_metric(name).greater_is_better
+
+
+@pytest.mark.parametrize("name", TWO_CLASS_REFERENCES)
+def test_two_classes_equal_scikit_learn(name: str) -> None:
+    labels, given = _rounded(2)
+    assert (given[:, 1] == 0.5).any()
+    expected = TWO_CLASS_REFERENCES[name](labels, given[:, 1] >= 0.5)
+    assert get_metric(name)(labels, given) == pytest.approx(expected, abs=1e-12)
+
+
+def test_auc_of_two_classes_equals_scikit_learn() -> None:
+    labels, given = _rounded(2)
+    expected = reference.roc_auc_score(labels, given[:, 1])
+    assert get_metric("auc")(labels, given) == pytest.approx(expected, abs=1e-12)
+
+
+def test_auc_of_two_classes_reads_the_positive_column_alone() -> None:
+    labels, given = _rounded(2)
+    given[:, 0] = 0.3
+    expected = reference.roc_auc_score(labels, given[:, 1])
+    assert get_metric("auc")(labels, given) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("n_classes", [3, 7])
+def test_more_classes_equal_scikit_learn(n_classes: int) -> None:
+    labels, given = _task(n_classes)
+    decided = given.argmax(axis=1)
+    expected = {
+        "auc": reference.roc_auc_score(labels, given, multi_class="ovr", average="macro"),
+        "accuracy": reference.accuracy_score(labels, decided),
+        "balanced_accuracy": reference.balanced_accuracy_score(labels, decided),
+        "f1": reference.f1_score(labels, decided, average="macro"),
+        "kappa": reference.cohen_kappa_score(labels, decided),
+    }
+    for name, value in expected.items():
+        assert get_metric(name)(labels, given) == pytest.approx(value, abs=1e-12), name
+
+
+@pytest.mark.parametrize("name", ["sensitivity", "specificity", "ppv", "npv"])
+def test_metrics_of_a_positive_class_refuse_three_classes(name: str) -> None:
+    labels, given = _task(3)
+    with pytest.raises(AugsearchError, match=f"{name} must be used with 2 classes but there are 3"):
+        get_metric(name)(labels, given)
+
+
+@pytest.mark.parametrize("name", [*KNOWN_METRICS, "ppv", "npv"])
+def test_undefined_scores_are_nan(name: str) -> None:
+    labels, given = _task(2)
+    spoiled = given.copy()
+    spoiled[3, 0] = np.nan
+    metric = get_metric(name)
+    assert np.isnan(metric(labels, spoiled))
+    assert np.isnan(metric(labels[labels == 1], given[labels == 1]))
+    assert np.isnan(metric(labels[labels == 0], given[labels == 0]))
+    assert np.isnan(metric(labels[:0], given[:0]))
+
+
+def test_a_class_that_does_not_occur_is_nan() -> None:
+    labels, given = _task(3)
+    for name in ("auc", "accuracy", "balanced_accuracy", "f1", "kappa"):
+        assert np.isnan(get_metric(name)(labels[labels < 2], given[labels < 2])), name
+
+
+def test_predictive_values_are_nan_without_such_decisions() -> None:
+    all_negative = np.array([[0.9, 0.1], [0.8, 0.2]])
+    assert np.isnan(get_metric("ppv")([0, 1], all_negative))
+    assert get_metric("npv")([0, 1], all_negative) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("labels", "shape", "message"),
+    [
+        ([0, 1], (3, 2), r"got \(2,\) and \(3, 2\)"),
+        ([0, 1], (2, 1), r"C at least 2, but got \(2,\) and \(2, 1\)"),
+        ([0, 2], (2, 2), "between 0 and 1 but go from 0 to 2"),
+        ([-1, 1], (2, 2), "between 0 and 1 but go from -1 to 1"),
+    ],
+)
+def test_refuses_what_does_not_fit(labels: list[int], shape: tuple[int, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        get_metric("auc")(labels, np.full(shape, 0.5))
+
+
+def test_auc_is_vectorised_over_models() -> None:
+    labels, given = _rounded(2)
+    scores = np.stack([given[:, 1], -given[:, 1], given[:, 1] ** 2, 0 * given[:, 1]]).reshape(
+        2, 2, -1
+    )
+    expected = [[reference.roc_auc_score(labels, s) for s in pair] for pair in scores]
+    np.testing.assert_allclose(auc(labels, scores), expected, atol=1e-12)
+
+
+def test_auc_is_nan_where_it_is_undefined() -> None:
+    found = auc([0, 1], [[np.nan, 1.0], [0.0, 1.0]])
+    assert np.isnan(found[0])
+    assert found[1] == 1.0
+    assert np.isnan(auc([0, 0], [[0.1, 0.2]])).all()
+    assert np.isnan(auc([1, 1], [[0.1, 0.2]])).all()
+
+
+def test_unknown_metric_names_the_known_ones() -> None:
+    with pytest.raises(AugsearchError, match=r"one of auc, accuracy.* but got 'roc'"):
+        get_metric("roc")
+
+
+BRIER = Metric("brier", False, lambda labels, given: float(np.mean((given[:, 1] - labels) ** 2)))
+
+
+def test_other_packages_add_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = "augsearch.metrics"
+    points = EntryPoints(
+        [
+            EntryPoint("brier", "foreign_metrics:brier", group),
+            EntryPoint("wrong", "json:dumps", group),
+        ]
+    )
+    monkeypatch.setattr(metrics, "entry_points", lambda group: points.select(group=group))
+    monkeypatch.setattr(EntryPoint, "load", lambda self: BRIER if self.name == "brier" else print)
+    assert get_metric("brier")([0, 1], [[1, 0], [0.5, 0.5]]) == 0.125
+    with pytest.raises(AugsearchError, match=r"'wrong' of .* must be a Metric"):
+        get_metric("wrong")
+    with pytest.raises(AugsearchError, match="npv, brier, wrong but got 'roc'"):
+        get_metric("roc")
