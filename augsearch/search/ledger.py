@@ -1,0 +1,267 @@
+"""The ledger: an Optuna study that holds every amount and its scores, through every kill.
+
+One trial is one amount. It is enqueued with its K, asked for, and told when its scores are there;
+Optuna itself decides nothing. Whatever stops a search (SIGKILL, Ctrl-C, an exception in the score
+function) leaves the trials under way RUNNING; the next search on the same study takes them over
+and finishes them in place. So every amount is COMPLETE exactly once and trial numbers follow the
+order of the search. Trials that no search needs any more are set to FAIL and never read again.
+
+One process at a time may own a study. For SQLite URLs a lock file beside the database sees to
+that; for other storages the caller does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+from collections import deque
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from augsearch.errors import AugsearchError, StorageError
+from augsearch.files import exclusive
+from augsearch.records import Evaluation
+from augsearch.search.base import SearchRule
+from augsearch.search.sliding_window import Direction
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
+    from optuna.storages import BaseStorage
+    from optuna.trial import FrozenTrial
+
+PARAMETER = "multiple"
+_SCORES = "scores"  # trial attribute
+_SETTINGS = "search"  # study attribute
+_LARGEST = 1e6  # upper end of the parameter's range, for Optuna's plots only
+
+
+class LedgerError(AugsearchError, ValueError):
+    """A stored study that does not go with the search that is asked for."""
+
+
+@contextlib.contextmanager
+def open_ledger(
+    storage: str | BaseStorage | None, study_name: str, direction: Direction
+) -> Iterator[Ledger]:
+    """Open a study, or create it, and own it until the block ends.
+
+    Args:
+        storage: An Optuna storage or its URL; None keeps the study in memory.
+        study_name: Which study of the storage.
+        direction: "maximize" or "minimize".
+
+    Raises:
+        LedgerError: The study is someone else's, or has another direction.
+        RunDirectoryError: Another process holds the SQLite file.
+        StorageError: The storage cannot be read or written.
+        ValueError: `storage` is no URL.
+    """
+    import optuna
+
+    with contextlib.ExitStack() as stack:
+        if isinstance(storage, str):
+            storage = stack.enter_context(_connected(storage))
+        with _calling_optuna():
+            study = optuna.create_study(
+                storage=storage,
+                study_name=study_name,
+                direction=direction,
+                load_if_exists=True,
+                # Never draws anything, as K is fixed; the default would load and fit a model.
+                sampler=optuna.samplers.RandomSampler(seed=0),
+            )
+            ledger = Ledger(study, direction)
+        yield ledger
+
+
+class Ledger:
+    """The trials of one search, asked for and told in order."""
+
+    def __init__(self, study: Study, direction: Direction) -> None:
+        self._study = study
+        self._worst = -math.inf if direction == "maximize" else math.inf
+        stored = [one.name.lower() for one in study.directions]
+        if stored != [direction]:
+            raise LedgerError(
+                f"study {study.study_name!r} was stored with direction {', '.join(stored)} but is "
+                f"asked to {direction}; use that direction or another study_name."
+            )
+        if _SETTINGS not in study.user_attrs and study.get_trials(deepcopy=False):
+            raise LedgerError(
+                f"study {study.study_name!r} holds trials that are not augsearch's; "
+                "use another study_name."
+            )
+        self._open = self._left_behind()
+
+    def replay(self, rule: SearchRule, settings: Mapping[str, Any]) -> list[Evaluation]:
+        """Return the stored evaluations in order, up to where `rule` stops.
+
+        Args:
+            rule: The rule of the search that goes on.
+            settings: Its settings, JSON values; stored, and named if they do not fit.
+
+        Raises:
+            LedgerError: An amount is not the one that the rule tries at that point.
+        """
+        from optuna.trial import TrialState
+
+        history: list[Evaluation] = []
+        with _calling_optuna():
+            completed = self._trials(TrialState.COMPLETE)
+        for evaluation in map(_evaluation, completed):
+            certain = rule.propose(history)
+            if not certain:
+                break
+            if evaluation.multiple != certain[0]:
+                raise self._mismatch(evaluation.multiple, certain[0], settings)
+            history.append(evaluation)
+        if self._study.user_attrs.get(_SETTINGS) != settings:
+            with _calling_optuna():
+                self._study.set_user_attr(_SETTINGS, dict(settings))
+        return history
+
+    def ask(self, multiple: float) -> Trial:
+        """Return a RUNNING trial of this amount: the one a killed search left, or a new one.
+
+        Amounts must be asked for in the order of the search.
+
+        Raises:
+            LedgerError: Someone else has enqueued a trial in the meantime.
+        """
+        with _calling_optuna():
+            if self._open and self._open[0][0] != multiple:
+                self._fail_open()  # taken over out of turn they would break the order
+            if self._open:
+                return _with_parameter(self._open.popleft()[1], multiple)
+            self._study.enqueue_trial({PARAMETER: float(multiple)})
+            trial = _with_parameter(self._study.ask(), multiple)
+        if trial.params[PARAMETER] != multiple:
+            raise LedgerError(
+                f"study {self._study.study_name!r} must have one owner but another process has "
+                f"put multiple {trial.params[PARAMETER]:g} in; end it and start again."
+            )
+        return trial
+
+    def tell(self, trial: Trial, evaluation: Evaluation) -> None:
+        """Complete `trial`.
+
+        Optuna takes no NaN, so the worst infinity stands in for a mean that is not finite; the
+        scores themselves are an attribute of the trial and are what is read back.
+        """
+        from optuna.trial import TrialState
+
+        value = evaluation.score if math.isfinite(evaluation.score) else self._worst
+        # JSON knows neither NaN nor infinities: "nan", "inf", "-inf".
+        scores = [score if math.isfinite(score) else str(score) for score in evaluation.scores]
+        with _calling_optuna():
+            trial.set_user_attr(_SCORES, scores)
+            self._study.tell(trial, value, state=TrialState.COMPLETE)
+
+    def close_open(self) -> None:
+        """Set what a killed search left behind, and this one does not need, to FAIL."""
+        with _calling_optuna():
+            self._fail_open()
+
+    def _fail_open(self) -> None:
+        from optuna.trial import TrialState
+
+        while self._open:
+            self._study.tell(self._open.popleft()[1], state=TrialState.FAIL)
+
+    def _left_behind(self) -> deque[tuple[float | None, Trial]]:
+        """Return (amount, trial) of what was under way, RUNNING all of them, by number."""
+        import optuna
+        from optuna.trial import TrialState
+
+        for _ in self._trials(TrialState.WAITING):
+            self._study.ask()  # enqueued and never asked for: the killed search was about to
+        return deque(
+            (_amount(frozen), optuna.Trial(self._study, frozen._trial_id))
+            for frozen in self._trials(TrialState.RUNNING)
+        )
+
+    def _trials(self, state: Any) -> list[FrozenTrial]:
+        found = self._study.get_trials(deepcopy=False, states=(state,))
+        return sorted(found, key=lambda trial: trial.number)
+
+    def _mismatch(self, stored: float, asked: float, settings: Mapping[str, Any]) -> LedgerError:
+        before: Mapping[str, Any] = self._study.user_attrs[_SETTINGS]
+        changed = "; ".join(
+            f"{name} was {before.get(name)} and is now {settings.get(name)}"
+            for name in {**before, **settings}
+            if before.get(name) != settings.get(name)
+        )
+        return LedgerError(
+            f"study {self._study.study_name!r} holds multiple {stored:g} where this search tries "
+            f"{asked:g}" + (f" ({changed})" if changed else "") + "; use the stored settings "
+            "again or another study_name."
+        )
+
+
+def _with_parameter(trial: Trial, multiple: float) -> Trial:
+    """Give the trial its K, which was fixed when it was enqueued."""
+    trial.suggest_float(PARAMETER, min(1.0, multiple), max(_LARGEST, multiple))
+    return trial
+
+
+def _amount(trial: FrozenTrial) -> float | None:
+    """Return the K of a trial that may have been killed before it was given the parameter."""
+    amount: float | None = trial.params.get(PARAMETER)
+    if amount is None:
+        amount = trial.system_attrs.get("fixed_params", {}).get(PARAMETER)
+    return amount
+
+
+def _evaluation(trial: FrozenTrial) -> Evaluation:
+    scores = trial.user_attrs.get(_SCORES, trial.values)
+    return Evaluation.of(trial.params[PARAMETER], [float(score) for score in scores])
+
+
+@contextlib.contextmanager
+def _connected(url: str) -> Iterator[BaseStorage]:
+    """Connect to a storage URL; a SQLite file is made, with its folder, and locked."""
+    from optuna.storages import RDBStorage
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ValueError(
+            f"storage must be an Optuna storage or its URL but got {url!r}; "
+            'a file is written "sqlite:///search.db".'
+        ) from None
+    sqlite = parsed.get_backend_name() == "sqlite"
+    with contextlib.ExitStack() as stack:
+        if sqlite and parsed.database and not parsed.database.startswith((":", "file:")):
+            file = Path(parsed.database)
+            stack.enter_context(exclusive(file.with_name(file.name + ".lock")))
+        options = {"connect_args": {"timeout": 60}} if sqlite else None
+        with _calling_optuna():
+            storage = RDBStorage(url, engine_kwargs=options)
+        stack.callback(storage.engine.dispose)
+        stack.callback(storage.remove_session)
+        yield storage
+
+
+@contextlib.contextmanager
+def _calling_optuna() -> Iterator[None]:
+    """For the length of a call, mute Optuna below warnings and name its storage errors."""
+    import optuna
+    from sqlalchemy.exc import SQLAlchemyError
+
+    logger = logging.getLogger("optuna")
+    level = logger.level
+    logger.setLevel(max(logger.getEffectiveLevel(), logging.WARNING))
+    try:
+        yield
+    except (optuna.exceptions.StorageInternalError, SQLAlchemyError) as error:
+        reason = str(error.__cause__ or error).splitlines()[0]
+        raise StorageError(
+            f"the search's ledger cannot be read or written: {reason}. Free some space or choose "
+            "another storage; the same call then goes on where it stopped."
+        ) from error
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,221 @@
+"""find_optimal_multiple(): the search for the best amount, pure of images and networks."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from augsearch.records import Evaluation
+from augsearch.search.base import SearchRule
+from augsearch.search.ledger import Ledger, open_ledger
+from augsearch.search.scoring import BatchScore, OneAtATime, Score, in_order
+from augsearch.search.sliding_window import DIRECTIONS, Direction, SlidingWindow, check_known
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
+__all__ = ["RULES", "BatchScore", "Callback", "SearchResult", "find_optimal_multiple"]
+
+RULES: Mapping[str, Callable[..., SearchRule]] = {"sliding-window": SlidingWindow}
+"""The rules that go by a name; each takes the settings of `find_optimal_multiple`."""
+
+_PLAIN = (str, int, float, bool, type(None))
+
+Callback = Callable[[Evaluation, Evaluation | None], object]
+"""Called with a new evaluation and the best so far (None if no score was finite)."""
+
+
+@dataclass(frozen=True, repr=False)
+class SearchResult:
+    """What a search found.
+
+    Attributes:
+        multiple: The chosen amount, an int when whole; None if no score was finite.
+        score: Its score (the mean of its replicates); None if no score was finite. As the winner
+            of many it is optimistic: measure the chosen amount anew on untouched data.
+        stopped_at: The last amount that was evaluated, an int when whole.
+        reason: Why the search stopped: "window", "max_multiple" or "no_finite_score" (or what a
+            rule of the caller's says).
+        history: Every evaluation, in order.
+    """
+
+    multiple: int | float | None
+    score: float | None
+    stopped_at: int | float | None
+    reason: str
+    history: tuple[Evaluation, ...]
+
+    def __repr__(self) -> str:
+        score = None if self.score is None else f"{self.score:.4g}"
+        return (
+            f"SearchResult(multiple={self.multiple}, score={score}, stopped_at={self.stopped_at}, "
+            f"reason={self.reason!r}, history=<{len(self.history)} evaluations>)"
+        )
+
+
+def find_optimal_multiple(
+    score: Score,
+    window: int = 12,
+    *,
+    start: float = 1,
+    step: float = 1,
+    max_multiple: float | None = None,
+    min_delta: float = 0.0,
+    direction: Direction = "maximize",
+    rule: str | SearchRule = "sliding-window",
+    replicates: int = 1,
+    storage: str | BaseStorage | None = None,
+    study_name: str = "augsearch",
+    callbacks: Sequence[Callback] = (),
+) -> SearchResult:
+    """Find the multiple K of the training set that scores best (Kong et al. 2022).
+
+    Calls `score` for K = start, start + step, ... until the rule stops. Whatever stops the search
+    early (a kill, Ctrl-C, an exception in `score`), the same call on the same `storage` goes on:
+    finished amounts are read back, the one under way is evaluated again.
+
+    Args:
+        score: K -> its score, or a sequence with one score per replicate; NaN for one that could
+            not be computed. K is an int if `start` and `step` are. An object with a method
+            `score_many` (see `BatchScore`) is given all amounts that are certain to be evaluated
+            at once; the result is the same.
+        window: Stop when this many amounts after the best one brought no gain.
+        start: The first amount; 1 is the base set alone.
+        step: Distance of two amounts.
+        max_multiple: No amount goes beyond it. None is no limit: a score that never stops rising
+            is then never stopped.
+        min_delta: A gain counts only if it exceeds this over the best so far.
+        direction: "maximize" or "minimize".
+        rule: A rule's name, or a `SearchRule`, which brings its own settings instead of `window`
+            to `min_delta`.
+        replicates: How often `score` is called per amount, if it gives a number; the mean counts.
+        storage: Where the search is kept: an Optuna storage or its URL, for instance
+            "sqlite:///search.db"; None keeps it in memory. A larger window, limit or another
+            min_delta may go on with what is stored; another start, step or direction may not.
+        study_name: The Optuna study's name in `storage`.
+        callbacks: Each is called as ``callback(evaluation, best)`` after every new evaluation.
+
+    Raises:
+        ValueError, TypeError: A setting out of range, or a score that is no number.
+        LedgerError: What is stored belongs to another search (a ValueError too).
+        RunDirectoryError: Another process works on the SQLite file.
+        StorageError: The storage cannot be read or written.
+
+    Example:
+        >>> found = find_optimal_multiple(lambda k: 0.9 - 0.001 * (k - 14) ** 2, window=12)
+        >>> found.multiple, found.stopped_at, found.reason
+        (14, 26, 'window')
+    """
+    settings = {
+        "window": window,
+        "start": start,
+        "step": step,
+        "max_multiple": max_multiple,
+        "min_delta": min_delta,
+        "direction": direction,
+    }
+    chosen = _choose_rule(rule, settings)
+    _check_score(score, replicates)
+    with open_ledger(storage, study_name, direction) as ledger:
+        history = _search(chosen, score, replicates, ledger, callbacks)
+    best = chosen.best(history)
+    return SearchResult(
+        multiple=None if best is None else _whole(best.multiple),
+        score=None if best is None else best.score,
+        stopped_at=_whole(history[-1].multiple) if history else None,
+        reason=chosen.finished(history) or "nothing proposed",
+        history=tuple(history),
+    )
+
+
+def _search(
+    rule: SearchRule,
+    score: Score,
+    replicates: int,
+    ledger: Ledger,
+    callbacks: Sequence[Callback],
+) -> list[Evaluation]:
+    batches = isinstance(score, BatchScore)
+    scorer = score if isinstance(score, BatchScore) else OneAtATime(score, replicates)
+    history = ledger.replay(rule, _settings(rule))
+    while certain := rule.propose(history):
+        asked = certain if batches else certain[:1]
+        trials = [ledger.ask(multiple) for multiple in asked]
+        # Closed on the way out, so that a batch score can let go of its workers at once.
+        with contextlib.closing(in_order(scorer, asked)) as results:
+            for scores, multiple, trial in zip(results, asked, trials, strict=True):
+                _check_replicates(scores, multiple, history)
+                history.append(Evaluation.of(multiple, scores))
+                ledger.tell(trial, history[-1])
+                for callback in callbacks:
+                    callback(history[-1], rule.best(history))
+    ledger.close_open()
+    return history
+
+
+def _choose_rule(rule: str | SearchRule, settings: Mapping[str, Any]) -> SearchRule:
+    """Return the named rule with its settings, or the given one if nothing contradicts it."""
+    check_known("direction", settings["direction"], DIRECTIONS)
+    if isinstance(rule, str):
+        check_known("rule", rule, tuple(RULES))
+        return RULES[rule](**settings)
+    if not isinstance(rule, SearchRule):
+        raise TypeError(f"rule must be a rule's name or a SearchRule but got {rule!r}.")
+    default = {field.name: field.default for field in dataclasses.fields(SlidingWindow)}
+    default["direction"] = getattr(rule, "direction", settings["direction"])
+    for name, value in settings.items():
+        if value != default[name]:
+            raise ValueError(
+                f"{name} must be {default[name]!r} beside {rule!r} but got {value!r}; "
+                "a SearchRule brings its own settings."
+            )
+    return rule
+
+
+def _settings(rule: SearchRule) -> dict[str, Any]:
+    """Return what the ledger keeps of a rule: its name, and its fields if it is a dataclass."""
+    settings: dict[str, Any] = {"rule": type(rule).__name__}
+    if dataclasses.is_dataclass(rule):
+        for field in dataclasses.fields(rule):
+            value = getattr(rule, field.name)
+            # The ledger keeps JSON; what is not is kept as text, to be named in an error.
+            settings[field.name] = value if isinstance(value, _PLAIN) else repr(value)
+    return settings
+
+
+def _check_score(score: Score, replicates: int) -> None:
+    if isinstance(replicates, bool) or not isinstance(replicates, int):
+        raise TypeError(f"replicates must be a whole number but got {replicates!r}.")
+    if replicates < 1:
+        raise ValueError(
+            f"replicates must be at least 1 but got {replicates}; 1 evaluates every amount once."
+        )
+    if isinstance(score, BatchScore):
+        if replicates > 1:
+            raise ValueError(
+                f"replicates must be 1 beside a score with score_many but got {replicates}; "
+                "such a score repeats itself: set the number there."
+            )
+    elif not callable(score):
+        raise TypeError(
+            f"score must be a function of the multiple, or have score_many, but got {score!r}."
+        )
+
+
+def _check_replicates(
+    scores: Sequence[float], multiple: float, history: Sequence[Evaluation]
+) -> None:
+    """Keep amounts comparable: all of them have the same number of replicates."""
+    if history and len(scores) != len(history[0].scores):
+        raise ValueError(
+            f"score must give {len(history[0].scores)} replicates for every multiple, as for "
+            f"{history[0].multiple:g}, but gave {len(scores)} for {multiple:g}; "
+            "give nan for a replicate that failed."
+        )
+
+
+def _whole(multiple: float) -> int | float:
+    return int(multiple) if multiple == int(multiple) else multiple
