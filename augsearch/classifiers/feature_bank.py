@@ -1,0 +1,67 @@
+"""The features that some training sets need, each block once however many cells share it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from augsearch.classifiers.feature_store import FeatureStore
+from augsearch.events import Notify
+from augsearch.records import TrainingSet
+
+
+class FeatureBank:
+    """Row numbers for the images of all blocks of some training sets.
+
+    Args:
+        store: Gives the features of a block.
+        training_sets: At least one.
+        notify: Takes progress while features are made.
+    """
+
+    def __init__(
+        self, store: FeatureStore, training_sets: Sequence[TrainingSet], notify: Notify
+    ) -> None:
+        blocks = {p.block.key: p.block for cell in training_sets for p in cell.portions}
+        self._parts = [store.features(block, notify) for block in blocks.values()]
+        starts = np.cumsum([0, *(len(part) for part in self._parts)]).tolist()
+        self._start: dict[str, int] = dict(zip(blocks, starts, strict=False))
+        self._number = {key: number for number, key in enumerate(blocks)}
+        self._n_rows: int = starts[-1]
+
+    @property
+    def n_features(self) -> int:
+        """Return D, the number of features of an image."""
+        return int(self._parts[0].shape[1])
+
+    def rows(self, cell: TrainingSet) -> NDArray[np.int64]:
+        """Return the row of each image of the training set, int64, (M,), in its order."""
+        return np.concatenate([self._start[p.block.key] + p.rows for p in cell.portions])
+
+    def gather(self, cell: TrainingSet) -> NDArray[np.float32]:
+        """Return the features of one training set, float32, (M, D)."""
+        return np.concatenate(
+            [self._parts[self._number[p.block.key]][p.rows] for p in cell.portions]
+        )
+
+    def with_ones(self) -> NDArray[np.float32]:
+        """Return all features, float32, (rows, W): D columns, a column of ones, then zeros.
+
+        The ones make the bias one more weight; the zeros fill W up to a multiple of 16, so that
+        every row starts on a cache line.
+        """
+        n_features = self.n_features
+        bank = np.zeros((self._n_rows, -(-(n_features + 1) // 16) * 16), dtype=np.float32)
+        bank[:, n_features] = 1
+        start = 0
+        for part in self._parts:
+            bank[start : start + len(part), :n_features] = part
+            start += len(part)
+        return bank
+
+
+def labels_of(cell: TrainingSet) -> NDArray[np.int64]:
+    """Return the class of each image of the training set, int64, (M,), in its order."""
+    return np.concatenate([portion.labels for portion in cell.portions])

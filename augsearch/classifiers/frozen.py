@@ -1,0 +1,133 @@
+"""The classifier of a frozen backbone: features once, then one head per training set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from augsearch.classifiers.adam_heads import HeadCell, train_adam_heads
+from augsearch.classifiers.base import Classifier, FittedClassifier
+from augsearch.classifiers.feature_bank import FeatureBank, labels_of
+from augsearch.classifiers.feature_store import FeatureStore
+from augsearch.classifiers.linear_head import LinearHead
+from augsearch.classifiers.logistic_heads import fit_logistic_head
+from augsearch.errors import DataError
+from augsearch.events import Advanced, Notify, silent
+from augsearch.records import ImageBlock, TrainingSet
+from augsearch.study.schema import AdamHead, LogisticHead
+
+
+@final
+class FrozenClassifier(Classifier):
+    """Features of a frozen backbone, kept on disk, and a linear head per training set.
+
+    Args:
+        store: Makes and keeps the features.
+        head: Which head, with its settings.
+        device: Where heads are trained.
+    """
+
+    def __init__(
+        self, store: FeatureStore, head: AdamHead | LogisticHead, *, device: str = "cpu"
+    ) -> None:
+        self._store = store
+        self._head = head
+        self._device = device
+
+    def fit(
+        self, training_sets: Sequence[TrainingSet], notify: Notify = silent
+    ) -> list[FittedClassifier]:
+        """Fit one head per training set, each independent of the others to the last bit.
+
+        Raises:
+            DataError: A training set lacks a class, or names rows or classes that do not exist.
+        """
+        if not training_sets:
+            return []
+        for cell in training_sets:
+            _check(cell)
+        bank = FeatureBank(self._store, training_sets, notify)
+        if isinstance(self._head, LogisticHead):
+            heads = _fit_logistic(bank, training_sets, self._head, notify)
+        else:
+            heads = _fit_adam(bank, training_sets, self._head, self._device, notify)
+        return [FittedFrozen(self._store, head) for head in heads]
+
+
+@final
+class FittedFrozen(FittedClassifier):
+    """A fitted head on the features of a frozen backbone."""
+
+    def __init__(self, store: FeatureStore, head: LinearHead) -> None:
+        self._store = store
+        self.head = head
+
+    def predict_proba(self, block: ImageBlock) -> NDArray[np.float64]:
+        """Return class probabilities, float64, (N, n_classes), rows add up to 1."""
+        return self.head.predict_proba(self._store.features(block))
+
+
+def _fit_logistic(
+    bank: FeatureBank, cells: Sequence[TrainingSet], options: LogisticHead, notify: Notify
+) -> list[LinearHead]:
+    heads = []
+    for done, cell in enumerate(cells, start=1):
+        heads.append(fit_logistic_head(bank.gather(cell), labels_of(cell), options, notify))
+        notify(Advanced(done, len(cells), "heads"))
+    return heads
+
+
+def _fit_adam(
+    bank: FeatureBank,
+    training_sets: Sequence[TrainingSet],
+    options: AdamHead,
+    device: str,
+    notify: Notify,
+) -> list[LinearHead]:
+    steps = [-(-len(cell) // options.batch_size) * options.epochs for cell in training_sets]
+    done = 0
+
+    def advance(more: int) -> None:
+        nonlocal done
+        done += more
+        notify(Advanced(done, sum(steps), "head steps"))
+
+    features = bank.with_ones()
+    heads: dict[int, LinearHead] = {}
+    for n_classes in sorted({cell.n_classes for cell in training_sets}):
+        members = [i for i, cell in enumerate(training_sets) if cell.n_classes == n_classes]
+        cells = [
+            HeadCell(bank.rows(cell), labels_of(cell), cell.seed)
+            for cell in (training_sets[i] for i in members)
+        ]
+        fitted = train_adam_heads(
+            features, cells, options,
+            n_features=bank.n_features, n_classes=n_classes, device=device, advance=advance,
+        )  # fmt: skip
+        heads.update(zip(members, fitted, strict=True))
+    return [heads[i] for i in range(len(training_sets))]
+
+
+def _check(cell: TrainingSet) -> None:
+    labels = labels_of(cell) if cell.portions else np.empty(0, dtype=np.int64)
+    if len(labels) and (labels.min() < 0 or labels.max() >= cell.n_classes):
+        raise DataError(
+            f"labels must lie from 0 to {cell.n_classes - 1} but are {labels.min()} to "
+            f"{labels.max()}."
+        )
+    missing = [str(c) for c, n in enumerate(np.bincount(labels, minlength=cell.n_classes)) if not n]
+    if missing:
+        raise DataError(
+            f"a training set must hold images of each of its {cell.n_classes} classes but has none "
+            f"of class {', '.join(missing)} among its {len(labels)} images; check the split."
+        )
+    for portion in cell.portions:
+        rows = portion.rows
+        if len(rows) and (rows.min() < 0 or rows.max() >= len(portion.block)):
+            raise DataError(
+                f"rows must lie from 0 to {len(portion.block) - 1} but are {rows.min()} to "
+                f"{rows.max()}."
+            )

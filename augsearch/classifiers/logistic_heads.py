@@ -1,0 +1,57 @@
+"""Logistic regression on standardised features, to convergence."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from augsearch.classifiers.linear_head import LinearHead
+from augsearch.events import Notify, Warned
+from augsearch.study.schema import LogisticHead
+
+_TOLERANCE = 1e-6
+_MAX_ITERATIONS = 10_000
+
+
+def fit_logistic_head(
+    features: NDArray[np.float32], labels: NDArray[np.int64], options: LogisticHead, notify: Notify
+) -> LinearHead:
+    """Minimise the cross-entropy plus penalty / 2 times the squared weights (bias free).
+
+    Features are standardised by the mean and standard deviation of this training set first; the
+    head that is returned takes plain features.
+
+    Args:
+        features: float32, (M, D).
+        labels: int64, (M,), every class 0 .. n_classes - 1 present.
+        options: The penalty.
+        notify: Is warned if the optimum was not reached.
+    """
+    scaler = StandardScaler()
+    standardised = scaler.fit_transform(features.astype(np.float64))
+    model = LogisticRegression(C=1 / options.penalty, tol=_TOLERANCE, max_iter=_MAX_ITERATIONS)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        model.fit(standardised, labels)
+    if caught:
+        notify(
+            Warned(
+                f"a logistic head on {len(labels)} images is not at its optimum after "
+                f"{int(model.n_iter_.max())} iterations; a larger penalty helps."
+            )
+        )
+    return _unstandardised(model, scaler)
+
+
+def _unstandardised(model: LogisticRegression, scaler: StandardScaler) -> LinearHead:
+    coefficients, intercept = model.coef_, model.intercept_
+    if len(coefficients) == 1:  # two classes: the first one's score is 0
+        coefficients = np.concatenate([np.zeros_like(coefficients), coefficients])
+        intercept = np.concatenate([np.zeros_like(intercept), intercept])
+    weight = coefficients / scaler.scale_
+    return LinearHead(weight, intercept - weight @ scaler.mean_)

@@ -1,0 +1,73 @@
+"""A head depends on its own training set alone, whatever is trained beside it."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from augsearch.classifiers.adam_heads import HeadCell, lanes_for, train_adam_heads
+from augsearch.classifiers.linear_head import LinearHead
+from augsearch.seeds import Seed
+from augsearch.study.schema import AdamHead
+
+N_FEATURES = 75
+ROWS = 60
+
+
+def _bank() -> NDArray[np.float32]:
+    bank = np.zeros((ROWS, 80), dtype=np.float32)
+    bank[:, :N_FEATURES] = np.random.default_rng(0).normal(size=(ROWS, N_FEATURES))
+    bank[:, N_FEATURES] = 1
+    return bank
+
+
+BANK = _bank()
+
+
+def _cell(size: int, number: int, n_classes: int) -> HeadCell:
+    rng = np.random.default_rng(number)
+    rows = rng.integers(0, ROWS, size)
+    return HeadCell(rows, rng.integers(0, n_classes, size), Seed.of(7, size, number))
+
+
+def _train(cells: list[HeadCell], options: AdamHead, n_classes: int) -> list[LinearHead]:
+    return train_adam_heads(
+        BANK,
+        cells,
+        options,
+        n_features=N_FEATURES,
+        n_classes=n_classes,
+        device="cpu",
+        advance=lambda steps: None,
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 50), min_size=1, max_size=2 * lanes_for("cpu") + 3),
+    chosen=st.data(),
+    n_classes=st.integers(2, 11),
+    batch_size=st.sampled_from([1, 3, 8, 13]),
+    outputs=st.sampled_from(["softmax", "sigmoid"]),
+)
+def test_company_and_place_leave_a_head_as_it_is(
+    sizes: list[int], chosen: st.DataObject, n_classes: int, batch_size: int, outputs: str
+) -> None:
+    options = AdamHead(epochs=3, batch_size=batch_size, learning_rate=1e-2, outputs=outputs)
+    cells = [_cell(size, number, n_classes) for number, size in enumerate(sizes)]
+    together = _train(cells, options, n_classes)
+    order = chosen.draw(st.permutations(range(len(cells))))
+    part = order[: chosen.draw(st.integers(1, len(cells)))]
+    for index, head in zip(part, _train([cells[i] for i in part], options, n_classes), strict=True):
+        np.testing.assert_array_equal(head.weight, together[index].weight)
+        np.testing.assert_array_equal(head.bias, together[index].bias)
+
+
+@settings(max_examples=15, deadline=None)
+@given(lane=st.integers(0, lanes_for("cpu") - 1), n_classes=st.integers(2, 5))
+def test_every_lane_computes_the_same_bits(lane: int, n_classes: int) -> None:
+    one, others = _cell(30, 1, n_classes), [_cell(30, n, n_classes) for n in range(2, 9)]
+    options = AdamHead(epochs=2)
+    alone = _train([one], options, n_classes)[0]
+    beside = _train([*others[:lane], one, *others[lane:]], options, n_classes)[lane]
+    np.testing.assert_array_equal(beside.weight, alone.weight)
