@@ -1,0 +1,120 @@
+"""Images made elsewhere, by any generator or at another place: one folder per class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from augsearch.data.decoding import SUFFIXES, decode_image
+from augsearch.data.listing import lines, names
+from augsearch.errors import DataError, SourceError
+from augsearch.events import Advanced
+from augsearch.files import read_json, write_json
+from augsearch.records import LabelledImages
+from augsearch.sources.base import FitContext, Pool, Source
+from augsearch.study.schema import FolderOptions, Images
+
+_PROGRESS = 100  # images between two reports
+
+
+@final
+class FolderSource(Source):
+    """Takes the images of ``path/CLASS/``: PNG, JPEG, TIFF and BMP files, not those further down.
+
+    They are brought to the size and channels of the training images, with the full range of their
+    type as 0 to 255, and come in a random order. Each is decoded once at the first fit, to find
+    damaged ones early, and again when it is used. The files must stay as they are during a run.
+    """
+
+    def __init__(self, options: FolderOptions) -> None:
+        self._path = options.path
+
+    def fit(self, train: LabelledImages, context: FitContext) -> Pool:
+        """Read and check the folder; nothing is learnt.
+
+        Raises:
+            SourceError: A class has no folder, or the files are not those of the last fit.
+            DataError: Some images cannot be read; all of them are listed.
+        """
+        files = [self._files(name, train.classes) for name in train.classes]
+        like = Images(size=train.pixels.shape[1], channels=train.pixels.shape[3])
+        self._check(files, like, context)
+        return _FolderPool(files, like, train.classes, context)
+
+    def _files(self, name: str, classes: Sequence[str]) -> list[Path]:
+        folder = self._path / name
+        if not folder.is_dir():
+            raise SourceError(
+                f"{self._path} must have one folder per class ({names(classes)}) but {name!r} is "
+                "missing; name the folders like the classes, and make an empty one for a class "
+                "that gets no images"
+            )
+        return sorted(
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+        )
+
+    def _check(self, files: list[list[Path]], like: Images, context: FitContext) -> None:
+        """Decode every image once per run; hold later fits to the same files."""
+        listed = [[[path.name, path.stat().st_size] for path in own] for own in files]
+        record = context.folder / "files.json"
+        if not record.exists():
+            _check_readable([path for own in files for path in own], like, context)
+            write_json(record, listed)
+        elif read_json(record) != listed:
+            raise SourceError(
+                f"the files of source {context.name!r} must not change during a run but those in "
+                f"{self._path} have; put them back, or start anew with --fresh"
+            )
+
+
+def _check_readable(paths: list[Path], like: Images, context: FitContext) -> None:
+    problems = []
+    for done, path in enumerate(paths):
+        if done % _PROGRESS == 0:
+            context.notify(Advanced(done, len(paths), "images"))
+        try:
+            decode_image(path, like)
+        except DataError as error:
+            problems.append(str(error))
+    if problems:
+        raise DataError(
+            f"{len(problems)} of {len(paths)} images of source {context.name!r} cannot be used; "
+            f"replace or remove them:{lines(problems)}"
+        )
+
+
+class _FolderPool(Pool):
+    def __init__(
+        self, files: list[list[Path]], like: Images, classes: tuple[str, ...], context: FitContext
+    ) -> None:
+        self._files = [
+            [
+                own[row]
+                for row in context.seed.child("order", label).generator().permutation(len(own))
+            ]
+            for label, own in enumerate(files)
+        ]
+        self._like = like
+        self._classes = classes
+        self._name = context.name
+
+    def size(self, label: int) -> int:
+        return len(self._files[label])
+
+    def images(self, label: int, start: int, stop: int) -> NDArray[np.uint8]:
+        if stop > self.size(label):
+            raise SourceError(
+                f"source {self._name!r} has only {self.size(label)} images of class "
+                f"{self._classes[label]!r} but {stop} are needed; lower max_multiple or add images"
+            )
+        side, channels = self._like.size, self._like.channels
+        images = np.empty((stop - start, side, side, channels), dtype=np.uint8)
+        for row, path in enumerate(self._files[label][start:stop]):
+            images[row] = decode_image(path, self._like)
+        return images

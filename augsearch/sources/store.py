@@ -1,0 +1,153 @@
+"""Images of a pool on disk, each made once, in extents that features can be cached by."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from augsearch.errors import SourceError, StorageError
+from augsearch.files import replacing
+from augsearch.records import ImageBlock, content_key
+from augsearch.sources.base import BLOCK, Pool
+
+_FILE = re.compile(r"class(\d+)_(\d+)-(\d+)_([0-9a-f]{64})\.npy")
+_Extent = tuple[int, int, int]  # label, first image, one past the last
+
+
+@final
+class StoredBlock(ImageBlock):
+    """An extent on disk. `pixels` is a fresh read-only memory map at each access.
+
+    No map is kept, because each one holds a file descriptor: 100,000 images are 1,600 extents
+    and a process is often allowed 1,024. It also keeps a pickled block small.
+    """
+
+    path: Path
+    length: int
+
+    def __init__(self, path: Path, key: str, length: int) -> None:
+        vars(self).update(path=path, key=key, length=length)
+
+    def __len__(self) -> int:
+        return self.length
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """uint8, (N, H, W, C), read-only."""
+        pixels = _mapped(self.path, self.length)
+        if pixels is None:
+            raise StorageError(
+                f"{self.path} must hold {self.length} images but is damaged or gone; "
+                "start the same command again and it will be made again."
+            )
+        return pixels
+
+
+@final
+class PoolStore:
+    """Keeps the images of a pool in `folder`, as they are asked for.
+
+    The images of a class are cut into extents of BLOCK images at fixed places, whoever asks for
+    what in which order; so the content keys, and with them all cached features, do not depend on
+    the history of requests. At most 63 images at either end are made that nobody asked for. The
+    last extent of a finite pool ends with the pool.
+
+    Each extent is one .npy file (uint8, (N, H, W, C)) that is written once, whole or not at all;
+    its name carries class, first image, end and content key. One of a wrong size (damaged disk,
+    copy cut short) is made again.
+
+    Not for several threads at once. Two processes only do the same work twice.
+
+    Args:
+        pool: What gives the images.
+        folder: Made if it is missing. It must belong to this one fitted source.
+    """
+
+    def __init__(self, pool: Pool, folder: Path) -> None:
+        self._pool = pool
+        self._folder = folder
+        self._found: dict[_Extent, list[StoredBlock]] = {}
+        self._blocks: dict[_Extent, StoredBlock] = {}
+        for path in sorted(folder.glob("*.npy")) if folder.is_dir() else ():
+            if name := _FILE.fullmatch(path.name):
+                label, first, end = map(int, name.groups()[:3])
+                block = StoredBlock(path, name[4], end - first)
+                self._found.setdefault((label, first, end), []).append(block)
+
+    def size(self, label: int) -> int | None:
+        """Return how many images of the class the pool has; None if there is no end."""
+        return self._pool.size(label)
+
+    def blocks(
+        self, label: int, start: int, count: int
+    ) -> list[tuple[ImageBlock, NDArray[np.int64]]]:
+        """Return the blocks that cover `count` images from `start` on, making those not yet there.
+
+        Args:
+            label: The class.
+            start: First image; r << 32 for replicate r of an endless pool.
+            count: How many images.
+
+        Returns:
+            In order, each block with its rows that were asked for, int64, increasing.
+
+        Raises:
+            SourceError: The pool ends before `start + count`, or gives something else than images.
+            StorageError: The disk is full or cannot be written. What was made before stays.
+        """
+        stop = start + count
+        size = self._pool.size(label)
+        if size is not None and stop > size:
+            self._refuse(label, size, stop)
+        covering = []
+        for first in range(start - start % BLOCK if count else stop, stop, BLOCK):
+            end = first + BLOCK if size is None else min(first + BLOCK, size)
+            rows = np.arange(max(start - first, 0), min(stop, end) - first, dtype=np.int64)
+            covering.append((self._block((label, first, end)), rows))
+        return covering
+
+    def _refuse(self, label: int, size: int, stop: int) -> None:
+        self._pool.images(label, size, stop)  # raises: the pool knows the names of its classes
+        raise SourceError(f"a pool with {size} images of class {label} gave images up to {stop}")
+
+    def _block(self, extent: _Extent) -> ImageBlock:
+        if extent not in self._blocks:
+            self._blocks[extent] = self._intact(extent) or self._made(extent)
+        return self._blocks[extent]
+
+    def _intact(self, extent: _Extent) -> StoredBlock | None:
+        for block in self._found.pop(extent, []):
+            if _mapped(block.path, block.length) is not None:
+                return block
+            block.path.unlink(missing_ok=True)
+        return None
+
+    def _made(self, extent: _Extent) -> StoredBlock:
+        label, first, end = extent
+        images = self._pool.images(label, first, end)
+        if images.dtype != np.uint8 or images.ndim != 4 or len(images) != end - first:
+            raise SourceError(
+                f"a pool must give uint8 images of shape ({end - first}, H, W, C) but gave "
+                f"{images.dtype} {images.shape}"
+            )
+        key = content_key(images)
+        path = self._folder / f"class{label}_{first}-{end}_{key}.npy"
+        # Plain writing, not through a memory map: on a full disk that would end in SIGBUS.
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.save(file, np.ascontiguousarray(images), allow_pickle=False)
+        return StoredBlock(path, key, end - first)
+
+
+def _mapped(path: Path, length: int) -> NDArray[np.uint8] | None:
+    """Map an extent; None if it is not the file that was written."""
+    try:
+        pixels = np.load(path, mmap_mode="r", allow_pickle=False)
+        whole = path.stat().st_size == pixels.offset + pixels.nbytes
+    except (OSError, ValueError, EOFError):
+        return None
+    right = pixels.dtype == np.uint8 and pixels.ndim == 4 and len(pixels) == length
+    return pixels if whole and right else None

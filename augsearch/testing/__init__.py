@@ -1,0 +1,1 @@
+"""Conformance checks for sources, classifiers and search rules, for anyone who writes one."""
