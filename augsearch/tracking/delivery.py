@@ -1,0 +1,198 @@
+"""From the outbox to MLflow: how far delivery has come, and `sync`, which finishes it later.
+
+The cursor is saved after the store has taken the entries. A kill between the two makes the same
+entries go out twice, which changes nothing (see `mirror`).
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from augsearch.errors import StorageError, TrackingError
+from augsearch.events import Notify, Warned, silent
+from augsearch.files import read_json, write_json
+from augsearch.tracking.mirror import Mirror, reason, refused
+from augsearch.tracking.outbox import Outbox
+from augsearch.tracking.store import absolute_uri, held, masked
+
+_CHUNK = 500
+_LOCK_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """How far delivery has come.
+
+    Attributes:
+        store: What it speaks of: store and experiment.
+        delivered: The first so many entries are done with.
+        runs: Key of a run in the study -> MLflow's run id.
+        refused: Those among them, by index, that the store would not take.
+    """
+
+    store: str
+    delivered: int = 0
+    runs: dict[str, str] = field(default_factory=dict)
+    refused: tuple[int, ...] = ()
+
+    @classmethod
+    def load(cls, path: Path, store: str) -> Cursor:
+        """Read the cursor of a store; if there is none, or a damaged one, delivery begins anew."""
+        try:
+            fields = read_json(path)
+            cursor = cls(**fields | {"refused": tuple(fields["refused"])})
+        except (StorageError, TypeError, KeyError):
+            return cls(store)
+        return cursor if cursor.store == store else cls(store)
+
+
+@dataclass(frozen=True)
+class SyncReport:
+    """What `sync` did.
+
+    Attributes:
+        uri: The store, without passwords.
+        delivered: Entries that were sent now.
+        total: Entries in the outbox.
+        refused: Names of entries that the store would not take, each with its reason.
+    """
+
+    uri: str
+    delivered: int
+    total: int
+    refused: tuple[str, ...] = ()
+
+
+class Delivery:
+    """Brings the entries of an outbox to the store, in order."""
+
+    def __init__(self, outbox: Outbox, notify: Notify = silent) -> None:
+        self._outbox = outbox
+        self._notify = notify
+        self._mirror = Mirror(outbox.destination, outbox.path.parent.resolve())
+        self._file = outbox.path.with_suffix(".cursor.json")
+        target = outbox.destination
+        self._store = f"{masked(target.uri)} {target.experiment}"
+        self._cursor = Cursor.load(self._file, self._store)
+        self._limit = _CHUNK
+        self._suspect: int | None = None
+
+    @property
+    def undelivered(self) -> int:
+        """Entries that are not in the store."""
+        waiting = len(self._outbox.entries) - self._cursor.delivered
+        return max(0, waiting) + len(self._cursor.refused)
+
+    def recheck(self) -> None:
+        """Ask the store whether it still has the runs; go back to what it lacks or refused."""
+        with self._locked():
+            self._cursor = Cursor.load(self._file, self._store)
+            self._connect()
+            if self._cursor.refused:
+                first = min(self._cursor.refused)
+                self._save(replace(self._cursor, delivered=first, refused=()))
+
+    def drain(self) -> int:
+        """Deliver until nothing is left; return how many entries were sent.
+
+        Raises:
+            Exception: The store does not answer; what it took so far is remembered.
+        """
+        if self._cursor.delivered >= len(self._outbox.entries):
+            return 0
+        sent = 0
+        with self._locked():
+            self._cursor = Cursor.load(
+                self._file, self._store
+            )  # another process may have delivered
+            self._mirror.run_ids.update(self._cursor.runs)
+            try:
+                while self._cursor.delivered < len(self._outbox.entries):
+                    sent += self._step()
+            except Exception:
+                self._mirror.disconnect()
+                raise
+        return sent
+
+    def _locked(self) -> AbstractContextManager[None]:
+        lock = self._outbox.path.with_suffix(".lock")
+        return held(lock, _LOCK_TIMEOUT_S, f"another process has been sending {self._outbox.path}")
+
+    def _connect(self) -> None:
+        if not self._mirror.connected and not self._mirror.connect(self._cursor.runs):
+            self._cursor = Cursor(self._store)
+
+    def _step(self) -> int:
+        """Send one chunk, return its length.
+
+        A chunk that is refused is halved until one entry is left, each time after a look at which
+        runs are there (somebody may have deleted one); an entry refused twice is passed over.
+        """
+        self._connect()
+        start = self._cursor.delivered
+        chunk = self._outbox.entries[start : start + self._limit]
+        # A power cut must not leave a cursor that is ahead of the outbox.
+        self._outbox.flush()
+        try:
+            self._mirror.deliver(chunk)
+        except Exception as error:
+            self._limit = max(1, len(chunk) // 2)  # a slow store may need smaller chunks as well
+            if not refused(error):
+                raise
+            self._mirror.disconnect()
+            if self._suspect == start:
+                self._pass_over(start, error)
+            elif len(chunk) == 1:
+                self._suspect = start
+            return 0
+        self._limit = min(2 * self._limit, _CHUNK)
+        runs = dict(self._mirror.run_ids)
+        self._save(replace(self._cursor, delivered=start + len(chunk), runs=runs))
+        return len(chunk)
+
+    def _pass_over(self, index: int, error: Exception) -> None:
+        refusals = (*self._cursor.refused, index)
+        self._save(replace(self._cursor, delivered=index + 1, refused=refusals))
+        name = self._outbox.entries[index].id
+        self._notify(Warned(f"MLflow did not take {name}: {reason(error)}"))
+
+    def _save(self, cursor: Cursor) -> None:
+        write_json(self._file, asdict(cursor))
+        self._cursor = cursor
+
+
+def sync(outbox: Path, uri: str | None = None) -> SyncReport:
+    """Deliver what is left in the outbox of a run.
+
+    Args:
+        outbox: The run's outbox.jsonl.
+        uri: Another store than the run's own.
+
+    Raises:
+        TrackingError: The store does not answer, or there is no outbox.
+    """
+    box = Outbox(outbox)
+    if uri is not None:
+        box.destination = replace(box.destination, uri=absolute_uri(uri), artifact_location=None)
+    shown = masked(box.destination.uri)
+    messages: list[str] = []
+
+    def note(event: object) -> None:
+        if isinstance(event, Warned):
+            messages.append(event.message)
+
+    delivery = Delivery(box, note)
+    try:
+        delivery.recheck()
+        delivered = delivery.drain()
+    except TrackingError:
+        raise
+    except Exception as error:
+        raise TrackingError(
+            f"MLflow at {shown} must take the entries of {outbox} but does not answer: "
+            f"{reason(error)}. {delivery.undelivered} of {len(box.entries)} are still to be sent; "
+            "nothing is lost, start the server and try again."
+        ) from error
+    return SyncReport(shown, delivered, len(box.entries), tuple(messages))

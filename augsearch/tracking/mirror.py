@@ -1,0 +1,275 @@
+"""Entries of the outbox, replayed into MLflow so that a repeated replay changes nothing.
+
+Only `MlflowClient` with explicit run ids: the fluent API keeps a global active run and asynchronous
+logging drops data without a word. A run is found again by its tag, and MLflow keeps one of several
+points with the same run, key, step, timestamp and value, so an entry may be delivered twice.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from augsearch.errors import TrackingError
+from augsearch.files import replacing
+from augsearch.tracking.outbox import (
+    Destination,
+    Entry,
+    FileAdded,
+    ParametersSet,
+    Point,
+    PointsLogged,
+    RunClosed,
+    RunOpened,
+)
+from augsearch.tracking.store import (
+    creating,
+    default_artifact_location,
+    masked,
+    sqlite_file,
+    sqlite_uri,
+)
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+_TAG = "augsearch.key"
+_MAX_METRICS = 1000
+_MAX_PARAMETERS = 50  # MLflow takes 100, but a request of more than 1 MB is refused
+
+# No re-sending inside MLflow: a "create run" sent again because its answer was lost makes a second
+# run. The courier tries again by itself, after asking which runs are there.
+_ENVIRONMENT = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",  # what goes wrong is reported by augsearch, once
+    "DO_NOT_TRACK": "true",
+}
+
+_REFUSALS = frozenset(
+    {
+        "BAD_REQUEST",
+        "INVALID_PARAMETER_VALUE",
+        "INVALID_STATE",
+        "RESOURCE_ALREADY_EXISTS",
+        "RESOURCE_DOES_NOT_EXIST",
+    }
+)
+
+
+class Mirror:
+    """One experiment on one MLflow store.
+
+    Attributes:
+        run_ids: Key of a run in the study -> MLflow's run id.
+    """
+
+    def __init__(self, destination: Destination, base: Path) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            destination: Store, experiment and the study run's id.
+            base: Folder that relative paths of artifacts start at.
+        """
+        self._destination = destination
+        self._base = base
+        self._client: MlflowClient | None = None
+        self._experiment_id = ""
+        self.run_ids: dict[str, str] = {}
+
+    def connect(self, known: Mapping[str, str]) -> bool:
+        """Open the store, get or create the experiment, and look up this study run's runs.
+
+        Args:
+            known: The run ids of earlier deliveries.
+
+        Returns:
+            Whether all known runs are there. If not, another store, or one that has lost them,
+            is at the other end, and delivery has to begin from the beginning.
+
+        Raises:
+            Exception: Whatever MLflow raises if the store does not answer.
+        """
+        for name, value in _ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
+        from mlflow import MlflowClient
+
+        uri = self._destination.uri
+        with creating(uri):
+            _create_whole(uri)
+            client = MlflowClient(tracking_uri=uri)
+            self._experiment_id = self._get_or_create_experiment(client)
+        self.run_ids = self._find_runs(client, known)
+        self._client = client
+        return set(known.values()) <= set(self.run_ids.values())
+
+    @property
+    def connected(self) -> bool:
+        """Whether the store answered and nothing went wrong since."""
+        return self._client is not None
+
+    def disconnect(self) -> None:
+        """Forget the store; what is there has to be looked up anew."""
+        self._client = None
+
+    def deliver(self, entries: Sequence[Entry]) -> None:
+        """Replay entries, in an order that every action's needs are met, in few requests.
+
+        Raises:
+            FileNotFoundError: A file to add is no longer there.
+            Exception: Whatever MLflow raises.
+        """
+        client = self._client
+        if client is None:
+            raise TrackingError("entries can only be delivered after connect()")
+        points: dict[str, list[tuple[int, Point]]] = defaultdict(list)
+        for entry in entries:
+            match entry.action:
+                case RunOpened():
+                    self._open_run(client, entry.time_ms, entry.action)
+                case ParametersSet(run, parameters):
+                    self._set_parameters(client, self.run_ids[run], parameters)
+                case PointsLogged():
+                    for point in entry.action.points:
+                        points[point.run].append((entry.time_ms, point))
+                case _:
+                    continue
+        for run, of_run in points.items():
+            _log_points(client, self.run_ids[run], of_run)
+        for entry in entries:
+            match entry.action:
+                case FileAdded(run, path, folder):
+                    self._add_file(client, self.run_ids[run], path, folder)
+                case RunClosed(run, tags):
+                    _close(client, self.run_ids[run], tags, entry.time_ms)
+
+    def _get_or_create_experiment(self, client: MlflowClient) -> str:
+        name = self._destination.experiment
+        experiment = client.get_experiment_by_name(name)
+        if experiment is None:
+            location = self._destination.artifact_location
+            return client.create_experiment(
+                name, location or default_artifact_location(self._destination.uri, name)
+            )
+        if experiment.lifecycle_stage == "deleted":
+            raise TrackingError(
+                f"experiment {name!r} must be active but was deleted; bring it back with "
+                f"`mlflow experiments restore --experiment-id {experiment.experiment_id}` "
+                "or set another tracking.experiment."
+            )
+        return experiment.experiment_id
+
+    def _find_runs(self, client: MlflowClient, known: Mapping[str, str]) -> dict[str, str]:
+        """Return key -> run id; of several runs with one key all but one are deleted."""
+        found: dict[str, str] = {}
+        expected = set(known.values())
+        prefix = f"{self._destination.study_run}/"
+        runs = list(_search(client, self._experiment_id, f"tags.`{_TAG}` LIKE '{prefix}%'"))
+        # The one that entries were delivered to comes first; else any, but always the same.
+        for run in sorted(runs, key=lambda r: (r.info.run_id not in expected, r.info.run_id)):
+            key = run.data.tags[_TAG].removeprefix(prefix)
+            if key in found:
+                client.delete_run(run.info.run_id)
+            found.setdefault(key, run.info.run_id)
+        return found
+
+    def _open_run(self, client: MlflowClient, time_ms: int, opened: RunOpened) -> None:
+        parent: dict[str, str] = {}
+        if opened.parent is not None:
+            parent["mlflow.parentRunId"] = self.run_ids[opened.parent]
+        if opened.run in self.run_ids:
+            # A repeated delivery; the parent may be a new one if the old one was deleted.
+            for key, value in parent.items():
+                client.set_tag(self.run_ids[opened.run], key, value)
+            return
+        tags = {
+            _TAG: f"{self._destination.study_run}/{opened.run}",
+            "mlflow.source.name": "augsearch",
+        }
+        run = client.create_run(
+            self._experiment_id, start_time=time_ms, tags=tags | parent, run_name=opened.name
+        )
+        self.run_ids[opened.run] = run.info.run_id
+
+    def _set_parameters(
+        self, client: MlflowClient, run_id: str, parameters: Mapping[str, str]
+    ) -> None:
+        from mlflow.entities import Param
+
+        items = [Param(key, value) for key, value in parameters.items()]
+        for start in range(0, len(items), _MAX_PARAMETERS):
+            client.log_batch(run_id, params=items[start : start + _MAX_PARAMETERS])
+
+    def _add_file(self, client: MlflowClient, run_id: str, path: str, folder: str) -> None:
+        place = self._base / path
+        if place.is_dir():
+            client.log_artifacts(run_id, str(place), folder or place.name)
+        elif place.exists():
+            client.log_artifact(run_id, str(place), folder or None)
+        else:
+            raise FileNotFoundError(f"{place} is no longer there")
+
+
+def refused(error: Exception) -> bool:
+    """Return whether the store answered, and will answer the same the next time."""
+    code = getattr(error, "error_code", None)
+    if isinstance(code, str):
+        return code in _REFUSALS
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if isinstance(status, int):
+        return 400 <= status < 500 and status not in (401, 403, 407, 408, 429)
+    return isinstance(error, FileNotFoundError) or not isinstance(error, OSError | TrackingError)
+
+
+def reason(error: Exception) -> str:
+    """Return one short line on what went wrong, without passwords."""
+    text = masked(str(error)).strip() or type(error).__name__
+    line = text.splitlines()[0]
+    return line if len(line) <= 200 else line[:197] + "..."
+
+
+def _create_whole(uri: str) -> None:
+    """Make a new SQLite store under another name first.
+
+    MLflow makes the tables one by one, and a store that was left in the middle of it cannot be
+    used or mended afterwards.
+    """
+    from mlflow import MlflowClient
+
+    file = sqlite_file(uri)
+    if file is not None and not (file.exists() and file.stat().st_size):
+        with replacing(file) as temporary:
+            MlflowClient(tracking_uri=sqlite_uri(temporary))
+
+
+def _search(client: MlflowClient, experiment_id: str, query: str) -> Iterator[Run]:
+    token: str | None = None
+    while True:
+        page = client.search_runs(
+            [experiment_id], filter_string=query, max_results=1000, page_token=token
+        )
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _log_points(client: MlflowClient, run_id: str, points: list[tuple[int, Point]]) -> None:
+    from mlflow.entities import Metric
+
+    metrics = iter([Metric(p.key, p.value, time_ms, p.step) for time_ms, p in points])
+    while part := list(islice(metrics, _MAX_METRICS)):
+        client.log_batch(run_id, metrics=part)
+
+
+def _close(client: MlflowClient, run_id: str, tags: Mapping[str, str], time_ms: int) -> None:
+    from mlflow.entities import RunTag
+
+    client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+    client.set_terminated(run_id, status="FINISHED", end_time=time_ms)

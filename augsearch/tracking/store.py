@@ -1,0 +1,118 @@
+"""Tracking URIs: what they point at, how they are shown, and the lock around a new SQLite store."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from augsearch.errors import TrackingError
+
+_SQLITE = "sqlite:///"
+_CREATION_S = 60.0
+
+
+def sqlite_uri(database: Path) -> str:
+    """Return the tracking URI of a SQLite file, absolute, so that it holds in every folder."""
+    return _SQLITE + str(database.expanduser().resolve())
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """Return the file of a SQLite tracking URI; None for other stores and for memory.
+
+    Example:
+        >>> sqlite_file("sqlite:////data/mlflow.db").as_posix()
+        '/data/mlflow.db'
+        >>> sqlite_file("http://127.0.0.1:5000") is None
+        True
+    """
+    name = uri.removeprefix(_SQLITE).partition("?")[0]
+    return Path(name) if uri.startswith(_SQLITE) and name not in ("", ":memory:") else None
+
+
+def absolute_uri(uri: str) -> str:
+    """Return `uri` with a relative SQLite path made absolute; other URIs stay as they are."""
+    file = sqlite_file(uri)
+    if file is None or file.is_absolute():
+        return uri
+    options = uri.partition("?")[2]
+    return sqlite_uri(file) + (f"?{options}" if options else "")
+
+
+def default_artifact_location(uri: str, experiment: str) -> str | None:
+    """Return where artifacts go: beside a SQLite file; None leaves it to the server.
+
+    MLflow's own default for a SQLite store is a folder in whatever directory the command was
+    started from.
+    """
+    file = sqlite_file(uri)
+    return None if file is None else str(file.parent / "mlartifacts" / experiment)
+
+
+def masked(text: str) -> str:
+    """Return `text` with the user and password of every URI in it hidden.
+
+    Example:
+        >>> masked("no answer from https://ann:secret@host/mlflow")
+        'no answer from https://***@host/mlflow'
+    """
+    return re.sub(r"://[^/\s@]+@", "://***@", text)
+
+
+def ui_command(uri: str) -> str:
+    """Return what shows the runs: a command to paste, or the server's own address.
+
+    Example:
+        >>> ui_command("http://127.0.0.1:5000")
+        'http://127.0.0.1:5000'
+        >>> ui_command("sqlite:////data/my runs/mlflow.db")
+        "mlflow ui --backend-store-uri 'sqlite:////data/my runs/mlflow.db'"
+    """
+    if uri.startswith(("http://", "https://")):
+        return masked(uri)
+    return f"mlflow ui --backend-store-uri {shlex.quote(absolute_uri(uri))}"
+
+
+@contextlib.contextmanager
+def creating(uri: str) -> Iterator[None]:
+    """Hold off other processes while a SQLite store is opened and perhaps created.
+
+    Several processes that create the same store at once break each other ("table experiments
+    already exists"); other kinds of store need no guard.
+
+    Raises:
+        TrackingError: Another process held the lock for a minute.
+    """
+    file = sqlite_file(uri)
+    if file is None:
+        yield
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lock = file.with_name(file.name + ".lock")
+    with held(lock, _CREATION_S, f"another process has been creating {file}"):
+        yield
+
+
+@contextlib.contextmanager
+def held(path: Path, timeout_s: float, otherwise: str) -> Iterator[None]:
+    """Hold the lock file `path`, waiting for it at most `timeout_s` seconds.
+
+    Raises:
+        TrackingError: It stayed taken; the message starts with `otherwise`.
+    """
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=timeout_s)
+    except Timeout:
+        raise TrackingError(
+            f"{otherwise} for more than {timeout_s:g} s ({path} is locked); "
+            "wait for it to end or stop it, then try again."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,58 @@
+import shlex
+import threading
+from pathlib import Path
+
+import pytest
+
+from augsearch.errors import TrackingError
+from augsearch.tracking import store
+
+
+def test_a_relative_sqlite_file_becomes_absolute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert store.absolute_uri("sqlite:///mlflow.db") == f"sqlite:///{tmp_path}/mlflow.db"
+    assert store.absolute_uri("sqlite:///a.db?timeout=9") == f"sqlite:///{tmp_path}/a.db?timeout=9"
+
+
+@pytest.mark.parametrize("uri", ["http://host:5000", "postgresql://u:p@h/db", "sqlite:////a/b.db"])
+def test_other_uris_stay(uri: str) -> None:
+    assert store.absolute_uri(uri) == uri
+
+
+def test_the_ui_command_survives_a_shell(tmp_path: Path) -> None:
+    uri = store.sqlite_uri(tmp_path / "my runs; $HOME" / "mlflow.db")
+    assert shlex.split(store.ui_command(uri)) == ["mlflow", "ui", "--backend-store-uri", uri]
+
+
+def test_passwords_are_not_shown() -> None:
+    assert "secret" not in store.ui_command("https://ann:secret@host/")
+
+
+def test_artifacts_lie_beside_a_sqlite_file() -> None:
+    assert store.default_artifact_location("sqlite:////a/b.db", "x") == "/a/mlartifacts/x"
+    assert store.default_artifact_location("http://host", "x") is None
+
+
+def test_one_at_a_time_creates_a_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "_CREATION_S", 0.2)
+    uri = store.sqlite_uri(tmp_path / "new" / "mlflow.db")
+    inside, leave = threading.Event(), threading.Event()
+
+    def create() -> None:
+        with store.creating(uri):
+            inside.set()
+            leave.wait(10)
+
+    thread = threading.Thread(target=create)
+    thread.start()
+    assert inside.wait(10)
+    try:
+        with pytest.raises(TrackingError, match="another process"), store.creating(uri):
+            pass
+    finally:
+        leave.set()
+        thread.join()
+    with store.creating(uri):
+        pass

@@ -1,0 +1,126 @@
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from augsearch.events import Event, Warned
+from augsearch.records import Evaluation
+from augsearch.tracking.delivery import Delivery
+from augsearch.tracking.outbox import FileAdded, Outbox, RunClosed
+from augsearch.tracking.tracker import Tracker
+
+CELLS = [(0, 0), (0, 1)]
+DEAD = "http://127.0.0.1:9"
+
+
+def closed(path: Path) -> set[str]:
+    actions = [entry.action for entry in Outbox(path).entries]
+    return {action.run for action in actions if isinstance(action, RunClosed)}
+
+
+def test_importing_the_room_imports_neither_mlflow_nor_torch() -> None:
+    code = "import sys, augsearch.tracking; sys.exit(bool({'mlflow', 'torch'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_thread_delivers_while_the_run_goes_on(
+    uri: str, tmp_path: Path, curves: Callable[..., Any], trial: Callable[[float], Evaluation]
+) -> None:
+    path = tmp_path / "outbox.jsonl"
+    tracker = Tracker(path, uri, "study")
+    for multiple in range(1, 4):
+        tracker.trial("search", trial(multiple), CELLS)
+    # Dropped without a close, as by a kill; the next process says everything again.
+    resumed = Tracker(path, uri, "study")
+    for multiple in range(1, 7):
+        resumed.trial("search", trial(multiple), CELLS)
+    assert resumed.close(60) == 0
+    assert tracker.close(60) == 0
+    points = curves(uri)["search"]["score"]
+    assert points == [(k, trial(k).score) for k in range(1, 7)]
+
+
+def test_no_server_warns_once_and_keeps_everything(
+    tmp_path: Path, trial: Callable[[float], Evaluation]
+) -> None:
+    told: list[Event] = []
+    tracker = Tracker(tmp_path / "outbox.jsonl", DEAD, "study", notify=told.append)
+    for multiple in range(1, 4):
+        tracker.trial("search", trial(multiple), CELLS)
+    assert tracker.close(60) == 6
+    [event] = told
+    assert isinstance(event, Warned)
+    assert f"augsearch sync {tmp_path}" in event.message
+
+
+def test_a_hanging_store_does_not_hold_up_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trial: Callable[[float], Evaluation]
+) -> None:
+    release = threading.Event()
+    monkeypatch.setattr(Delivery, "drain", lambda self: release.wait(30))
+    tracker = Tracker(tmp_path / "outbox.jsonl", DEAD, "study")
+    tracker.trial("search", trial(1), CELLS)
+    assert tracker.close(0.1) == 4
+    release.set()
+
+
+@pytest.mark.usefixtures("still")
+def test_a_repeated_study_adds_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.jsonl"
+    file = tmp_path / "report.html"
+
+    def run() -> bytes:
+        tracker = Tracker(path, DEAD, "study")
+        tracker.start_arm("search", {"a": "1"})
+        tracker.trial("search", Evaluation.of(1.5, [0.5]), [(0, 0)])
+        tracker.training("acgan", 0, 10, {"loss": 0.5})
+        file.write_text("report")
+        tracker.artifact(file)
+        tracker.finish_arm("search", {"gain": 0.1}, {"verdict": "helps"})
+        tracker.close()
+        return path.read_bytes()
+
+    assert run() == run()
+
+
+@pytest.mark.usefixtures("still")
+def test_the_study_is_finished_with_its_last_arm(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.jsonl"
+    tracker = Tracker(path, DEAD, "study")
+    tracker.training("acgan", 0, 10, {"loss": 0.5})
+    for arm in ("real", "search"):
+        tracker.start_arm(arm, {})
+        tracker.trial(arm, Evaluation.of(1, [0.5]), [(0, 0)])
+    tracker.finish_arm("real", {}, {})
+    tracker.close()
+    assert closed(path) == {"arm/real", "arm/real/fold 0, replicate 0"}
+
+    resumed = Tracker(path, DEAD, "study")
+    resumed.finish_arm("search", {}, {})
+    resumed.close()
+    assert closed(path) == {
+        "arm/real",
+        "arm/real/fold 0, replicate 0",
+        "arm/search",
+        "arm/search/fold 0, replicate 0",
+        "study",
+        "source/acgan/0",
+    }
+
+
+@pytest.mark.usefixtures("still")
+def test_a_file_is_sent_again_only_if_it_has_changed(tmp_path: Path) -> None:
+    report, outside = tmp_path / "run" / "report.html", tmp_path / "outside.txt"
+    tracker = Tracker(tmp_path / "run" / "outbox.jsonl", DEAD, "study")
+    for text in ("one", "one", "two"):
+        report.write_text(text)
+        tracker.artifact(report)
+    outside.write_text("x")
+    tracker.artifact(outside)
+    actions = [entry.action for entry in Outbox(tmp_path / "run" / "outbox.jsonl").entries]
+    paths = [action.path for action in actions if isinstance(action, FileAdded)]
+    assert paths == ["report.html", "report.html", str(outside)]
