@@ -1,0 +1,184 @@
+"""The run directory: where everything of a run lies, who may touch it, and what it remembers."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from augsearch.errors import AugsearchError, RunDirectoryError
+from augsearch.events import Advanced, Event, Warned
+from augsearch.files import append_line, exclusive, read_json, write_json, write_text
+from augsearch.study.compare import differences
+from augsearch.study.results import StudyResult
+from augsearch.study.schema import StudyFile
+
+
+class RunDirectory:
+    """Paths of one run, and the small facts that outlive a kill.
+
+    Attributes:
+        path: The directory itself.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+
+    @property
+    def artifacts(self) -> Path:
+        """Generator checkpoints, pools, features, test outputs."""
+        return self.path / "artifacts"
+
+    @property
+    def ledger_url(self) -> str:
+        """The Optuna storage that holds every trial."""
+        return f"sqlite:///{self.path / 'ledger.db'}"
+
+    @property
+    def outbox(self) -> Path:
+        """What MLflow is sent, or still has to be."""
+        return self.path / "outbox.jsonl"
+
+    @property
+    def report(self) -> Path:
+        """The HTML report."""
+        return self.path / "report.html"
+
+    @property
+    def results(self) -> StudyResult | None:
+        """The finished run's result; None while it is unfinished."""
+        path = self.path / "results.json"
+        return StudyResult.model_validate(read_json(path)) if path.exists() else None
+
+    def write_results(self, result: StudyResult) -> None:
+        """Write results.json: from then on the run is finished."""
+        write_json(self.path / "results.json", result.model_dump(mode="json"))
+
+    def remember(self, name: str, value: Any) -> Any:
+        """Return what was remembered under `name`; the first call of all remembers `value`."""
+        path = self.path / f"{name}.json"
+        if not path.exists():
+            write_json(path, value)
+        return read_json(path)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the time of the block to the stage's seconds, over all processes of the run."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            seconds = self.seconds
+            spent = time.monotonic() - started
+            seconds[stage] = round(seconds.get(stage, 0.0) + spent, 3)
+            with suppress(AugsearchError):  # never hide what ended the stage
+                write_json(self.path / "seconds.json", seconds)
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Seconds spent in each stage so far."""
+        path = self.path / "seconds.json"
+        return dict(read_json(path)) if path.exists() else {}
+
+    def log(self, event: Event) -> None:
+        """Append an event to log.jsonl; progress within a stage is left out."""
+        if isinstance(event, Advanced):
+            return
+        entry = {"time": time.time(), "event": type(event).__name__, **asdict(event)}
+        append_line(self.path / "log.jsonl", json.dumps(entry, default=str))
+
+    @property
+    def warnings(self) -> list[str]:
+        """The distinct warnings of all processes of this run, in a fixed order."""
+        path = self.path / "log.jsonl"
+        if not path.exists():
+            return []
+        found = set()
+        for line in path.read_text(encoding="utf-8").splitlines():
+            with suppress(ValueError):  # a kill may tear the line it was writing
+                entry = json.loads(line)
+                if entry["event"] == Warned.__name__:
+                    found.add(entry["message"])
+        return sorted(found)
+
+
+@contextmanager
+def claimed(base: Path, study: StudyFile, fresh: bool) -> Iterator[RunDirectory]:
+    """Hold the run directory that belongs to a study: a new one, or the one to go on with.
+
+    The directory is `base`, or the newest of `base`-2, `base`-3 ... that `fresh` made beside it.
+    A new one is removed again if the run ends with an error before `settle` was called on it.
+
+    Raises:
+        RunDirectoryError: It belongs to another study (the message shows the difference), or
+            another process holds it.
+    """
+    directory = RunDirectory(following(base) if fresh else latest(base))
+    new = not (directory.path / "study.json").exists()
+    lock = directory.path / "run.lock"
+    if new and directory.path.exists() and any(directory.path.iterdir()) and not lock.exists():
+        raise RunDirectoryError(
+            f"{directory.path} is not empty and not a run of augsearch; "
+            "choose another --out or empty it."
+        )
+    with exclusive(lock):
+        if not new:
+            _same_study(directory, study)
+        try:
+            yield directory
+        except AugsearchError:
+            if not (directory.path / "study.json").exists():
+                _remove(directory.path)
+            raise
+
+
+def settle(directory: RunDirectory, study: StudyFile, text: str) -> None:
+    """Freeze the study in its directory, now that study and data have proved usable."""
+    if not (directory.path / "study.json").exists():
+        write_text(directory.path / "study.toml", text)
+        write_json(directory.path / "study.json", study.model_dump(mode="json"))
+
+
+def _same_study(directory: RunDirectory, study: StudyFile) -> None:
+    changes = differences(read_json(directory.path / "study.json"), study)
+    if changes:
+        raise RunDirectoryError(
+            f"{directory.path} holds a run of this study as it was before:\n  "
+            + "\n  ".join(changes)
+            + "\nUndo the change to go on with that run, or add --fresh to start anew beside it."
+        )
+
+
+def _numbered(base: Path) -> list[tuple[int, Path]]:
+    pattern = re.compile(re.escape(base.name) + r"-(\d+)")
+    found = [(1, base)] if base.exists() else []
+    if base.parent.is_dir():
+        for path in base.parent.iterdir():
+            match = pattern.fullmatch(path.name)
+            if match and (path / "study.json").exists():
+                found.append((int(match[1]), path))
+    return sorted(found)
+
+
+def latest(base: Path) -> Path:
+    """Return the newest of `base`, `base`-2, `base`-3 ...; `base` if there is none."""
+    found = _numbered(base)
+    return found[-1][1] if found else base
+
+
+def following(base: Path) -> Path:
+    """Return the first of `base`, `base`-2, `base`-3 ... that is not taken."""
+    found = _numbered(base)
+    return base.with_name(f"{base.name}-{found[-1][0] + 1}") if found else base
+
+
+def _remove(path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):  # the folder of runs goes too if this was the only one
+        path.parent.rmdir()

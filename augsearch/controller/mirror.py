@@ -1,0 +1,125 @@
+"""Tells MLflow what the run does, if the study wants it to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from augsearch.controller.directory import RunDirectory
+from augsearch.errors import RunDirectoryError
+from augsearch.events import Event, Notify, PictureMade, TrainingLogged, Warned
+from augsearch.records import Evaluation
+from augsearch.study.compare import flatten
+from augsearch.study.results import StudyResult
+from augsearch.study.schema import StudyFile
+from augsearch.tracking.tracker import SyncReport, Tracker, sync
+
+
+class Mirror:
+    """One-way copy of a run into MLflow; every call may be repeated and never disturbs the run."""
+
+    def __init__(self, study: StudyFile, directory: RunDirectory, notify: Notify) -> None:
+        self._study = study
+        self._directory = directory
+        self._notify = notify
+        self._tracker: Tracker | None = None
+        if study.tracking.enabled:
+            self._tracker = Tracker(
+                directory.outbox,
+                tracking_uri(study, directory.path),
+                study.tracking.experiment or study.name,
+                artifact_location=_artifact_location(study, directory.path),
+                notify=notify,
+            )
+
+    def start(self, facts: Mapping[str, str]) -> None:
+        """Open one run per arm, with the study's settings and `facts` as parameters."""
+        if self._tracker:
+            for arm in self._study.arms:
+                self._tracker.start_arm(arm, flatten(self._study) | dict(facts))
+
+    def listen(self, event: Event) -> None:
+        """Mirror losses and pictures of a source in training."""
+        if not self._tracker:
+            return
+        if isinstance(event, TrainingLogged):
+            self._tracker.training(event.source, event.fold, event.iteration, event.metrics)
+        elif isinstance(event, PictureMade):
+            self._tracker.artifact(event.path, folder=f"samples/{event.path.parent.name}")
+
+    def trial(self, arm: str, evaluation: Evaluation, cells: Sequence[tuple[int, int]]) -> None:
+        """Mirror one amount's scores."""
+        if self._tracker:
+            self._tracker.trial(arm, evaluation, cells)
+
+    def finish(self, result: StudyResult) -> None:
+        """Mirror the result of every arm and the files of the run."""
+        if not self._tracker:
+            return
+        for name in result.arms:
+            self._tracker.finish_arm(name, _scalars(result, name), _tags(result, name))
+        for path in [
+            self._directory.report,
+            self._directory.path / "results.json",
+            self._directory.path / "study.toml",
+            *sorted((self._directory.path / "figures").glob("*.svg")),
+            *sorted((self._directory.path / "tables").glob("*.csv")),
+        ]:
+            folder = path.parent.name if path.parent != self._directory.path else ""
+            self._tracker.artifact(path, folder=folder)
+
+    def close(self) -> None:
+        """Wait a little for what is under way; the rest stays in the outbox."""
+        if self._tracker and self._tracker.close():
+            self._notify(
+                Warned(
+                    "MLflow has not taken everything yet; nothing is lost: "
+                    f"augsearch sync {self._directory.path} sends the rest."
+                )
+            )
+
+
+def tracking_uri(study: StudyFile, run: Path) -> str:
+    """Return the study's MLflow tracking URI; by default a SQLite file beside the run."""
+    return study.tracking.uri or f"sqlite:///{run.parent / 'mlflow.db'}"
+
+
+def _artifact_location(study: StudyFile, run: Path) -> str | None:
+    if study.tracking.uri is not None:
+        return None
+    return (run.parent / "mlartifacts").as_uri()
+
+
+def _scalars(result: StudyResult, name: str) -> dict[str, float]:
+    arm = result.arms[name]
+    base = arm.history[0].score
+    values = {
+        "multiple_best": arm.multiple,
+        "score_best": arm.score,
+        "score_base": base,
+        "gain": arm.gain.value if arm.gain else None,
+        "stopped_at": arm.stopped_at,
+    } | {f"test_{metric}": interval.value for metric, interval in arm.test.items()}
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _tags(result: StudyResult, name: str) -> dict[str, str]:
+    if result.verdict is not None and result.verdict.arm == name:
+        return {"verdict": result.verdict.label}
+    return {}
+
+
+def sync_run(run: Path) -> SyncReport:
+    """Deliver what a run's outbox still holds.
+
+    Raises:
+        TrackingError: The server does not take it.
+        RunDirectoryError: There is no such run.
+    """
+    directory = RunDirectory(run)
+    if not directory.outbox.exists():
+        raise RunDirectoryError(
+            f"{directory.path} must be a run directory with MLflow entries but has no "
+            f"{directory.outbox.name}."
+        )
+    return sync(directory.outbox)

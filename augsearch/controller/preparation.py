@@ -1,0 +1,136 @@
+"""Before anything is trained: read the images, split them, build the classifier and the sources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from augsearch.classifiers.base import Classifier
+from augsearch.classifiers.registry import create_classifier
+from augsearch.data.dataset import Dataset, load_dataset
+from augsearch.data.splits import Fold, Split, data_warnings, split_dataset
+from augsearch.device import pick_device
+from augsearch.evaluation.metrics import Metric, get_metric
+from augsearch.events import Notify, Warned
+from augsearch.execution.folds import LabelledBlock
+from augsearch.execution.recipes import sources_of
+from augsearch.records import ImageBlock, LabelledImages
+from augsearch.seeds import Seed
+from augsearch.sources.base import Source
+from augsearch.sources.registry import create_source
+from augsearch.study.schema import StudyFile
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A study's images and tools, checked and ready.
+
+    Attributes:
+        dataset: All real images.
+        split: Rows of the dataset for every fold and the test set.
+        develop: The images of the folds, one block.
+        develop_rows: int64, the dataset's rows that `develop` holds, increasing.
+        test: The test images.
+        external: The external test images, if there are any.
+        sources: The sources that the arms use, by name.
+    """
+
+    study: StudyFile
+    device: str
+    seed: Seed
+    dataset: Dataset
+    split: Split
+    develop: ImageBlock
+    develop_rows: NDArray[np.int64]
+    test: LabelledBlock
+    external: LabelledBlock | None
+    classifier: Classifier
+    metric: Metric
+    sources: Mapping[str, Source]
+
+    @property
+    def images(self) -> LabelledImages:
+        """All real images."""
+        return self.dataset.images
+
+    def block_of(self, rows: NDArray[np.int64]) -> LabelledBlock:
+        """Return rows of the dataset as rows of `develop`."""
+        places = np.searchsorted(self.develop_rows, rows)
+        return LabelledBlock(self.develop, places, self.images.labels[rows])
+
+    def train_of(self, fold: Fold) -> LabelledImages:
+        """Return a fold's training images."""
+        return self.images.take(fold.train)
+
+    @property
+    def data_fingerprint(self) -> dict[str, object]:
+        """What must not change between two halves of a run."""
+        return {
+            "develop": self.develop.key,
+            "test": self.test.block.key,
+            "external": self.external.block.key if self.external else None,
+            "labels": ImageBlock.of(self.images.labels.astype("<i8").view(np.uint8)).key,
+            "images": len(self.images),
+        }
+
+
+def prepare(study: StudyFile, folder: Path, notify: Notify) -> Prepared:
+    """Read, split and build everything, and compute nothing else.
+
+    Args:
+        study: The study.
+        folder: Where decoded images and features are kept.
+        notify: Takes progress and warnings.
+
+    Raises:
+        AugsearchError: Anything in study or data that the user has to put right.
+    """
+    seed = Seed.of(study.seed)
+    device = pick_device(study.device)
+    metric = get_metric(study.evaluation.metric)
+    dataset = load_dataset(study.data, study.images, folder / "data", seed, notify)
+    metric.check_classes(len(dataset.images.classes))
+    split = split_dataset(dataset, study.split, seed.child("split"))
+    for warning in data_warnings(dataset, split):
+        notify(Warned(warning))
+    external = _external(study, dataset, folder / "external", seed, notify)
+    develop_rows = np.unique(np.concatenate([[*fold.train, *fold.tune] for fold in split.folds]))
+    return Prepared(
+        study=study,
+        device=device,
+        seed=seed,
+        dataset=dataset,
+        split=split,
+        develop=ImageBlock.of(dataset.images.pixels[develop_rows]),
+        develop_rows=develop_rows,
+        test=_scored(dataset.images, split.test),
+        external=external,
+        classifier=create_classifier(
+            study.classifier,
+            image_shape=dataset.images.pixels.shape[1:],
+            cache=folder / "features",
+            seed=seed.child("backbone"),
+            device=device,
+        ),
+        metric=metric,
+        sources={name: create_source(study.sources[name]) for name in sources_of(study.arms)},
+    )
+
+
+def _external(
+    study: StudyFile, dataset: Dataset, folder: Path, seed: Seed, notify: Notify
+) -> LabelledBlock | None:
+    if study.external is None:
+        return None
+    classes = dataset.images.classes
+    loaded = load_dataset(study.external, study.images, folder, seed, notify, classes=classes)
+    return _scored(loaded.images, np.arange(len(loaded.images)))
+
+
+def _scored(images: LabelledImages, rows: NDArray[np.int64]) -> LabelledBlock:
+    block = ImageBlock.of(images.pixels[rows])
+    return LabelledBlock(block, np.arange(len(rows), dtype=np.int64), images.labels[rows])

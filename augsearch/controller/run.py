@@ -1,0 +1,181 @@
+"""The order of a run: data, sources, search, declaration, test, verdict, report."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+
+from augsearch.controller.arms import SearchedArm, fit_sources, search_arm
+from augsearch.controller.directory import RunDirectory, settle
+from augsearch.controller.final_test import (
+    TestOutcome,
+    declare,
+    finite,
+    intervals,
+    open_test_set,
+)
+from augsearch.controller.mirror import Mirror
+from augsearch.controller.preparation import Prepared, prepare
+from augsearch.controller.reporting import write_run_report
+from augsearch.data.splits import write_split_csv
+from augsearch.errors import RunDirectoryError
+from augsearch.events import Event, Notify, StageStarted
+from augsearch.execution.folds import FoldImages
+from augsearch.execution.recipes import in_order
+from augsearch.study.consistency import baseline_arm
+from augsearch.study.results import ArmResult, HistoryEntry, Interval, StudyResult
+from augsearch.study.schema import StudyFile
+
+LIBRARIES = ("augsearch", "torch", "torchvision", "optuna", "mlflow", "numpy", "scikit-learn")
+
+
+def run_in(directory: RunDirectory, study: StudyFile, text: str, notify: Notify) -> StudyResult:
+    """Run a study in its claimed directory, or go on with it, to the end.
+
+    Every stage leaves what it made in the directory and finds it there again, so running is
+    resuming. A finished run returns its result at once.
+    """
+    finished = directory.results
+    if finished is not None:
+        return finished
+
+    def tell(event: Event) -> None:
+        directory.log(event)
+        notify(event)
+
+    tell(StageStarted("data"))
+    with directory.timed("data"):
+        prepared = prepare(study, directory.artifacts, tell)
+        settle(directory, study, text)
+        _same_data(directory, prepared)
+        write_split_csv(prepared.dataset, prepared.split, directory.path / "tables" / "split.csv")
+    mirror = Mirror(study, directory, notify)
+    try:
+        return _train_and_test(directory, prepared, text, mirror, tell)
+    finally:
+        mirror.close()
+
+
+def _train_and_test(
+    directory: RunDirectory, prepared: Prepared, text: str, mirror: Mirror, notify: Notify
+) -> StudyResult:
+    def tell(event: Event) -> None:
+        notify(event)
+        mirror.listen(event)
+
+    facts = run_facts(prepared)
+    mirror.start(facts)
+    tell(StageStarted("sources"))
+    with directory.timed("sources"):
+        folds = fit_sources(prepared, directory, tell)
+    with directory.timed("search"):
+        searched = _search(prepared, directory, folds, mirror, tell)
+    tell(StageStarted("test"))
+    with directory.timed("test"):
+        declaration = declare(searched, baseline_arm(prepared.study), prepared, directory)
+        outcome = open_test_set(declaration, searched, prepared, directory)
+        draft = _result(directory, prepared, searched, declaration.baseline, outcome)
+    tell(StageStarted("report"))
+    with directory.timed("report"):
+        write_run_report(directory, prepared, folds, draft, outcome, text, facts)
+    result = draft.model_copy(update={"seconds": directory.seconds})
+    directory.write_results(result)
+    mirror.finish(result)
+    return result
+
+
+def _search(
+    prepared: Prepared,
+    directory: RunDirectory,
+    folds: list[FoldImages],
+    mirror: Mirror,
+    notify: Notify,
+) -> dict[str, SearchedArm]:
+    searched: dict[str, SearchedArm] = {}
+    chosen: dict[str, float] = {}
+    for name in in_order(prepared.study.arms):
+        base = prepared.study.arms[name].base
+        if base is not None and base not in chosen:
+            raise RunDirectoryError(
+                f"arms.{name}.base: arm {base!r} has no finite score to start from."
+            )
+        notify(StageStarted(f"search {name}"))
+        searched[name] = search_arm(prepared, directory, folds, name, chosen, mirror, notify)
+        multiple = searched[name].multiple
+        if multiple is not None:
+            chosen[name] = multiple
+    return {name: searched[name] for name in prepared.study.arms}
+
+
+def _result(
+    directory: RunDirectory,
+    prepared: Prepared,
+    searched: Mapping[str, SearchedArm],
+    baseline: str,
+    outcome: TestOutcome,
+) -> StudyResult:
+    return StudyResult(
+        study=prepared.study.name,
+        baseline=baseline,
+        arms={name: _arm_result(prepared, one, outcome) for name, one in searched.items()},
+        verdict=outcome.answer,
+        warnings=directory.warnings,
+        seconds=directory.seconds,
+    )
+
+
+def _arm_result(prepared: Prepared, one: SearchedArm, outcome: TestOutcome) -> ArmResult:
+    tested = one.name in outcome.test
+    external = None
+    if prepared.external is not None and tested:
+        labels = prepared.external.labels
+        external = intervals(prepared, one.name, "external", labels, outcome.external)
+    gain = outcome.gains.get(one.name)
+    return ArmResult(
+        multiple=one.multiple,
+        n_train=one.train_size,
+        score=None if one.found.score is None else finite(one.found.score),
+        stopped_at=one.found.stopped_at,
+        reason=one.found.reason if one.arm.search else None,
+        history=[
+            HistoryEntry(
+                multiple=entry.multiple,
+                score=finite(entry.score),
+                scores=[finite(score) for score in entry.scores],
+            )
+            for entry in one.found.history
+        ],
+        test=(
+            intervals(prepared, one.name, "test", prepared.test.labels, outcome.test)
+            if tested
+            else {}
+        ),
+        external=external,
+        gain=(
+            Interval(value=finite(gain.gain), low=finite(gain.low), high=finite(gain.high))
+            if gain
+            else None
+        ),
+    )
+
+
+def _same_data(directory: RunDirectory, prepared: Prepared) -> None:
+    now = prepared.data_fingerprint
+    before = directory.remember("data", now)
+    if before != now:
+        changed = ", ".join(key for key in now if before.get(key) != now[key])
+        raise RunDirectoryError(
+            f"the images changed since {directory.path} was started ({changed}); "
+            "put them back to go on with that run, or add --fresh to start anew beside it."
+        )
+
+
+def run_facts(prepared: Prepared) -> dict[str, str]:
+    """Return versions, device and data fingerprint, for MLflow and the report."""
+    libraries = {f"version.{name}": version(name) for name in LIBRARIES}
+    return libraries | {
+        "version.python": platform.python_version(),
+        "device": prepared.device,
+        "data.fingerprint": prepared.develop.key[:16],
+    }

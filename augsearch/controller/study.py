@@ -1,0 +1,68 @@
+"""`load_study` and `Study`: everything that the command line does, from Python."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from augsearch.controller.check import CheckReport, check_study
+from augsearch.controller.directory import claimed, latest
+from augsearch.controller.run import run_in
+from augsearch.events import Notify, silent
+from augsearch.study.loading import load_study_file
+from augsearch.study.results import StudyResult
+from augsearch.study.schema import StudyFile
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study file, read and found consistent.
+
+    Attributes:
+        settings: What the file says, every default filled in.
+        text: The file as it was written.
+    """
+
+    settings: StudyFile
+    text: str = field(repr=False)
+
+    def run(
+        self,
+        out: str | Path | None = None,
+        *,
+        fresh: bool = False,
+        notify: Notify = silent,
+    ) -> StudyResult:
+        """Run the study, go on with an unfinished run, or return a finished run's result.
+
+        Args:
+            out: The run directory; default: ``runs/<study name>`` below the working directory.
+            fresh: Start anew in a directory beside the one that is there.
+            notify: Takes progress, warnings and scores as they come.
+
+        Raises:
+            AugsearchError: Something that the user can put right.
+        """
+        with claimed(self._base(out), self.settings, fresh) as directory:
+            return run_in(directory, self.settings, self.text, notify)
+
+    def directory(self, out: str | Path | None = None) -> Path:
+        """Return the newest run directory of the study (which may not be there yet)."""
+        return latest(self._base(out))
+
+    def check(self, notify: Notify = silent) -> CheckReport:
+        """Read study and data, and say what a run would compute; nothing is kept."""
+        return check_study(self.settings, notify)
+
+    def _base(self, out: str | Path | None) -> Path:
+        return Path(out) if out is not None else Path("runs") / self.settings.name
+
+
+def load_study(path: str | Path) -> Study:
+    """Read a study file.
+
+    Raises:
+        StudyFileError: With file, line, key, rule and remedy of everything that is wrong.
+    """
+    file = Path(path)
+    return Study(load_study_file(file), file.read_text(encoding="utf-8"))

@@ -1,0 +1,201 @@
+"""`AugmentationScore`: the score of a multiple for images in memory, for notebooks."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+from pydantic import TypeAdapter
+
+from augsearch.classifiers.base import Classifier
+from augsearch.classifiers.registry import create_classifier
+from augsearch.device import pick_device
+from augsearch.errors import DataError
+from augsearch.evaluation.metrics import get_metric
+from augsearch.events import Notify, silent
+from augsearch.execution.cells import ArmScore
+from augsearch.execution.folds import FoldImages, LabelledBlock, judge
+from augsearch.execution.recipes import Recipe
+from augsearch.records import ImageBlock, LabelledImages
+from augsearch.seeds import Seed
+from augsearch.sources.base import FitContext, Source
+from augsearch.sources.registry import create_source
+from augsearch.sources.store import PoolStore
+from augsearch.study.schema import ClassifierOptions, SourceOptions
+
+Labelled = LabelledImages | tuple[ArrayLike, ArrayLike]
+
+
+class AugmentationScore:
+    """Score of training on K times the data, as `find_optimal_multiple` asks for it.
+
+    The source is fitted to the training images once, at the first call.
+
+    Args:
+        train: Training images: `LabelledImages`, or ``(images, labels)`` with uint8 images of shape
+            (N, H, W) or (N, H, W, C) and integer labels 0, 1, ...
+        tune: Tuning images, in the same form; every score is measured on them.
+        source: A kind of source ("acgan", "classic", "repeat"), its options, or a `Source`.
+        classifier: A torchvision backbone by name (ImageNet weights), `ClassifierOptions`, or a
+            `Classifier`.
+        metric: "auc" or another of `augsearch.evaluation.metrics.KNOWN_METRICS`.
+        balance: Fill every class up to the largest one first; K = 1 is then the balanced set.
+        replicates: Trainings per multiple; the score is their mean.
+        seed: Where all randomness comes from.
+        folder: Keeps the fitted source, its images and features; default: a temporary folder that
+            goes with this object.
+        device: "auto", "cuda", "mps" or "cpu".
+        notify: Takes progress and warnings.
+
+    Example::
+
+        score = AugmentationScore((images, labels), (tune_images, tune_labels), source="acgan")
+        found = find_optimal_multiple(score, window=12)
+    """
+
+    def __init__(
+        self,
+        train: Labelled,
+        tune: Labelled,
+        *,
+        source: str | SourceOptions | Source = "acgan",
+        classifier: str | ClassifierOptions | Classifier = "densenet121",
+        metric: str = "auc",
+        balance: bool = False,
+        replicates: int = 1,
+        seed: int = 0,
+        folder: str | Path | None = None,
+        device: str = "auto",
+        notify: Notify = silent,
+    ) -> None:
+        self._train = labelled_images(train)
+        self._tune = labelled_images(tune)
+        self._metric = get_metric(metric)
+        self._source = _as_source(source)
+        self._balance = balance
+        self._replicates = replicates
+        self._seed = Seed.of(seed)
+        self._folder = Path(folder) if folder is not None else self._temporary_folder()
+        self._device = pick_device(device)
+        self._notify = notify
+        self._classifier = self._as_classifier(classifier)
+
+    def __call__(self, multiple: float) -> tuple[float, ...]:
+        """Return the tuning scores at `multiple`, one per replicate."""
+        return self._score(multiple)
+
+    def score_many(self, multiples: Sequence[float]) -> Iterator[tuple[float, ...]]:
+        """Yield the tuning scores of several multiples, which train together."""
+        return self._score.score_many(multiples)
+
+    @cached_property
+    def _score(self) -> ArmScore:
+        def recipe(multiple: float, real: tuple[int, ...]) -> Recipe:
+            base = Recipe(real).balanced("source") if self._balance else Recipe(real)
+            return base.plus("source", base.extra(multiple))
+
+        return ArmScore(
+            recipe=recipe,
+            folds=[self._fold()],
+            classifier=self._classifier,
+            metric=self._metric,
+            replicates=self._replicates,
+            seed=self._seed,
+            notify=self._notify,
+        )
+
+    def _fold(self) -> FoldImages:
+        tune = whole(self._tune)
+        context = FitContext(
+            name="source",
+            fold=0,
+            seed=self._seed.child("source"),
+            folder=self._folder / "source",
+            device=self._device,
+            notify=self._notify,
+            judge=lambda images: judge(
+                images, tune, self._classifier, self._metric, self._seed.child("judge")
+            ),
+        )
+        pool = self._source.fit(self._train, context)
+        return FoldImages(
+            number=0,
+            train=whole(self._train),
+            tune=tune,
+            n_classes=len(self._train.classes),
+            pools={"source": PoolStore(pool, context.folder / "pool")},
+        )
+
+    def _as_classifier(self, given: str | ClassifierOptions | Classifier) -> Classifier:
+        if isinstance(given, Classifier):
+            return given
+        options = ClassifierOptions(backbone=given) if isinstance(given, str) else given
+        return create_classifier(
+            options,
+            image_shape=self._train.pixels.shape[1:],
+            cache=self._folder / "features",
+            seed=self._seed.child("backbone"),
+            device=self._device,
+        )
+
+    def _temporary_folder(self) -> Path:
+        folder = Path(tempfile.mkdtemp(prefix="augsearch-"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return folder
+
+
+def whole(images: LabelledImages) -> LabelledBlock:
+    """Return all of the images as one block to train or score on."""
+    rows = np.arange(len(images), dtype=np.int64)
+    return LabelledBlock(ImageBlock.of(images.pixels), rows, images.labels)
+
+
+def labelled_images(given: Labelled) -> LabelledImages:
+    """Return ``(images, labels)`` as `LabelledImages`, each image its own group.
+
+    Raises:
+        DataError: Wrong shapes, types or labels.
+    """
+    if isinstance(given, LabelledImages):
+        return given
+    pixels, labels = np.asarray(given[0]), np.asarray(given[1])
+    if pixels.dtype != np.uint8:
+        raise DataError(f"images must be uint8 but are {pixels.dtype}; scale them to 0..255.")
+    if pixels.ndim == 3:
+        pixels = pixels[..., np.newaxis]
+    if pixels.ndim != 4 or pixels.shape[3] not in (1, 3):
+        raise DataError(
+            f"images must be (N, H, W) or (N, H, W, C) with 1 or 3 channels but are {pixels.shape}."
+        )
+    if labels.shape != (len(pixels),) or not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(
+            f"labels must be {len(pixels)} integers, one per image, but are "
+            f"{labels.dtype} of shape {labels.shape}."
+        )
+    n_classes = int(labels.max(initial=0)) + 1
+    if labels.min(initial=0) < 0 or n_classes < 2 or len(set(labels.tolist())) < n_classes:
+        raise DataError(
+            "labels must be 0, 1, ... with an image in every class but are "
+            f"{sorted(set(labels.tolist()))}."
+        )
+    return LabelledImages(
+        pixels=pixels,
+        labels=labels.astype(np.int64),
+        groups=np.arange(len(pixels), dtype=np.int64),
+        names=tuple(map(str, range(len(pixels)))),
+        classes=tuple(map(str, range(n_classes))),
+    )
+
+
+def _as_source(given: str | SourceOptions | Source) -> Source:
+    if isinstance(given, Source):
+        return given
+    options = {"kind": given} if isinstance(given, str) else given
+    adapter: TypeAdapter[SourceOptions] = TypeAdapter(SourceOptions)
+    return create_source(adapter.validate_python(options))

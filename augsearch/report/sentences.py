@@ -1,0 +1,57 @@
+"""The result in words, the same on the terminal and in the report."""
+
+from augsearch.study.results import Interval, StudyResult
+
+
+def verdict_sentence(result: StudyResult, confidence: float) -> str:
+    """Say what the test set showed about the declared arm, and no more than that.
+
+    Args:
+        result: The finished run.
+        confidence: Confidence level of the intervals, between 0 and 1.
+    """
+    answer = result.verdict
+    if answer is None:
+        return "No verdict: no arm differs from the baseline."
+    arm = result.arms[answer.arm]
+    what = f"arm {answer.arm!r} at K = {arm.multiple:g}"
+    over = f"arm {result.baseline!r}"
+    if answer.low is None or answer.high is None:
+        measured = f"test AUC {answer.gain:+.3f} against {over}, no interval"
+    else:
+        measured = (
+            f"test AUC {answer.gain:+.3f} against {over}, "
+            f"{confidence:.0%} interval {answer.low:+.3f} to {answer.high:+.3f}"
+        )
+    meaning = {
+        "helps": f"Helps: {what} is better ({measured}).",
+        "harms": f"Harms: {what} is worse ({measured}).",
+        "no evidence": f"No evidence that {what} is better ({measured}); use {over}.",
+    }[answer.label]
+    note = f" Note: {answer.note}." if answer.note else ""
+    return meaning + note
+
+
+def scope_sentence(n_generators: int) -> str:
+    """Say what the verdict does not speak about."""
+    if not n_generators:
+        return ""
+    return (
+        "This speaks of the generators trained in this run, not of another training of the same "
+        "recipe."
+    )
+
+
+def with_interval(interval: Interval | None, sign: bool = False) -> str:
+    """Write a value and its interval: "0.871 (0.840 to 0.902)"; "-" where there is none.
+
+    Example:
+        >>> with_interval(Interval(value=0.5, low=0.25, high=0.75))
+        '0.500 (0.250 to 0.750)'
+    """
+    if interval is None or interval.value is None:
+        return "-"
+    form = "+.3f" if sign else ".3f"
+    if interval.low is None or interval.high is None:
+        return f"{interval.value:{form}}"
+    return f"{interval.value:{form}} ({interval.low:{form}} to {interval.high:{form}})"

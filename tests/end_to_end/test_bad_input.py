@@ -1,0 +1,148 @@
+"""Each mistake a user can make: one clear message, exit code 2, nothing half-written."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+FOLDER_STUDY = """\
+[images]
+size = 16
+[data]
+kind = "folder"
+path = "images"
+[sources.classic]
+kind = "classic"
+[classifier]
+backbone = "resnet18"
+weights = "random"
+[arms.real]
+[arms.search]
+search = {source = "classic", window = 2, max_multiple = 3}
+"""
+
+CSV_STUDY = FOLDER_STUDY.replace('kind = "folder"', 'kind = "csv"').replace(
+    'path = "images"', 'path = "labels.csv"'
+)
+
+
+def make_images(folder, classes=("ill", "well"), count=15, size=16):
+    pixels = np.random.default_rng(0).integers(0, 256, (count, size, size), dtype=np.uint8)
+    for name in classes:
+        (folder / name).mkdir(parents=True)
+        for index in range(count):
+            Image.fromarray(pixels[index]).save(folder / name / f"{index}.png")
+
+
+def one_class(folder):
+    make_images(folder, classes=("ill",))
+
+
+def truncated(folder):
+    make_images(folder)
+    for index in (3, 4):
+        path = folder / "ill" / f"{index}.png"
+        path.write_bytes(path.read_bytes()[:60])
+
+
+def too_small(folder):
+    make_images(folder)
+    Image.new("L", (4, 40)).save(folder / "ill" / "3.png")
+
+
+def too_large(folder):
+    make_images(folder)
+    Image.new("1", (9000, 8000)).save(folder / "ill" / "3.png")
+
+
+def too_few(folder):
+    make_images(folder, count=2)
+
+
+DATA_FAULTS = [
+    (lambda folder: None, ["study.toml:5: data.path", "images does not"]),
+    (lambda folder: folder.mkdir(), ["no class folders"]),
+    (one_class, ["one class", "ill"]),
+    (truncated, ["3.png", "4.png", "on_bad_image"]),
+    (too_small, ["3.png", "8"]),
+    (too_large, ["3.png", "64"]),
+    (too_few, ["ill", "2"]),
+]
+
+
+@pytest.mark.parametrize(("spoil", "words"), DATA_FAULTS)
+def test_images_that_cannot_be_used(augsearch, spoil, words):
+    augsearch.write(FOLDER_STUDY, "study.toml")
+    spoil(augsearch.folder / "images")
+    refused(augsearch, words)
+
+
+STUDY_FAULTS = [
+    ("window = 2", "windw = 2", ["study.toml:12: arms.search.search.windw", "'window'"]),
+    ("window = 2", "window = 0", [":12: arms.search.search.window", "at least 1", "got 0"]),
+    ('kind = "classic"', 'kind = "clasic"', [":7: sources.classic.kind", "acgan, classic"]),
+    ('source = "classic"', 'source = "clasic"', [":12: arms.search.search.source", "classic"]),
+    ("size = 16", 'size = "big"', ["study.toml:2: images.size", "big"]),
+    ("size = 16", "size = = 16", ["study.toml:2"]),
+    ('weights = "random"', 'weights = "study.toml"', ["study.toml"]),
+    ('"resnet18"', '"resnet19"', ["resnet19", "resnet18"]),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "words"), STUDY_FAULTS)
+def test_study_files_that_cannot_be_used(augsearch, old, new, words):
+    make_images(augsearch.folder / "images")
+    augsearch.write(FOLDER_STUDY.replace(old, new), "study.toml")
+    refused(augsearch, words)
+
+
+CSV_FAULTS = [
+    ("image,label\na.png,ill\nb.png,\n", ["label", "b.png"]),
+    ("image,diagnosis\na.png,ill\n", ["label", "diagnosis"]),
+    ("image,label\nmissing.png,ill\na.png,well\n", ["missing.png"]),
+]
+
+
+@pytest.mark.parametrize(("table", "words"), CSV_FAULTS)
+def test_manifests_that_cannot_be_used(augsearch, table, words):
+    for name in ("a.png", "b.png"):
+        Image.new("L", (16, 16)).save(augsearch.folder / name)
+    (augsearch.folder / "labels.csv").write_text(table)
+    augsearch.write(CSV_STUDY, "study.toml")
+    refused(augsearch, words)
+
+
+def test_bad_images_can_be_skipped(augsearch):
+    truncated(augsearch.folder / "images")
+    augsearch.write(
+        FOLDER_STUDY.replace("size = 16", 'size = 16\non_bad_image = "skip"'), "study.toml"
+    )
+    done = augsearch("check", "study.toml")
+    assert done.returncode == 0, done.stderr
+    assert "3.png" in done.stderr + done.stdout
+
+
+def test_a_missing_study_file(augsearch):
+    done = augsearch("run", "nowhere.toml")
+    assert done.returncode == 2
+    assert "nowhere.toml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_directory_that_is_not_a_run_is_left_alone(augsearch):
+    make_images(augsearch.folder / "images")
+    augsearch.write(FOLDER_STUDY, "study.toml")
+    done = augsearch("run", "study.toml", "--out", "images")
+    assert done.returncode == 2
+    assert "not empty and not a run" in done.stderr
+    assert len(list((augsearch.folder / "images").rglob("*"))) == 32
+
+
+def refused(augsearch, words):
+    before = sorted(augsearch.folder.rglob("*"))
+    for command in ("run", "check"):
+        done = augsearch(command, "study.toml")
+        assert done.returncode == 2, done.stderr
+        assert "Traceback" not in done.stderr
+        for word in words:
+            assert word in done.stderr
+        assert sorted(augsearch.folder.rglob("*")) == before

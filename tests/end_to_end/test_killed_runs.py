@@ -1,0 +1,50 @@
+import random
+import signal
+import time
+
+
+def test_killed_at_random_moments_a_run_ends_with_the_same_numbers(tiny_run, augsearch):
+    command, _ = tiny_run
+    augsearch.write()
+    moments = random.Random(5)
+    kills = 0
+    for _ in range(6):
+        process = augsearch.start("run", "tiny.toml")
+        time.sleep(moments.uniform(2, 9))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        kills += process.returncode == -signal.SIGKILL
+    done = augsearch("run", "tiny.toml")
+    assert done.returncode == 0, done.stderr
+    assert kills >= 2
+    assert augsearch.numbers() == command.numbers()
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tiny_run, augsearch):
+    augsearch.write()
+    process = augsearch.start("run", "tiny.toml")
+    for line in process.stderr:
+        if line.startswith("stage: sources"):
+            break
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on: augsearch run tiny.toml" in err
+    assert "Traceback" not in err
+    assert augsearch("run", "tiny.toml").returncode == 0
+    assert augsearch.numbers() == tiny_run[0].numbers()
+
+
+def test_a_second_process_is_told_who_holds_the_run(augsearch):
+    augsearch.write()
+    first = augsearch.start("run", "tiny.toml")
+    try:
+        for line in first.stderr:
+            if line.startswith("stage: sources"):
+                break
+        second = augsearch("run", "tiny.toml")
+        assert second.returncode == 2
+        assert f"in use by process {first.pid}" in second.stderr
+    finally:
+        first.kill()
+        first.communicate()

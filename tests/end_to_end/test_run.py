@@ -1,0 +1,137 @@
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import mlflow
+import pytest
+
+from augsearch.study.results import StudyResult
+
+
+def test_a_run_ends_with_table_verdict_report_and_mlflow_command(tiny_run):
+    command, done = tiny_run
+    assert "real (baseline)" in done.stdout
+    assert re.search(r"^(Helps|Harms|No evidence)", done.stdout, re.MULTILINE)
+    report = re.search(r"^report: (.*)$", done.stdout, re.MULTILINE)[1]
+    assert (command.folder / report).stat().st_size > 10_000
+    assert f"mlflow ui --backend-store-uri sqlite:///{command.folder}/runs/mlflow.db" in done.stdout
+
+
+def test_off_a_terminal_there_is_one_plain_line_per_k(tiny_run):
+    command, done = tiny_run
+    history = command.results()["arms"]["search"]["history"]
+    lines = [line for line in done.stderr.splitlines() if line.startswith("search: K = ")]
+    assert [float(re.search(r"K = (\S+),", line)[1]) for line in lines] == [
+        entry["multiple"] for entry in history
+    ]
+
+
+def test_results_json_keeps_its_contract(tiny_run):
+    command, _ = tiny_run
+    result = StudyResult.model_validate(command.results())
+    real, search = result.arms["real"], result.arms["search"]
+    assert (result.study, result.baseline, real.multiple, real.n_train) == ("tiny", "real", 1, 24)
+    assert search.n_train == 24 * search.multiple
+    assert [entry.multiple for entry in search.history] == list(range(1, len(search.history) + 1))
+    best = max(search.history, key=lambda entry: (entry.score, -entry.multiple))
+    assert (search.multiple, search.score) == (best.multiple, best.score)
+    assert search.stopped_at == search.history[-1].multiple
+    assert search.reason in ("window", "max_multiple")
+    assert all(len(entry.scores) == 2 for entry in search.history)
+    assert real.history[0].scores == search.history[0].scores  # K = 1 is the baseline's set
+    assert search.test["auc"].low <= search.test["auc"].value <= search.test["auc"].high
+    assert search.external is not None
+    assert result.verdict.arm == "search"
+    assert result.verdict.gain == pytest.approx(
+        search.test["auc"].value - real.test["auc"].value, abs=1e-12
+    )
+
+
+def test_the_run_directory_holds_everything(tiny_run):
+    command, _ = tiny_run
+    run = command.folder / "runs" / "tiny"
+    names = ("study.toml", "ledger.db", "declaration.json", "log.jsonl", "tables/split.csv")
+    for name in names:
+        assert (run / name).exists(), name
+    assert (run / "study.toml").read_text() == command.tiny
+    rows = (run / "tables" / "split.csv").read_text().splitlines()
+    assert len(rows) == 1 + 24 + 24 + 60
+    assert not list(run.rglob("*.tmp"))
+
+
+def test_mlflow_shows_one_curve_per_arm_and_one_per_cell(tiny_run):
+    command, _ = tiny_run
+    client = mlflow.MlflowClient(f"sqlite:///{command.folder}/runs/mlflow.db")
+    experiment = client.get_experiment_by_name("tiny")
+    runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
+    history = command.results()["arms"]["search"]["history"]
+    points = client.get_metric_history(runs["search"].info.run_id, "score")
+    assert {(p.step, p.value) for p in points} == {(e["multiple"], e["score"]) for e in history}
+    children = [
+        run
+        for run in client.search_runs([experiment.experiment_id])
+        if run.data.tags.get("mlflow.parentRunId") == runs["search"].info.run_id
+    ]
+    assert len(children) == 2
+    assert (
+        runs["search"].data.metrics["multiple_best"]
+        == command.results()["arms"]["search"]["multiple"]
+    )
+    assert runs["search"].info.status == "FINISHED"
+
+
+def test_a_finished_study_prints_its_result_at_once(tiny_run):
+    command, first = tiny_run
+    written = (command.folder / "runs/tiny/results.json").stat().st_mtime_ns
+    again = command("run", "tiny.toml")
+    assert (again.returncode, again.stdout) == (0, first.stdout)
+    assert "stage" not in again.stderr
+    assert (command.folder / "runs/tiny/results.json").stat().st_mtime_ns == written
+
+
+def test_json_is_alone_on_stdout(tiny_run):
+    command, _ = tiny_run
+    done = command("run", "tiny.toml", "--json")
+    assert json.loads(done.stdout) == command.results()
+
+
+def test_a_changed_study_is_refused_with_the_difference(tiny_run):
+    command, _ = tiny_run
+    command.write(command.tiny.replace("window = 3", "window = 4"), "changed.toml")
+    done = command("run", "changed.toml", "--out", "runs/tiny")
+    assert done.returncode == 2
+    assert "arms.search.search.window: 3 -> 4" in done.stderr
+    assert "--fresh" in done.stderr
+
+
+def test_the_same_seed_gives_the_same_numbers_in_another_place(tiny_run, augsearch):
+    command, _ = tiny_run
+    augsearch.write()
+    done = augsearch("run", "tiny.toml", "--out", "elsewhere", "--quiet")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert augsearch.numbers("elsewhere") == command.numbers()
+
+
+def test_fresh_starts_beside_the_run_that_is_there(tiny_run, augsearch):
+    shutil.copytree(tiny_run[0].folder / "runs", augsearch.folder / "runs")
+    augsearch.write(
+        augsearch.tiny.replace("seed = 7", "seed = 8").replace("iterations = 40", "iterations = 9")
+    )
+    done = augsearch("run", "tiny.toml", "--fresh")
+    assert done.returncode == 0, done.stderr
+    assert augsearch.results("runs/tiny-2")["study"] == "tiny"
+    assert augsearch.results("runs/tiny") == tiny_run[0].results()
+    again = augsearch("run", "tiny.toml", "--json")  # the newest is the one to go on with
+    assert json.loads(again.stdout) == augsearch.results("runs/tiny-2")
+
+
+def test_import_is_light():
+    program = (
+        "import sys, augsearch, augsearch.search.optimal\n"
+        "heavy = {'torch', 'mlflow', 'torchvision', 'optuna', 'sklearn'} & set(sys.modules)\n"
+        "print(heavy or 'light')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "light"
