@@ -1,0 +1,216 @@
+"""Lists images that a table names: one row per image."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from augsearch.data.listing import (
+    Entry,
+    Listing,
+    choose,
+    files_of,
+    hint,
+    lines,
+    names,
+    stamps_of,
+)
+from augsearch.errors import DataError
+from augsearch.study.schema import CsvData
+
+_PART_OF = {
+    "train": "train",
+    "training": "train",
+    "tune": "tune",
+    "tuning": "tune",
+    "val": "tune",
+    "valid": "tune",
+    "validation": "tune",
+    "dev": "tune",
+    "test": "test",
+    "testing": "test",
+}
+
+
+@dataclass(frozen=True)
+class _Row:
+    line: int
+    cells: dict[str, str]
+
+    def at(self, column: str) -> str:
+        return self.cells.get(column, "")
+
+
+def read_csv(data: CsvData) -> Listing:
+    """List the images of a table with a header line, UTF-8, split by comma, semicolon or tab.
+
+    Image paths start at the table's folder. A label is the text of the label column without
+    surrounding spaces. With `contains` (class name -> text) it is the class whose text is one of
+    the findings in the label column, which are split at "|", ";" or ","; a finding must match as a
+    whole ("Effusion" is not found in "No Effusion"), its case does not matter, and so may the
+    whole cell. The classes are then in the order of `contains`, the positive one last.
+
+    Raises:
+        DataError: Missing columns, labels, groups or files; a row of two classes; an image named
+            twice; a split column with something else than train, tune or test (val, valid,
+            validation, dev are tune; training and testing are understood).
+    """
+    rows = _rows(data)
+    _no_blanks(rows, data.image_column, "image_column")
+    _no_blanks(rows, data.label_column, "label_column")
+    notes: tuple[str, ...] = ()
+    wanted = data.classes
+    if data.contains is not None:
+        found = len(rows)
+        rows, labels = _by_finding(rows, data.label_column, data.contains)
+        if len(rows) < found:
+            notes = (
+                f"{found - len(rows)} rows contain none of the findings of data.contains and "
+                "are left out",
+            )
+        wanted = wanted or tuple(data.contains)
+    else:
+        labels = [row.at(data.label_column) for row in rows]
+    entries = _entries(rows, labels, data)
+    kept, classes, warnings = choose(entries, wanted)
+    _all_there(kept)
+    return Listing(kept, classes, files_of, stamps_of(kept), notes + warnings)
+
+
+def _rows(data: CsvData) -> list[_Row]:
+    try:
+        with data.path.open(encoding="utf-8-sig", newline="") as file:
+            first = file.readline()
+            file.seek(0)
+            table = csv.reader(file, delimiter=max(",;\t", key=first.count), strict=True)
+            header = [name.strip() for name in next(table, [])]
+            _check_columns(header, data)
+            records = [(table.line_num, cells) for cells in table if any(cells)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(
+            f"{data.path} must be a table in UTF-8 that can be read, but: {error}"
+        ) from error
+    uneven = [
+        f"line {line}: {len(cells)} cells" for line, cells in records if len(cells) != len(header)
+    ]
+    if uneven:
+        raise DataError(
+            f"{data.path}: every row must have {len(header)} cells as the header has, but "
+            f"{len(uneven)} have not; quote cells that hold the separator:{lines(uneven)}"
+        )
+    if not records:
+        raise DataError(f"{data.path} must have at least one row below its header but has none")
+    return [
+        _Row(line, dict(zip(header, (cell.strip() for cell in cells), strict=True)))
+        for line, cells in records
+    ]
+
+
+def _check_columns(header: Sequence[str], data: CsvData) -> None:
+    for option in ("image_column", "label_column", "group_column", "split_column"):
+        column = getattr(data, option)
+        if column is None:
+            continue
+        if column not in header:
+            raise DataError(
+                f"{data.path}: data.{option} = {column!r} is not among its columns "
+                f"{names(header)}{hint(column, header)}"
+            )
+        if header.count(column) > 1:
+            raise DataError(f"{data.path}: the column {column!r} must be there once, not twice")
+
+
+def _no_blanks(rows: Sequence[_Row], column: str, option: str) -> None:
+    blank = [f"line {row.line}" for row in rows if not row.at(column)]
+    if blank:
+        raise DataError(
+            f"data.{option} = {column!r} must be filled in every row but is empty in "
+            f"{len(blank)}; fill it in or remove these rows:{lines(blank)}"
+        )
+
+
+def _by_finding(
+    rows: Sequence[_Row], column: str, contains: dict[str, str]
+) -> tuple[list[_Row], list[str]]:
+    texts = {label: text.strip().casefold() for label, text in contains.items()}
+    kept, labels, double = [], [], []
+    for row in rows:
+        cell = row.at(column).casefold()
+        findings = {cell, *(finding.strip() for finding in re.split(r"[|;,]", cell))}
+        matching = [label for label, text in texts.items() if text in findings]
+        if len(matching) > 1:
+            double.append(f"line {row.line}: {row.at(column)!r} is {names(matching)}")
+        if matching:
+            kept.append(row)
+            labels.append(matching[0])
+    if double:
+        raise DataError(
+            f"a row must be of one class of data.contains but {len(double)} are of several; "
+            f"remove these rows or choose findings that exclude each other:{lines(double)}"
+        )
+    for label, text in contains.items():
+        if label not in labels:
+            seen = Counter(f.strip() for r in rows for f in re.split(r"[|;,]", r.at(column)))
+            raise DataError(
+                f"no row contains {text!r} (class {label!r}) in column {column!r}; the findings "
+                f"there are {names(sorted(seen))}{hint(text, seen)}"
+            )
+    return kept, labels
+
+
+def _entries(rows: Sequence[_Row], labels: Sequence[str], data: CsvData) -> list[Entry]:
+    if data.group_column is not None:
+        _no_blanks(rows, data.group_column, "group_column")
+    seen: dict[str, int] = {}
+    twice: list[str] = []
+    entries = []
+    part_of = _part_reader(rows, data.split_column)
+    for row, label in zip(rows, labels, strict=True):
+        name = row.at(data.image_column)
+        # A joined absolute path stands for itself.
+        path = Path(os.path.normpath(data.path.parent / name))
+        if str(path) in seen:
+            twice.append(f"lines {seen[str(path)]} and {row.line}: {name}")
+        seen[str(path)] = row.line
+        group = row.at(data.group_column) if data.group_column else str(path)
+        entries.append(Entry(name, label, group, part_of(row), path))
+    if twice:
+        raise DataError(
+            f"an image must be named once but {len(twice)} are named again, which would let them "
+            f"cross the split; remove the further rows:{lines(twice)}"
+        )
+    return entries
+
+
+def _part_reader(rows: Sequence[_Row], column: str | None) -> Callable[[_Row], str | None]:
+    if column is None:
+        return lambda row: None
+    wrong = [
+        f"line {row.line}: {row.at(column)!r}"
+        for row in rows
+        if row.at(column).casefold() not in _PART_OF
+    ]
+    if wrong:
+        raise DataError(
+            f"data.split_column = {column!r} must be train, tune or test in every row but is "
+            f"something else in {len(wrong)}:{lines(wrong)}"
+        )
+    return lambda row: _PART_OF[row.at(column).casefold()]
+
+
+def _all_there(entries: Sequence[Entry]) -> None:
+    missing = [
+        f"{entry.name} ({entry.path})"
+        for entry in entries
+        if entry.path is not None and not os.path.lexists(entry.path)
+    ]
+    if missing:
+        raise DataError(
+            f"{len(missing)} of {len(entries)} images of the table are not there; paths start at "
+            f"the table's folder:{lines(missing)}"
+        )

@@ -1,0 +1,231 @@
+"""One image file, or one array, becomes uint8 pixels of the study's size and channels."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import threading
+import warnings
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from augsearch.errors import DataError
+from augsearch.study.schema import Images
+
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
+SMALLEST_SIDE = 8
+
+# What Pillow's readers were seen to raise on damaged files of the four formats.
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    ArithmeticError,
+    LookupError,
+    EOFError,
+    AttributeError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
+_GREY = (19595 / 65536, 38470 / 65536, 7471 / 65536)
+"""ITU-R 601 luma, with the integer weights that Pillow uses."""
+_PHOTOMETRIC = 262
+_pillow_limit = threading.Lock()
+
+
+def decode_image(path: Path, images: Images) -> NDArray[np.uint8]:
+    """Read one PNG, JPEG, TIFF or BMP file.
+
+    1-bit, 8-bit and 16-bit grey, RGB, palette, CMYK and (composited onto black) transparent images
+    are read, turned upright by their EXIF orientation, brought to one or three channels and
+    resized as `fit_array` does. Grey of 16 bits keeps its precision until the end. Colour of 16
+    bits does not: Pillow hands out its upper 8 bits only, which is all that is used of it. Colour
+    profiles are ignored.
+
+    Args:
+        path: The file.
+        images: Size, channels, intensity range and the largest number of pixels; the last is
+            checked before anything is decoded.
+
+    Returns:
+        uint8, (size, size, channels).
+
+    Raises:
+        DataError: The file cannot be used; the message is "PATH: why".
+    """
+    try:
+        return fit_array(_values(_load(path, images.max_pixels)), images)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error.__cause__
+
+
+def fit_array(values: NDArray[Any], images: Images) -> NDArray[np.uint8]:
+    """Bring one image in memory to the study's size, channels and intensity range.
+
+    Resizing is bicubic with anti-aliasing, in float32, to a square: the aspect ratio is not kept.
+    `intensity_range` is taken from the image before it is resized. "full" is 0 to 255 for 8 bits,
+    0 to 65535 for 16 bits and for wider whole numbers that fit, and 0 to 1 for fractions.
+
+    Args:
+        values: (H, W), (H, W, 1) or (H, W, 3), whole numbers or fractions.
+        images: What is wanted.
+
+    Returns:
+        uint8, (size, size, channels).
+
+    Raises:
+        DataError: NaN or infinite values, a side below 8 pixels, or values outside the range that
+            "full" gives their type.
+    """
+    _check_size(values.shape[1], values.shape[0], images.max_pixels)
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise DataError("has pixels that are NaN or infinite; replace them before use")
+    low, high = (0.0, 0.0)
+    if images.intensity_range == "full":
+        low, high = _range_of_type(values)
+    planes = _planes(values, images.channels)
+    if images.intensity_range == "image":
+        low = float(min(plane.min() for plane in planes))
+        high = float(max(plane.max() for plane in planes))
+    elif images.intensity_range != "full":
+        low, high = images.intensity_range
+    size = (images.size, images.size)
+    resized = np.stack(
+        [np.asarray(Image.fromarray(p).resize(size, Image.Resampling.BICUBIC)) for p in planes],
+        axis=-1,
+    )
+    # An image of one value has no range of its own: it becomes black.
+    scale = 255.0 / (high - low) if high > low else 0.0
+    scaled = np.rint(np.clip((resized - low) * scale, 0, 255)).astype(np.uint8)
+    return np.repeat(scaled, images.channels // scaled.shape[-1], axis=-1)
+
+
+def _load(path: Path, max_pixels: int) -> Image.Image:
+    _check_file(path)
+    with warnings.catch_warnings():
+        # What Pillow only warns of (odd metadata, short reads) either does not touch the pixels or
+        # raises when they are loaded.
+        warnings.simplefilter("ignore")
+        try:
+            with _open(path) as picture:
+                _check_header(picture, max_pixels)
+                picture.load()
+                return _upright(picture)
+        except UnidentifiedImageError:
+            raise DataError("is not a PNG, JPEG, TIFF or BMP image that can be read") from None
+        except _DAMAGE as error:
+            raise DataError(f"is truncated or damaged ({error})") from error
+
+
+def _check_file(path: Path) -> None:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        raise DataError("does not exist") from None
+    except OSError as error:
+        raise DataError(f"cannot be opened ({error.strerror})") from error
+    if path.is_dir():
+        raise DataError("is a folder, not an image")
+    if not path.is_file():
+        raise DataError("is not a regular file")
+
+
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[Image.Image]:
+    # Pillow's own limit on pixels is a global that warns or raises by its size; ours is checked on
+    # the header instead, so that the setting alone decides.
+    with _pillow_limit:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            picture = Image.open(path, formats=FORMATS)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+    with picture:
+        yield picture
+
+
+def _check_header(picture: Image.Image, max_pixels: int) -> None:
+    _check_size(*picture.size, max_pixels)
+    frames = getattr(picture, "n_frames", 1)
+    # The further pictures of a camera's MPO are previews of the first.
+    if frames > 1 and picture.format != "MPO":
+        raise DataError(f"holds {frames} frames; save the one to be used as a file of its own")
+    tags = getattr(picture, "tag_v2", {})
+    if _is_deep(picture) and tags.get(_PHOTOMETRIC) == 0:
+        raise DataError(
+            "is a 16-bit TIFF with inverted grey values (WhiteIsZero), which Pillow does not "
+            "turn round; save it with black as zero"
+        )
+
+
+def _check_size(width: int, height: int, max_pixels: int) -> None:
+    if min(width, height) < SMALLEST_SIDE:
+        raise DataError(f"is {width} x {height} pixels; each side must be at least {SMALLEST_SIDE}")
+    if width * height > max_pixels:
+        raise DataError(
+            f"is {width} x {height} = {width * height} pixels, more than images.max_pixels = "
+            f"{max_pixels}; raise that limit if the file is genuine"
+        )
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(picture)
+    except _DAMAGE:
+        # Damaged metadata say nothing about the orientation; the pixels are whole.
+        return picture.copy()
+
+
+def _is_deep(picture: Image.Image) -> bool:
+    return picture.mode in ("I", "F") or picture.mode.startswith("I;16")
+
+
+def _values(picture: Image.Image) -> NDArray[Any]:
+    """Return the pixels: grey (H, W) of any depth, or uint8 RGB (H, W, 3)."""
+    if _is_deep(picture):
+        return np.asarray(picture)
+    if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
+        rgba = picture.convert("RGBA")
+        black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
+        picture = Image.alpha_composite(black, rgba).convert("RGB")
+    if picture.mode in ("1", "L"):
+        return np.asarray(picture.convert("L"))
+    return np.asarray(picture.convert("RGB"))
+
+
+def _planes(values: NDArray[Any], channels: int) -> list[NDArray[np.float32]]:
+    """Return one float32 plane per channel wanted; a grey image has one, whatever is wanted."""
+    if values.ndim == 3 and values.shape[2] == 1:
+        values = values[..., 0]
+    if values.ndim == 2:
+        return [np.ascontiguousarray(values, dtype=np.float32)]
+    colours = [np.ascontiguousarray(values[..., c], dtype=np.float32) for c in range(3)]
+    if channels == 3:
+        return colours
+    grey = np.zeros(values.shape[:2], dtype=np.float32)
+    for weight, colour in zip(_GREY, colours, strict=True):
+        grey += np.float32(weight) * colour
+    return [grey]
+
+
+def _range_of_type(values: NDArray[Any]) -> tuple[float, float]:
+    kind, n_bytes = values.dtype.kind, values.dtype.itemsize
+    if kind == "u" and n_bytes <= 2:
+        return (0.0, 255.0 if n_bytes == 1 else 65535.0)
+    top = 1.0 if kind == "f" else 65535.0
+    low, high = float(values.min()), float(values.max())
+    if low < 0 or high > top:
+        raise DataError(
+            f"has values from {low:g} to {high:g}, but the full range of such a file is 0 to "
+            f'{top:g}; set images.intensity_range to [low, high] or to "image"'
+        )
+    return (0.0, top)

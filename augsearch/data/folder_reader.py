@@ -1,0 +1,99 @@
+"""Lists images that lie in one folder per class."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from augsearch.data.decoding import SUFFIXES
+from augsearch.data.listing import Entry, Listing, choose, files_of, hint, lines, names, stamps_of
+from augsearch.errors import DataError
+from augsearch.study.schema import FolderData
+
+
+def read_folder(data: FolderData) -> Listing:
+    """List the PNG, JPEG, TIFF and BMP files of the class folders.
+
+    Hidden files are passed over; other files and folders inside a class folder are left out with
+    a warning. An image's name is "CLASS/FILE". Without `group_pattern` each image is a group.
+
+    Raises:
+        DataError: No class folder, a class that is not there or has no images, or a file name
+            that `group_pattern` does not match.
+    """
+    folders = _class_folders(data)
+    pattern = _compiled(data.group_pattern)
+    entries: list[Entry] = []
+    ignored: list[str] = []
+    unmatched: list[str] = []
+    for folder in folders:
+        before = len(entries)
+        for path in sorted(p for p in folder.iterdir() if not p.name.startswith(".")):
+            name = f"{folder.name}/{path.name}"
+            if path.suffix.lower() not in SUFFIXES:
+                ignored.append(name)
+                continue
+            group = _patient(path.name, pattern) if pattern else name
+            if not group:
+                unmatched.append(name)
+            entries.append(Entry(name, folder.name, group, path=path))
+        if len(entries) == before:
+            raise DataError(
+                f"{folder} must hold images of class {folder.name!r} but has no PNG, JPEG, TIFF or "
+                "BMP file; remove the folder, or list the class folders to use in data.classes"
+            )
+    if unmatched:
+        raise DataError(
+            f"data.group_pattern = {data.group_pattern!r} must find the patient in every file name "
+            f"but finds none in {len(unmatched)} of {len(entries)}:{lines(unmatched)}"
+        )
+    kept, classes, warnings = choose(entries, data.classes)
+    if ignored:
+        warnings += (
+            f"{len(ignored)} files or folders are not images and are left out: {names(ignored, 5)}",
+        )
+    return Listing(kept, classes, files_of, stamps_of(kept), warnings)
+
+
+def _class_folders(data: FolderData) -> list[Path]:
+    if not data.path.is_dir():
+        raise DataError(f"data.path must be a folder with one folder per class; {data.path} is not")
+    found = {
+        path.name: path
+        for path in sorted(data.path.iterdir())
+        if not path.name.startswith(".") and path.is_dir()
+    }
+    if not found:
+        raise DataError(
+            f"{data.path} must hold one folder of images per class but has no folders; "
+            'for a table of images and labels use data.kind = "csv"'
+        )
+    for label in data.classes or ():
+        if label not in found:
+            raise DataError(
+                f"{data.path} has no folder for class {label!r}{hint(label, found)}; "
+                f"the folders there are {names(found)}"
+            )
+    return [path for label, path in found.items() if data.classes is None or label in data.classes]
+
+
+def _compiled(pattern: str | None) -> re.Pattern[str] | None:
+    if pattern is None:
+        return None
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise DataError(
+            f"data.group_pattern = {pattern!r} is not a regular expression: {error}"
+        ) from None
+    if compiled.groups < 1:
+        raise DataError(
+            f"data.group_pattern = {pattern!r} must have a group in parentheses that is the "
+            r"patient, as in '^(\d+)_'"
+        )
+    return compiled
+
+
+def _patient(file_name: str, pattern: re.Pattern[str]) -> str:
+    match = pattern.search(file_name)
+    return (match.group(1) or "") if match else ""

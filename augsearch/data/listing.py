@@ -1,0 +1,158 @@
+"""What a reader finds before a pixel is decoded: images with class, group and part."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from augsearch.errors import DataError
+
+PARTS = ("train", "tune", "test")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One image.
+
+    Attributes:
+        name: What the user calls it.
+        label: Its class.
+        group: Its patient.
+        part: "train", "tune" or "test" if the data bring a split.
+        path: Its file, if it is one.
+        row: Its place in the reader's arrays, if it is not.
+    """
+
+    name: str
+    label: str
+    group: str
+    part: str | None = None
+    path: Path | None = None
+    row: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Listing:
+    """All images of a data set.
+
+    Attributes:
+        entries: The images, in the order of the data set.
+        classes: Class names, the positive one last.
+        frames: Gives, for chosen entries and in their order, a file to decode or an array.
+        stamps: What the pixels depend on beside the entries (sizes and times of files).
+        warnings: What the user should know.
+    """
+
+    entries: tuple[Entry, ...]
+    classes: tuple[str, ...]
+    frames: Callable[[Sequence[Entry]], Iterator[Path | NDArray[Any]]]
+    stamps: tuple[Any, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def files_of(entries: Sequence[Entry]) -> Iterator[Path | NDArray[Any]]:
+    """Be the `frames` of a listing whose entries are files."""
+    return (entry.path for entry in entries if entry.path is not None)
+
+
+def stamps_of(entries: Sequence[Entry]) -> tuple[tuple[str, int, int], ...]:
+    """Return the stamp of each entry's file."""
+    return tuple(stamp(entry.path) for entry in entries if entry.path is not None)
+
+
+def stamp(path: Path) -> tuple[str, int, int]:
+    """Return path, size and time of change; a file that cannot be asked has -1."""
+    try:
+        status = path.stat()
+    except OSError:
+        return (str(path), -1, -1)
+    return (str(path), status.st_size, status.st_mtime_ns)
+
+
+def choose(
+    entries: Sequence[Entry], wanted: tuple[str, ...] | None
+) -> tuple[tuple[Entry, ...], tuple[str, ...], tuple[str, ...]]:
+    """Keep the entries of the wanted classes.
+
+    Args:
+        entries: All that was found.
+        wanted: Class names in order; None takes all, sorted (as numbers if all are numbers).
+
+    Returns:
+        The entries kept, the class names, and warnings about what was left out.
+
+    Raises:
+        DataError: A wanted class has no image or is named twice.
+    """
+    found = Counter(entry.label for entry in entries)
+    if wanted is None:
+        return tuple(entries), tuple(in_order(found)), ()
+    if len(set(wanted)) < len(wanted):
+        raise DataError(f"classes must be different but are {names(wanted)}")
+    for label in wanted:
+        if label not in found:
+            raise DataError(
+                f"there is no image of class {label!r}; the classes there are "
+                f"{names(in_order(found))}{hint(label, found)}"
+            )
+    kept = tuple(entry for entry in entries if entry.label in set(wanted))
+    others = in_order(found.keys() - set(wanted))
+    if not others:
+        return kept, wanted, ()
+    left_out = f"{len(entries) - len(kept)} images of other classes ({names(others)})"
+    return kept, wanted, (f"{left_out} are left out",)
+
+
+def force_classes(listing: Listing, classes: tuple[str, ...]) -> Listing:
+    """Give a listing another set's classes in that set's order.
+
+    Raises:
+        DataError: It has a class that the other has not, or lacks one.
+    """
+    extra = [label for label in listing.classes if label not in classes]
+    missing = [label for label in classes if label not in listing.classes]
+    if extra or missing:
+        differences = [f"{names(extra)} is only here"] * bool(extra)
+        differences += [f"{names(missing)} is missing here"] * bool(missing)
+        raise DataError(
+            f"its classes must be the study's, {names(classes)}, but there are differences: "
+            f"{' and '.join(differences)}; choose or name them with external.classes or "
+            "external.contains"
+        )
+    return replace(listing, classes=classes)
+
+
+def in_order(labels: Iterable[str]) -> list[str]:
+    """Sort labels, as numbers if all of them are whole numbers."""
+    chosen = list(labels)
+    if all(label.isascii() and label.isdigit() for label in chosen):
+        return sorted(chosen, key=lambda label: (int(label), label))
+    return sorted(chosen)
+
+
+def names(words: Iterable[str], limit: int = 20) -> str:
+    """Write words in quotes, the first `limit` of them and how many more."""
+    chosen = list(words)
+    text = ", ".join(repr(word) for word in chosen[:limit])
+    return text + (f" and {len(chosen) - limit} more" if len(chosen) > limit else "")
+
+
+def lines(problems: Sequence[str], limit: int = 20) -> str:
+    """Write problems one to a line, the first `limit` of them and how many more."""
+    shown = [f"\n  {problem}" for problem in problems[:limit]]
+    if len(problems) > limit:
+        shown.append(f"\n  and {len(problems) - limit} more")
+    return "".join(shown)
+
+
+def hint(word: str, known: Iterable[str]) -> str:
+    """Return " (did you mean 'x'?)" if something known resembles `word`, else nothing."""
+    alike = {name.casefold(): name for name in known}
+    close = difflib.get_close_matches(word.casefold(), alike, n=1)
+    return f" (did you mean {alike[close[0]]!r}?)" if close else ""
