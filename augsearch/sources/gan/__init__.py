@@ -1,0 +1,1 @@
+"""GAN training: networks, losses, differentiable augmentation, loop, checkpoints, snapshots."""
