@@ -90,7 +90,6 @@ def prepare(study: StudyFile, folder: Path, notify: Notify) -> Prepared:
         AugsearchError: Anything in study or data that the user has to put right.
     """
     seed = Seed.of(study.seed)
-    device = pick_device(study.device)
     metric = get_metric(study.evaluation.metric)
     dataset = load_dataset(study.data, study.images, folder / "data", seed, notify)
     metric.check_classes(len(dataset.images.classes))
@@ -98,6 +97,7 @@ def prepare(study: StudyFile, folder: Path, notify: Notify) -> Prepared:
     for warning in data_warnings(dataset, split):
         notify(Warned(warning))
     external = _external(study, dataset, folder / "external", seed, notify)
+    device = pick_device(study.device)  # the first thing that needs torch
     develop_rows = np.unique(np.concatenate([[*fold.train, *fold.tune] for fold in split.folds]))
     return Prepared(
         study=study,

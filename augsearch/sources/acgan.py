@@ -11,16 +11,12 @@ from augsearch.sources.gan.snapshots import Snapshots
 from augsearch.sources.gan.training import Schedule, Training
 from augsearch.study.schema import AcganOptions
 
-_AS_PUBLISHED = ("kong2022",)
-"""Presets whose real batches are drawn uniform over the images, as their papers do."""
-
 
 class Acgan(Source):
     """A GAN with an auxiliary classifier (Odena et al. 2017), in the settings of `options`.
 
     The folder of the fit holds ``checkpoint.safetensors`` (to go on from), ``snapshots`` and
-    ``samples``, ``choice.json`` and, once all is done, ``generator.safetensors``. Real batches are
-    balanced over the classes, except in presets that repeat a paper.
+    ``samples``, ``choice.json`` and, once all is done, ``generator.safetensors``.
     """
 
     def __init__(self, options: AcganOptions) -> None:
@@ -45,13 +41,7 @@ class Acgan(Source):
     def _train(self, train: LabelledImages, context: FitContext, snapshots: Snapshots) -> None:
         options = self._options
         _check_square(train)
-        gan = AcganStep(
-            options,
-            train,
-            context.seed,
-            context.device,
-            balanced=options.preset not in _AS_PUBLISHED,
-        )
+        gan = AcganStep(options, train, context.seed, context.device)
         schedule = Schedule(options.iterations, options.snapshot_every, options.checkpoint_every)
         training = Training(gan, schedule, context)
         training.run(lambda iteration: snapshots.take(iteration, gan.sampled))

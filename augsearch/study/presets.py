@@ -30,6 +30,7 @@ ACGAN_PRESETS: dict[str, dict[str, Any]] = {
         "iterations": 30_000,
         "moving_average": 0.0,
         "augment": (),
+        "balanced_batches": False,
         "snapshot": "last",
     },
     "small-data": {
@@ -50,6 +51,7 @@ ACGAN_PRESETS: dict[str, dict[str, Any]] = {
         "iterations": 2_000,
         "moving_average": 0.995,
         "augment": ("brightness", "contrast", "translation", "flip"),
+        "balanced_batches": True,
         "snapshot": "best",
     },
 }

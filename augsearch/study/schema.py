@@ -257,8 +257,12 @@ class AcganOptions(Table):
         tuple[Literal["brightness", "contrast", "translation", "flip"], ...], Field(strict=False)
     ]
     """Differentiable augmentation of real and synthetic images alike, in the discriminator."""
+    balanced_batches: bool
+    """Draw real batches uniform over the classes; else uniform over the images: then a rare class
+    is seldom seen as real beside its synthetic images, and the label gives the source away."""
     snapshot: Literal["last", "best"]
-    """"best": the snapshot whose images alone train the head that scores best on tuning images."""
+    """"best": of the snapshots that have not collapsed, the one whose images alone train the head
+    that scores best on tuning images."""
     snapshot_every: Annotated[int, Field(ge=1)] = 500
     checkpoint_every: Annotated[int, Field(ge=1)] = 250
 

@@ -60,8 +60,8 @@ def too_few(folder):
 
 DATA_FAULTS = [
     (lambda folder: None, ["study.toml:5: data.path", "images does not"]),
-    (lambda folder: folder.mkdir(), ["no class folders"]),
-    (one_class, ["one class", "ill"]),
+    (lambda folder: folder.mkdir(), ["one folder of images per class"]),
+    (one_class, ["two classes", "ill"]),
     (truncated, ["3.png", "4.png", "on_bad_image"]),
     (too_small, ["3.png", "8"]),
     (too_large, ["3.png", "64"]),
@@ -77,10 +77,10 @@ def test_images_that_cannot_be_used(augsearch, spoil, words):
 
 
 STUDY_FAULTS = [
-    ("window = 2", "windw = 2", ["study.toml:12: arms.search.search.windw", "'window'"]),
-    ("window = 2", "window = 0", [":12: arms.search.search.window", "at least 1", "got 0"]),
+    ("window = 2", "windw = 2", ["study.toml:13: arms.search.search.windw", "'window'"]),
+    ("window = 2", "window = 0", [":13: arms.search.search.window", "at least 1", "got 0"]),
     ('kind = "classic"', 'kind = "clasic"', [":7: sources.classic.kind", "acgan, classic"]),
-    ('source = "classic"', 'source = "clasic"', [":12: arms.search.search.source", "classic"]),
+    ('source = "classic"', 'source = "clasic"', [":13: arms.search.search.source", "classic"]),
     ("size = 16", 'size = "big"', ["study.toml:2: images.size", "big"]),
     ("size = 16", "size = = 16", ["study.toml:2"]),
     ('weights = "random"', 'weights = "study.toml"', ["study.toml"]),
@@ -96,7 +96,7 @@ def test_study_files_that_cannot_be_used(augsearch, old, new, words):
 
 
 CSV_FAULTS = [
-    ("image,label\na.png,ill\nb.png,\n", ["label", "b.png"]),
+    ("image,label\na.png,ill\nb.png,\n", ["label_column", "line 3"]),
     ("image,diagnosis\na.png,ill\n", ["label", "diagnosis"]),
     ("image,label\nmissing.png,ill\na.png,well\n", ["missing.png"]),
 ]

@@ -38,9 +38,6 @@ class AcganStep(Gan):
         train: The images to learn from; kept on the device as uint8.
         seed: Where the first weights come from.
         device: The torch device.
-        balanced: Draw real batches uniform over the classes; else uniform over the images. With
-            unequal classes, the latter shows the discriminator few real images of a rare class
-            among many synthetic ones, and the class label itself gives the source away.
     """
 
     loss_names = (
@@ -56,14 +53,13 @@ class AcganStep(Gan):
         train: LabelledImages,
         seed: Seed,
         device: str,
-        balanced: bool,
     ) -> None:
         self._options = options
         self._loss = SOURCE_LOSSES[options.loss]
         self._device = device
         self._images = torch.tensor(train.pixels, device=device).permute(0, 3, 1, 2).contiguous()
         self._labels = torch.tensor(train.labels, device=device)
-        self._chances = torch.tensor(_chances(train, balanced), device=device)
+        self._chances = torch.tensor(_chances(train, options.balanced_batches), device=device)
         generator, discriminator = designs(options, train)
         rng = seed.child("initial weights").torch_generator()
         self.generator = built_generator(generator, rng).to(device)

@@ -39,6 +39,11 @@ class Snapshot:
     spread: tuple[float | None, ...]
     score: float | None
 
+    @property
+    def collapsed(self) -> bool:
+        """Whether the images of a class spread less than half as far as the real ones."""
+        return any(ratio is not None and ratio < COLLAPSED for ratio in self.spread)
+
 
 class Snapshots:
     """The snapshots of one training, in the folder of its context.
@@ -94,18 +99,20 @@ class Snapshots:
         """Return the generator to take, and write ``choice.json`` saying why.
 
         Args:
-            rule: "last", or "best": the highest score; of equal ones the later, which was trained
-                for longer; if none was scored, the last.
+            rule: "last", or "best": the highest score among those that have not collapsed (a few
+                crude prototypes can train a good head and still add nothing); of equal ones the
+                later, which was trained for longer; if there is none, the last.
         """
         snapshots = self.known()
-        scored = [snapshot for snapshot in snapshots if snapshot.score is not None]
+        scored = [one for one in snapshots if one.score is not None and not one.collapsed]
         chosen, note = snapshots[-1], None
         if rule == "best" and scored:
             chosen = max(scored, key=lambda snapshot: (snapshot.score, snapshot.iteration))
         elif rule == "best":
             note = (
-                'snapshot = "best" needs finite scores on tuning images, and there are none; '
-                f"the last snapshot (iteration {chosen.iteration}) is taken."
+                'snapshot = "best" needs a snapshot that has not collapsed, with a finite score on '
+                "tuning images, and there is none; the last snapshot "
+                f"(iteration {chosen.iteration}) is taken."
             )
         generator = read_generator(self.path(chosen.iteration))
         if note and not self._choice.exists():

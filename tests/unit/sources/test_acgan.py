@@ -145,7 +145,8 @@ def test_images_that_do_not_suit_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("balanced", [True, False])
 def test_real_batches_are_balanced_if_told(balanced: bool) -> None:
-    step = AcganStep(_options(batch_size=2000), _train(counts=(3, 17)), SEED, "cpu", balanced)
+    options = _options(batch_size=2000, balanced_batches=balanced)
+    step = AcganStep(options, _train(counts=(3, 17)), SEED, "cpu")
     images, labels = step._real_batch(SEED.torch_generator())
     assert labels.float().mean().item() == pytest.approx(0.5 if balanced else 0.85, abs=0.04)
     pixels = ((images + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
@@ -156,5 +157,5 @@ def test_real_batches_are_balanced_if_told(balanced: bool) -> None:
 def test_read_only_images_are_taken_as_they_are() -> None:
     train = _train(channels=3)
     train.pixels.flags.writeable = False
-    losses = AcganStep(_options(), train, SEED, "cpu", True).step(1, SEED.torch_generator())
+    losses = AcganStep(_options(), train, SEED, "cpu").step(1, SEED.torch_generator())
     assert losses.shape == (4,) and losses.isfinite().all() and not losses.requires_grad

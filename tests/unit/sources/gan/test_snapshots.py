@@ -63,8 +63,9 @@ def _snapshots(
     ],
 )
 def test_best_takes_the_highest_score(
-    tmp_path: Path, scores: tuple[float, ...], chosen: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scores: tuple[float, ...], chosen: int
 ) -> None:
+    monkeypatch.setattr("augsearch.sources.gan.snapshots.COLLAPSED", 0.0)
     snapshots = _snapshots(tmp_path, Judge(*scores), [])
     for iteration in (10, 20, 30):
         snapshots.take(iteration, _generator(iteration))
@@ -72,6 +73,20 @@ def test_best_takes_the_highest_score(
     assert (weights == _generator(chosen).from_latent[0].weight).all()
     choice = json.loads((tmp_path / "choice.json").read_text())
     assert choice["chosen"] == chosen and len(choice["snapshots"]) == 3
+
+
+@pytest.mark.parametrize(("spread", "chosen"), [(0.4, 20), (0.6, 10)])
+def test_best_passes_over_a_snapshot_that_has_collapsed(
+    tmp_path: Path, spread: float, chosen: int
+) -> None:
+    snapshots = _snapshots(tmp_path, Judge(0.9, 0.7), [])
+    for iteration in (10, 20):
+        snapshots.take(iteration, _generator(iteration))
+        record = snapshots.path(iteration).with_suffix(".json")
+        known = json.loads(record.read_text())
+        record.write_text(json.dumps(known | {"spread": [0.8, spread if iteration == 10 else 0.8]}))
+    snapshots.choose("best")
+    assert json.loads((tmp_path / "choice.json").read_text())["chosen"] == chosen
 
 
 def test_last_never_asks_and_best_without_a_judge_says_so(tmp_path: Path) -> None:
