@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install quickstart test test-install clean
+.PHONY: install quickstart test docs clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
@@ -27,6 +27,9 @@ test: .venv/.test-installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+docs: quickstart
+	$(BIN)/python docs/pictures.py runs/quickstart
 
 clean:
 	rm -rf .venv

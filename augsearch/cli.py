@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shlex
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -85,11 +88,11 @@ def init(
     from augsearch.files import write_text
     from augsearch.study.scaffold import scaffold_study
 
-    target = out or Path(f"{folder.resolve().stem}.toml")
+    target = out or Path(f"{_study_name(folder)}.toml")
     if target.exists() and not force:
         raise AugsearchError(f"{target} exists already; add --force to replace it, or --out FILE.")
     write_text(target, scaffold_study(folder, relative_to=target.parent))
-    typer.echo(f"wrote {target}; next: augsearch check {target}")
+    typer.echo(f"wrote {target}; next: {shlex.join(['augsearch', 'check', str(target)])}")
 
 
 class SchemaName(StrEnum):
@@ -102,7 +105,7 @@ class SchemaName(StrEnum):
 @app.command()
 def schema(name: Annotated[SchemaName, typer.Argument(help="of which file")]) -> None:
     """Print the JSON Schema of study files or of results.json."""
-    from augsearch.study.schemas import results_schema, study_schema
+    from augsearch.study.json_schema import results_schema, study_schema
 
     made = study_schema() if name is SchemaName.study else results_schema()
     typer.echo(json.dumps(made, indent=2))
@@ -119,6 +122,9 @@ def sync(run: Annotated[Path, typer.Argument(metavar="RUN", help="the run direct
 
 def main() -> None:
     """Run the command line; everything a user can put right ends in one message, exit code 2."""
+    # OpenMP threads that spin while they wait make a training several times slower as soon as
+    # anything else wants a core. Read when torch loads.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         app(standalone_mode=True)
     except AugsearchError as error:
@@ -130,12 +136,17 @@ def main() -> None:
         sys.exit(2)
 
 
+def _study_name(folder: Path) -> str:
+    """Return the folder's name without what the name of a study cannot have."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().stem).strip("._-") or "study"
+
+
 def _stderr(text: str) -> None:
     typer.echo(text, err=True)
 
 
 def _command(study: Path, out: Path | None) -> str:
-    return f"augsearch run {study}" + (f" --out {out}" if out else "")
+    return shlex.join(["augsearch", "run", str(study), *(["--out", str(out)] if out else [])])
 
 
 def _console() -> Console:
@@ -143,7 +154,7 @@ def _console() -> Console:
 
     # Tables in a log or a pipe are not squeezed into the 80 columns of no terminal.
     width = None if sys.stdout.isatty() else 120
-    return Console(soft_wrap=True, highlight=False, width=width)
+    return Console(soft_wrap=True, highlight=False, emoji=False, width=width)
 
 
 def _print_result(study: Study, result: StudyResult, directory: Path) -> None:
@@ -151,7 +162,7 @@ def _print_result(study: Study, result: StudyResult, directory: Path) -> None:
 
     from augsearch.controller.mirror import tracking_uri
     from augsearch.report.sentences import verdict_sentence, with_interval
-    from augsearch.tracking.tracker import ui_command
+    from augsearch.tracking.store import ui_command
 
     settings = study.settings
     table = Table("arm", "K", "images", "tuning score", "test AUC", "gain over baseline")
@@ -174,12 +185,13 @@ def _print_result(study: Study, result: StudyResult, directory: Path) -> None:
 
 
 def _print_check(report: CheckReport) -> None:
+    from rich.markup import escape
     from rich.table import Table
 
     console = _console()
     parts = Table("part", "class", "images", "groups")
     for part, name, images, groups in report.parts:
-        parts.add_row(part, name, str(images), str(groups))
+        parts.add_row(part, escape(name), str(images), str(groups))
     console.print(parts)
     name, images = report.smallest_class
     console.print(f"smallest class of a training set: {name}, {images} images", markup=False)

@@ -15,6 +15,7 @@ from augsearch.events import Advanced, Event, StageStarted, TrialCompleted, Warn
 from augsearch.records import Evaluation
 
 _BARS = "▁▂▃▄▅▆▇█"
+_LATEST = 40  # amounts of a curve that fit on a terminal's line beside the rest
 
 
 class Display(Protocol):
@@ -72,7 +73,7 @@ class PlainDisplay:
             self._print(trial_line(event))
 
     def _print(self, line: str) -> None:
-        self._console.print(line, markup=False)
+        self._console.print(Text(line))  # Text: no markup, no emoji in what users call things
 
 
 class LiveDisplay:
@@ -80,9 +81,9 @@ class LiveDisplay:
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TextColumn("{task.completed:.0f}/{task.total:.0f} {task.fields[unit]}"),
+            TextColumn("{task.completed:.0f}/{task.total:.0f} {task.fields[unit]}", markup=False),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
             console=console,
@@ -119,7 +120,7 @@ class LiveDisplay:
             self._curves.setdefault(event.arm, []).append(event.evaluation)
             self._best[event.arm] = event.best
         elif isinstance(event, Warned):
-            self._live.console.print(f"warning: {event.message}", markup=False)
+            self._live.console.print(Text(f"warning: {event.message}"))
 
     def _advance(self, event: Advanced) -> None:
         if self._task is not None and self._progress.tasks[0].fields["unit"] != event.unit:
@@ -143,7 +144,8 @@ class LiveDisplay:
 
     def _curve(self, arm: str) -> Text:
         curve, best = self._curves[arm], self._best[arm]
-        line = f"{arm}: {sparkline([one.score for one in curve])} K = {curve[-1].multiple:g}"
+        bars = sparkline([one.score for one in curve])[-_LATEST:]
+        line = f"{arm}: {bars} K = {curve[-1].multiple:g}"
         if best is not None:
             line += f", best {best.score:.3f} at K = {best.multiple:g}"
         return Text(line)

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from filelock import FileLock, Timeout
+from numpy.typing import DTypeLike, NDArray
 
 from augsearch.errors import RunDirectoryError, StorageError
 
@@ -30,13 +32,14 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
-def _unwritable(path: Path, error: OSError) -> StorageError:
+def unwritable(path: Path, error: OSError) -> StorageError:
+    """Return the error to raise where writing `path` failed."""
     return StorageError(
         f"cannot write {path}: {error.strerror or error}. Free some space or choose another "
         "--out; the same command then goes on where it stopped."
@@ -53,7 +56,7 @@ def append_line(path: Path, line: str) -> None:
         with path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -79,6 +82,21 @@ def read_json(path: Path) -> Any:
         raise StorageError(f"cannot read {path}: {error}. Remove it to have it made again.") from (
             error
         )
+
+
+def map_array(path: Path, dtype: DTypeLike, dimensions: int, length: int) -> NDArray[Any] | None:
+    """Map a .npy file that augsearch wrote, read-only, without reading it.
+
+    Returns:
+        The array; None if it is missing, damaged, cut short, or of another type or length.
+    """
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        is_whole = path.stat().st_size == array.offset + array.nbytes
+    except (OSError, ValueError, EOFError):
+        return None
+    fits = array.dtype == dtype and array.ndim == dimensions and len(array) == length
+    return array if is_whole and fits else None
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from torch import Tensor
 from augsearch.classifiers.linear_head import LinearHead
 from augsearch.classifiers.threads import threads
 from augsearch.seeds import Seed
-from augsearch.study.schema import AdamHead
+from augsearch.study.schema.classifier import AdamHead
 
 _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
 _CHUNK = 512

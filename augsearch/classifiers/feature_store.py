@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from augsearch.classifiers.base import Backbone
 from augsearch.events import Advanced, Notify, silent
-from augsearch.files import replacing
+from augsearch.files import map_array, replacing
 from augsearch.records import ImageBlock
 
 _CHUNK = 256
@@ -43,7 +43,7 @@ class FeatureStore:
         if len(block) == 0:
             return self._backbone.features(block.pixels)
         path = self._path(block)
-        stored = _read(path, len(block))
+        stored = map_array(path, "<f4", 2, len(block))
         if stored is None:
             self._make(block, path, notify)
             stored = np.load(path, mmap_mode="r")
@@ -67,13 +67,3 @@ class FeatureStore:
 def _write_header(file: BinaryIO, shape: tuple[int, int]) -> None:
     header = {"descr": "<f4", "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)
-
-
-def _read(path: Path, n_images: int) -> NDArray[np.float32] | None:
-    """Map the file; None if it is missing, or is not whole."""
-    try:
-        stored: NDArray[np.float32] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None
-    whole = stored.dtype == np.dtype("<f4") and stored.ndim == 2 and len(stored) == n_images
-    return stored if whole else None

@@ -17,7 +17,7 @@ from augsearch.classifiers.logistic_heads import fit_logistic_head
 from augsearch.errors import DataError
 from augsearch.events import Advanced, Notify, silent
 from augsearch.records import ImageBlock, TrainingSet
-from augsearch.study.schema import AdamHead, LogisticHead
+from augsearch.study.schema.classifier import AdamHead, LogisticHead
 
 
 @final

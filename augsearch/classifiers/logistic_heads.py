@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from augsearch.classifiers.linear_head import LinearHead
 from augsearch.events import Notify, Warned
-from augsearch.study.schema import LogisticHead
+from augsearch.study.schema.classifier import LogisticHead
 
 _TOLERANCE = 1e-6
 _MAX_ITERATIONS = 10_000

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from augsearch.classifiers.base import Classifier
 from augsearch.seeds import Seed
-
-if TYPE_CHECKING:
-    from augsearch.study.schema import ClassifierOptions
+from augsearch.study.schema.classifier import ClassifierOptions
 
 
 def create_classifier(

@@ -17,7 +17,7 @@ from augsearch.records import Evaluation, LabelledImages
 from augsearch.search.optimal import SearchResult, find_optimal_multiple
 from augsearch.sources.base import FitContext
 from augsearch.sources.store import PoolStore
-from augsearch.study.schema import Arm
+from augsearch.study.schema.arms import Arm
 
 
 @dataclass(frozen=True, eq=False)

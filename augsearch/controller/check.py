@@ -9,17 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from augsearch.controller.preparation import Prepared, prepare
 from augsearch.data.splits import summary
 from augsearch.events import Advanced, Event, Notify, Warned
+from augsearch.execution.folds import LabelledBlock
 from augsearch.execution.recipes import Recipe, arm_recipe, fixed_multiple, in_order
 from augsearch.records import ImageBlock, Portion, TrainingSet
 from augsearch.sources.base import FitContext
 from augsearch.sources.registry import create_source
-from augsearch.study.schema import AcganOptions, StudyFile
+from augsearch.study.schema.sources import AcganOptions
+from augsearch.study.schema.study import StudyFile
 
 PROBE_ITERATIONS = 6
+PROBE_IMAGES = 64
 
 
 @dataclass(frozen=True)
@@ -140,41 +144,41 @@ def _reach(recipe: Recipe) -> dict[str, int]:
 
 def _measure_classifier(prepared: Prepared) -> tuple[float, float]:
     """Return seconds per image for features, and seconds per training image for a head."""
-    fold = prepared.split.folds[0]
-    train = prepared.block_of(fold.train)
-    rows = train.rows[: max(64, len(train.rows) // 4)]
-    block = ImageBlock.of(train.block.pixels[rows])
-    portion = Portion(block, np.arange(len(rows), dtype=np.int64), train.labels[: len(rows)])
-    if len(np.unique(portion.labels)) < len(prepared.images.classes):
-        block, portion = train.block, Portion(train.block, train.rows, train.labels)
-    some = TrainingSet((portion,), len(prepared.images.classes), prepared.seed.child("check"))
+    train = prepared.block_of(prepared.split.folds[0].train)
+    each = -(-PROBE_IMAGES // len(prepared.images.classes))
+    classes = [np.flatnonzero(train.labels == label) for label in np.unique(train.labels)]
+    first = np.concatenate([rows[:each] for rows in classes])
+    second = np.concatenate([rows[-each:] for rows in classes])
+    _fit_seconds(prepared, train, first)  # builds the network
+    fresh = _fit_seconds(prepared, train, second)
+    known = _fit_seconds(prepared, train, second)  # its features come from the cache
+    return max(fresh - known, 0.0) / len(second), known / len(second)
+
+
+def _fit_seconds(prepared: Prepared, train: LabelledBlock, rows: NDArray[np.int64]) -> float:
+    block = ImageBlock.of(train.block.pixels[train.rows[rows]])
+    portion = Portion(block, np.arange(len(rows), dtype=np.int64), train.labels[rows])
+    seed = prepared.seed.child("check")
     started = time.perf_counter()
-    prepared.classifier.fit([some])
-    first = time.perf_counter() - started
-    started = time.perf_counter()
-    prepared.classifier.fit([some])
-    again = time.perf_counter() - started  # features come from the cache this time
-    return max(first - again, 0.0) / len(block), again / len(some)
+    prepared.classifier.fit([TrainingSet((portion,), len(prepared.images.classes), seed)])
+    return time.perf_counter() - started
 
 
 def _source_plan(prepared: Prepared, name: str, folder: Path) -> PlannedWork:
     options = prepared.study.sources[name]
     if not isinstance(options, AcganOptions):
         raise TypeError(f"source {name!r} is not trained")
-    probe = options.model_copy(
-        update={"iterations": PROBE_ITERATIONS, "snapshot": "last", "augment": options.augment}
-    )
+    probe = options.model_copy(update={"iterations": PROBE_ITERATIONS, "snapshot": "last"})
     ticks: list[float] = []
 
     def listen(event: Event) -> None:
-        if isinstance(event, Advanced):
+        if isinstance(event, Advanced) and event.unit == "iterations":
             ticks.append(time.perf_counter())
 
-    context = FitContext(
-        name, 0, prepared.seed.child("check"), folder / name, prepared.device, listen
-    )
-    started = time.perf_counter()
+    seed, place = prepared.seed.child("check"), folder / f"source-{name}"
+    context = FitContext(name, 0, seed, place, prepared.device, listen)
     create_source(probe).fit(prepared.train_of(prepared.split.folds[0]), context)
-    each = (time.perf_counter() - started) / PROBE_ITERATIONS
+    # Between the first tick and the last there are iterations only: the rest is done once.
+    each = (ticks[-1] - ticks[0]) / PROBE_ITERATIONS
     iterations = options.iterations * len(prepared.split.folds)
     return PlannedWork(f"source {name}", iterations, "iterations", iterations * each)

@@ -12,12 +12,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from augsearch.errors import AugsearchError, RunDirectoryError
+from pydantic import ValidationError
+
+from augsearch.errors import AugsearchError, RunDirectoryError, StorageError
 from augsearch.events import Advanced, Event, Warned
 from augsearch.files import append_line, exclusive, read_json, write_json, write_text
 from augsearch.study.compare import differences
 from augsearch.study.results import StudyResult
-from augsearch.study.schema import StudyFile
+from augsearch.study.schema.study import StudyFile
 
 
 class RunDirectory:
@@ -54,7 +56,15 @@ class RunDirectory:
     def results(self) -> StudyResult | None:
         """The finished run's result; None while it is unfinished."""
         path = self.path / "results.json"
-        return StudyResult.model_validate(read_json(path)) if path.exists() else None
+        if not path.exists():
+            return None
+        try:
+            return StudyResult.model_validate(read_json(path))
+        except ValidationError as error:
+            raise StorageError(
+                f"{path} must hold a result as this version of augsearch writes it but does not "
+                f"({error.error_count()} differences). Remove it to have it made again."
+            ) from error
 
     def write_results(self, result: StudyResult) -> None:
         """Write results.json: from then on the run is finished."""
@@ -113,13 +123,13 @@ def claimed(base: Path, study: StudyFile, fresh: bool) -> Iterator[RunDirectory]
     """Hold the run directory that belongs to a study: a new one, or the one to go on with.
 
     The directory is `base`, or the newest of `base`-2, `base`-3 ... that `fresh` made beside it.
-    A new one is removed again if the run ends with an error before `settle` was called on it.
+    What was made is removed again if the run ends with an error before `settle` was called.
 
     Raises:
         RunDirectoryError: It belongs to another study (the message shows the difference), or
             another process holds it.
     """
-    directory = RunDirectory(following(base) if fresh else latest(base))
+    directory = RunDirectory(following(base) if fresh else latest(base, study.name))
     new = not (directory.path / "study.json").exists()
     lock = directory.path / "run.lock"
     if new and directory.path.exists() and any(directory.path.iterdir()) and not lock.exists():
@@ -127,6 +137,7 @@ def claimed(base: Path, study: StudyFile, fresh: bool) -> Iterator[RunDirectory]
             f"{directory.path} is not empty and not a run of augsearch; "
             "choose another --out or empty it."
         )
+    kept = _present(directory.path) if not lock.exists() else directory.path.parent
     with exclusive(lock):
         if not new:
             _same_study(directory, study)
@@ -134,7 +145,7 @@ def claimed(base: Path, study: StudyFile, fresh: bool) -> Iterator[RunDirectory]
             yield directory
         except AugsearchError:
             if not (directory.path / "study.json").exists():
-                _remove(directory.path)
+                _remove(directory.path, kept)
             raise
 
 
@@ -166,19 +177,38 @@ def _numbered(base: Path) -> list[tuple[int, Path]]:
     return sorted(found)
 
 
-def latest(base: Path) -> Path:
-    """Return the newest of `base`, `base`-2, `base`-3 ...; `base` if there is none."""
-    found = _numbered(base)
-    return found[-1][1] if found else base
+def latest(base: Path, study: str) -> Path:
+    """Return the newest of `base`, `base`-2, `base`-3 ... of the study; `base` if there is none.
+
+    A study may itself be called as another one with a number behind it.
+    """
+    own = [
+        path
+        for _, path in _numbered(base)
+        if path != base and read_json(path / "study.json").get("name") == study
+    ]
+    return own[-1] if own else base
 
 
 def following(base: Path) -> Path:
-    """Return the first of `base`, `base`-2, `base`-3 ... that is not taken."""
+    """Return the one after the newest of `base`, `base`-2 ...; `base` if there is none."""
     found = _numbered(base)
     return base.with_name(f"{base.name}-{found[-1][0] + 1}") if found else base
 
 
-def _remove(path: Path) -> None:
-    shutil.rmtree(path, ignore_errors=True)
-    with suppress(OSError):  # the folder of runs goes too if this was the only one
-        path.parent.rmdir()
+def _present(path: Path) -> Path:
+    """Return `path`, or the nearest folder above it that is there."""
+    return next(folder for folder in (path, *path.parents) if folder.exists())
+
+
+def _remove(path: Path, kept: Path) -> None:
+    """Remove all that is in `path`, and then the empty folders from it up to `kept`."""
+    for entry in path.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
+    with suppress(OSError):  # another run may have begun there meanwhile
+        while path != kept:
+            path.rmdir()
+            path = path.parent

@@ -11,8 +11,9 @@ from augsearch.events import Event, Notify, PictureMade, TrainingLogged, Warned
 from augsearch.records import Evaluation
 from augsearch.study.compare import flatten
 from augsearch.study.results import StudyResult
-from augsearch.study.schema import StudyFile
-from augsearch.tracking.tracker import SyncReport, Tracker, sync
+from augsearch.study.schema.study import StudyFile
+from augsearch.tracking.delivery import SyncReport, sync
+from augsearch.tracking.tracker import Tracker
 
 
 class Mirror:

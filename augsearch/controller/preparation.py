@@ -22,7 +22,7 @@ from augsearch.records import ImageBlock, LabelledImages
 from augsearch.seeds import Seed
 from augsearch.sources.base import Source
 from augsearch.sources.registry import create_source
-from augsearch.study.schema import StudyFile
+from augsearch.study.schema.study import StudyFile
 
 
 @dataclass(frozen=True, eq=False)

@@ -59,7 +59,7 @@ def _galleries(prepared: Prepared, fold: FoldImages) -> list[Gallery]:
         for source, store in fold.pools.items():
             size = store.size(label)
             count = PICTURES if size is None else min(PICTURES, size)
-            blocks = store.blocks(label, 0, count)
-            pixels = np.concatenate([block.pixels[rows] for block, rows in blocks])
-            galleries.append(Gallery(source, name, pixels))
+            shown = [block.pixels[rows] for block, rows in store.blocks(label, 0, count)]
+            if shown:  # a folder source may have no image of a class
+                galleries.append(Gallery(source, name, np.concatenate(shown)))
     return galleries

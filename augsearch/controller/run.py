@@ -25,7 +25,7 @@ from augsearch.execution.folds import FoldImages
 from augsearch.execution.recipes import in_order
 from augsearch.study.consistency import baseline_arm
 from augsearch.study.results import ArmResult, HistoryEntry, Interval, StudyResult
-from augsearch.study.schema import StudyFile
+from augsearch.study.schema.study import StudyFile
 
 LIBRARIES = ("augsearch", "torch", "torchvision", "optuna", "mlflow", "numpy", "scikit-learn")
 

@@ -11,7 +11,7 @@ from augsearch.controller.run import run_in
 from augsearch.events import Notify, silent
 from augsearch.study.loading import load_study_file
 from augsearch.study.results import StudyResult
-from augsearch.study.schema import StudyFile
+from augsearch.study.schema.study import StudyFile
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,15 @@ class Study:
 
     def directory(self, out: str | Path | None = None) -> Path:
         """Return the newest run directory of the study (which may not be there yet)."""
-        return latest(self._base(out))
+        return latest(self._base(out), self.settings.name)
 
     def check(self, notify: Notify = silent) -> CheckReport:
         """Read study and data, and say what a run would compute; nothing is kept."""
         return check_study(self.settings, notify)
 
     def _base(self, out: str | Path | None) -> Path:
-        return Path(out) if out is not None else Path("runs") / self.settings.name
+        base = Path(out) if out is not None else Path("runs") / self.settings.name
+        return base if base.name not in ("", "..") else base.resolve()
 
 
 def load_study(path: str | Path) -> Study:

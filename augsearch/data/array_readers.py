@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augsearch.data.decoding import SMALLEST_SIDE
-from augsearch.data.demo import DRAWING, demo_cases, draw_cases
-from augsearch.data.listing import PARTS, Entry, Listing, choose, names, stamp
+from augsearch.data.demo import DEMO_CLASSES, DRAWING, demo_cases, draw_cases
+from augsearch.data.listing import PARTS, Entry, Listing, choose, stamp
 from augsearch.errors import DataError
+from augsearch.messages import names
 from augsearch.seeds import Seed
-from augsearch.study.schema import DemoData, DigitsData, Images, MedmnistData
+from augsearch.study.schema.data import DemoData, DigitsData, Images, MedmnistData
 
 _KEY_OF = {"train": "train", "tune": "val", "test": "test"}
-DEMO_CLASSES = ("clear", "fluid")
 
 
 def read_medmnist(data: MedmnistData) -> Listing:
@@ -106,11 +107,9 @@ def _named(
             f"data.classes must name the labels of {data.path}, which are "
             f"{', '.join(map(str, present))}, in order, but has {len(data.classes)} names"
         )
-    if len(set(data.classes)) < len(data.classes):
-        raise DataError(f"data.classes must be different but are {names(data.classes)}")
     renamed = [
-        Entry(e.name, data.classes[number], e.group, e.part, row=e.row)
-        for e, number in zip(entries, numbers, strict=True)
+        replace(entry, label=data.classes[number])
+        for entry, number in zip(entries, numbers, strict=True)
     ]
     return renamed, data.classes
 

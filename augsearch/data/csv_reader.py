@@ -5,45 +5,23 @@ from __future__ import annotations
 import csv
 import os
 import re
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from augsearch.data.listing import (
-    Entry,
-    Listing,
-    choose,
-    files_of,
-    hint,
-    lines,
-    names,
-    stamps_of,
-)
+from augsearch.data.listing import Entry, Listing, choose, files_of, stamps_of
 from augsearch.errors import DataError
-from augsearch.study.schema import CsvData
+from augsearch.messages import hint, lines, names
+from augsearch.study.conventions import PART_OF
+from augsearch.study.schema.data import CsvData
 
-_PART_OF = {
-    "train": "train",
-    "training": "train",
-    "tune": "tune",
-    "tuning": "tune",
-    "val": "tune",
-    "valid": "tune",
-    "validation": "tune",
-    "dev": "tune",
-    "test": "test",
-    "testing": "test",
-}
+_SEPARATORS = re.compile(r"[|;,]")
 
 
 @dataclass(frozen=True)
 class _Row:
     line: int
     cells: dict[str, str]
-
-    def at(self, column: str) -> str:
-        return self.cells.get(column, "")
 
 
 def read_csv(data: CsvData) -> Listing:
@@ -75,7 +53,7 @@ def read_csv(data: CsvData) -> Listing:
             )
         wanted = wanted or tuple(data.contains)
     else:
-        labels = [row.at(data.label_column) for row in rows]
+        labels = [row.cells[data.label_column] for row in rows]
     entries = _entries(rows, labels, data)
     kept, classes, warnings = choose(entries, wanted)
     _all_there(kept)
@@ -126,7 +104,7 @@ def _check_columns(header: Sequence[str], data: CsvData) -> None:
 
 
 def _no_blanks(rows: Sequence[_Row], column: str, option: str) -> None:
-    blank = [f"line {row.line}" for row in rows if not row.at(column)]
+    blank = [f"line {row.line}" for row in rows if not row.cells[column]]
     if blank:
         raise DataError(
             f"data.{option} = {column!r} must be filled in every row but is empty in "
@@ -140,11 +118,11 @@ def _by_finding(
     texts = {label: text.strip().casefold() for label, text in contains.items()}
     kept, labels, double = [], [], []
     for row in rows:
-        cell = row.at(column).casefold()
-        findings = {cell, *(finding.strip() for finding in re.split(r"[|;,]", cell))}
+        cell = row.cells[column].casefold()
+        findings = {cell, *(finding.strip() for finding in _SEPARATORS.split(cell))}
         matching = [label for label, text in texts.items() if text in findings]
         if len(matching) > 1:
-            double.append(f"line {row.line}: {row.at(column)!r} is {names(matching)}")
+            double.append(f"line {row.line}: {row.cells[column]!r} is {names(matching)}")
         if matching:
             kept.append(row)
             labels.append(matching[0])
@@ -155,7 +133,7 @@ def _by_finding(
         )
     for label, text in contains.items():
         if label not in labels:
-            seen = Counter(f.strip() for r in rows for f in re.split(r"[|;,]", r.at(column)))
+            seen = {f.strip() for row in rows for f in _SEPARATORS.split(row.cells[column])}
             raise DataError(
                 f"no row contains {text!r} (class {label!r}) in column {column!r}; the findings "
                 f"there are {names(sorted(seen))}{hint(text, seen)}"
@@ -169,16 +147,16 @@ def _entries(rows: Sequence[_Row], labels: Sequence[str], data: CsvData) -> list
     seen: dict[str, int] = {}
     twice: list[str] = []
     entries = []
-    part_of = _part_reader(rows, data.split_column)
-    for row, label in zip(rows, labels, strict=True):
-        name = row.at(data.image_column)
+    parts = _parts(rows, data.split_column)
+    for row, label, part in zip(rows, labels, parts, strict=True):
+        name = row.cells[data.image_column]
         # A joined absolute path stands for itself.
         path = Path(os.path.normpath(data.path.parent / name))
         if str(path) in seen:
             twice.append(f"lines {seen[str(path)]} and {row.line}: {name}")
         seen[str(path)] = row.line
-        group = row.at(data.group_column) if data.group_column else str(path)
-        entries.append(Entry(name, label, group, part_of(row), path))
+        group = row.cells[data.group_column] if data.group_column else str(path)
+        entries.append(Entry(name, label, group, part, path))
     if twice:
         raise DataError(
             f"an image must be named once but {len(twice)} are named again, which would let them "
@@ -187,20 +165,20 @@ def _entries(rows: Sequence[_Row], labels: Sequence[str], data: CsvData) -> list
     return entries
 
 
-def _part_reader(rows: Sequence[_Row], column: str | None) -> Callable[[_Row], str | None]:
+def _parts(rows: Sequence[_Row], column: str | None) -> list[str] | list[None]:
     if column is None:
-        return lambda row: None
+        return [None] * len(rows)
     wrong = [
-        f"line {row.line}: {row.at(column)!r}"
+        f"line {row.line}: {row.cells[column]!r}"
         for row in rows
-        if row.at(column).casefold() not in _PART_OF
+        if row.cells[column].casefold() not in PART_OF
     ]
     if wrong:
         raise DataError(
             f"data.split_column = {column!r} must be train, tune or test in every row but is "
             f"something else in {len(wrong)}:{lines(wrong)}"
         )
-    return lambda row: _PART_OF[row.at(column).casefold()]
+    return [PART_OF[row.cells[column].casefold()] for row in rows]
 
 
 def _all_there(entries: Sequence[Entry]) -> None:

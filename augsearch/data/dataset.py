@@ -14,14 +14,15 @@ import numpy as np
 from augsearch.data.array_readers import read_demo, read_digits, read_medmnist
 from augsearch.data.csv_reader import read_csv
 from augsearch.data.folder_reader import read_folder
-from augsearch.data.listing import Entry, Listing, force_classes, names
+from augsearch.data.listing import Entry, Listing, force_classes
 from augsearch.data.pixels import Decoded, decode_to_file
 from augsearch.errors import DataError, StorageError
 from augsearch.events import Notify, Warned, silent
-from augsearch.files import read_json, write_json
+from augsearch.files import map_array, read_json, write_json
+from augsearch.messages import names
 from augsearch.records import LabelledImages
 from augsearch.seeds import Seed
-from augsearch.study.schema import (
+from augsearch.study.schema.data import (
     CsvData,
     DataOptions,
     DemoData,
@@ -48,7 +49,7 @@ class Dataset:
     images: LabelledImages
     parts: tuple[str, ...] | None
     skipped: tuple[str, ...]
-    group_names: tuple[str, ...] = ()
+    group_names: tuple[str, ...]
 
 
 def load_dataset(
@@ -92,7 +93,6 @@ def load_dataset(
 def _load(
     listing: Listing, data: DataOptions, images: Images, folder: Path, notify: Notify
 ) -> Dataset:
-    _check_options(images)
     _check_classes(listing.entries, listing.classes, "")
     for message in listing.warnings:
         notify(Warned(message))
@@ -151,15 +151,6 @@ def _dataset(
     )
 
 
-def _check_options(images: Images) -> None:
-    if isinstance(images.intensity_range, tuple):
-        low, high = images.intensity_range
-        if low >= high:
-            raise DataError(
-                f"images.intensity_range must go from low to high but is [{low:g}, {high:g}]"
-            )
-
-
 def _check_classes(entries: Sequence[Entry], classes: tuple[str, ...], when: str) -> None:
     if not entries:
         raise DataError(f"there must be images but there are none{when}")
@@ -192,7 +183,7 @@ def _kept(index_file: Path, pixels_file: Path, key: str) -> Decoded | None:
         if index.pop("fingerprint") != key:
             return None
         decoded = Decoded(**index)
-        stored = np.load(pixels_file, mmap_mode="r")
-    except (StorageError, OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (StorageError, TypeError, KeyError, AttributeError):
         return None
-    return decoded if len(stored) == len(decoded.rows) else None
+    is_whole = map_array(pixels_file, np.uint8, 4, len(decoded.rows)) is not None
+    return decoded if is_whole else None

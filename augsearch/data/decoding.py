@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from augsearch.errors import DataError
-from augsearch.study.schema import Images
+from augsearch.study.schema.data import Images
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 SMALLEST_SIDE = 8
 
 # What Pillow's readers were seen to raise on damaged files of the four formats.

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from augsearch.records import LabelledImages
 from augsearch.seeds import Seed
 
+DEMO_CLASSES = ("clear", "fluid")
+
 DRAWING = "demo drawing 1"
 """Changes when the same seed gives other images, so that cached ones are drawn again."""
 
@@ -109,7 +111,7 @@ def draw_demo(
         labels=np.array([case.label for case in cases], dtype=np.int64),
         groups=np.array([case.patient for case in cases], dtype=np.int64),
         names=tuple(f"{case.patient}.{case.shot}" for case in cases),
-        classes=("clear", "fluid"),
+        classes=DEMO_CLASSES,
     )
 
 

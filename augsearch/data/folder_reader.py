@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from augsearch.data.decoding import SUFFIXES
-from augsearch.data.listing import Entry, Listing, choose, files_of, hint, lines, names, stamps_of
+from augsearch.data.listing import Entry, Listing, choose, files_of, stamps_of
 from augsearch.errors import DataError
-from augsearch.study.schema import FolderData
+from augsearch.messages import hint, lines, names
+from augsearch.study.conventions import IMAGE_SUFFIXES
+from augsearch.study.schema.data import FolderData
 
 
 def read_folder(data: FolderData) -> Listing:
@@ -22,7 +23,7 @@ def read_folder(data: FolderData) -> Listing:
             that `group_pattern` does not match.
     """
     folders = _class_folders(data)
-    pattern = _compiled(data.group_pattern)
+    pattern = re.compile(data.group_pattern) if data.group_pattern else None
     entries: list[Entry] = []
     ignored: list[str] = []
     unmatched: list[str] = []
@@ -30,7 +31,7 @@ def read_folder(data: FolderData) -> Listing:
         before = len(entries)
         for path in sorted(p for p in folder.iterdir() if not p.name.startswith(".")):
             name = f"{folder.name}/{path.name}"
-            if path.suffix.lower() not in SUFFIXES:
+            if path.suffix.lower() not in IMAGE_SUFFIXES:
                 ignored.append(name)
                 continue
             group = _patient(path.name, pattern) if pattern else name
@@ -56,8 +57,6 @@ def read_folder(data: FolderData) -> Listing:
 
 
 def _class_folders(data: FolderData) -> list[Path]:
-    if not data.path.is_dir():
-        raise DataError(f"data.path must be a folder with one folder per class; {data.path} is not")
     found = {
         path.name: path
         for path in sorted(data.path.iterdir())
@@ -75,23 +74,6 @@ def _class_folders(data: FolderData) -> list[Path]:
                 f"the folders there are {names(found)}"
             )
     return [path for label, path in found.items() if data.classes is None or label in data.classes]
-
-
-def _compiled(pattern: str | None) -> re.Pattern[str] | None:
-    if pattern is None:
-        return None
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise DataError(
-            f"data.group_pattern = {pattern!r} is not a regular expression: {error}"
-        ) from None
-    if compiled.groups < 1:
-        raise DataError(
-            f"data.group_pattern = {pattern!r} must have a group in parentheses that is the "
-            r"patient, as in '^(\d+)_'"
-        )
-    return compiled
 
 
 def _patient(file_name: str, pattern: re.Pattern[str]) -> str:

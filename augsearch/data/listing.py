@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from augsearch.errors import DataError
+from augsearch.messages import hint, names
 
 PARTS = ("train", "tune", "test")
 
@@ -88,21 +88,19 @@ def choose(
         The entries kept, the class names, and warnings about what was left out.
 
     Raises:
-        DataError: A wanted class has no image or is named twice.
+        DataError: A wanted class has no image.
     """
     found = Counter(entry.label for entry in entries)
     if wanted is None:
-        return tuple(entries), tuple(in_order(found)), ()
-    if len(set(wanted)) < len(wanted):
-        raise DataError(f"classes must be different but are {names(wanted)}")
+        return tuple(entries), tuple(_sorted(found)), ()
     for label in wanted:
         if label not in found:
             raise DataError(
                 f"there is no image of class {label!r}; the classes there are "
-                f"{names(in_order(found))}{hint(label, found)}"
+                f"{names(_sorted(found))}{hint(label, found)}"
             )
     kept = tuple(entry for entry in entries if entry.label in set(wanted))
-    others = in_order(found.keys() - set(wanted))
+    others = _sorted(found.keys() - set(wanted))
     if not others:
         return kept, wanted, ()
     left_out = f"{len(entries) - len(kept)} images of other classes ({names(others)})"
@@ -128,31 +126,9 @@ def force_classes(listing: Listing, classes: tuple[str, ...]) -> Listing:
     return replace(listing, classes=classes)
 
 
-def in_order(labels: Iterable[str]) -> list[str]:
+def _sorted(labels: Iterable[str]) -> list[str]:
     """Sort labels, as numbers if all of them are whole numbers."""
     chosen = list(labels)
     if all(label.isascii() and label.isdigit() for label in chosen):
         return sorted(chosen, key=lambda label: (int(label), label))
     return sorted(chosen)
-
-
-def names(words: Iterable[str], limit: int = 20) -> str:
-    """Write words in quotes, the first `limit` of them and how many more."""
-    chosen = list(words)
-    text = ", ".join(repr(word) for word in chosen[:limit])
-    return text + (f" and {len(chosen) - limit} more" if len(chosen) > limit else "")
-
-
-def lines(problems: Sequence[str], limit: int = 20) -> str:
-    """Write problems one to a line, the first `limit` of them and how many more."""
-    shown = [f"\n  {problem}" for problem in problems[:limit]]
-    if len(problems) > limit:
-        shown.append(f"\n  and {len(problems) - limit} more")
-    return "".join(shown)
-
-
-def hint(word: str, known: Iterable[str]) -> str:
-    """Return " (did you mean 'x'?)" if something known resembles `word`, else nothing."""
-    alike = {name.casefold(): name for name in known}
-    close = difflib.get_close_matches(word.casefold(), alike, n=1)
-    return f" (did you mean {alike[close[0]]!r}?)" if close else ""

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from augsearch.data.decoding import decode_image, fit_array
-from augsearch.data.listing import Listing, lines
+from augsearch.data.listing import Listing
 from augsearch.errors import DataError
 from augsearch.events import Advanced, Notify
 from augsearch.files import replacing
-from augsearch.study.schema import Images
+from augsearch.messages import lines
+from augsearch.study.schema.data import Images
 
 _EVERY = 50
 _NARROW = 25.5
@@ -77,16 +78,9 @@ def _decoded(listing: Listing, images: Images) -> Iterator[NDArray[np.uint8] | s
             if isinstance(frame, Path):
                 yield decode_image(frame, images)
             else:
-                yield _fitted(frame, entry.name, images)
+                yield fit_array(frame, images)
         except DataError as error:
-            yield str(error)
-
-
-def _fitted(frame: NDArray[Any], name: str, images: Images) -> NDArray[np.uint8]:
-    try:
-        return fit_array(frame, images)
-    except DataError as error:
-        raise DataError(f"{name}: {error}") from None
+            yield str(error) if isinstance(frame, Path) else f"{entry.name}: {error}"
 
 
 def _write_header(file: BinaryIO, count: int, images: Images) -> None:

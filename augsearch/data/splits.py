@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 
 from augsearch.data.assignment import deal_groups
 from augsearch.data.dataset import Dataset
-from augsearch.data.listing import PARTS, lines, names
+from augsearch.data.listing import PARTS
 from augsearch.errors import DataError
 from augsearch.files import replacing
+from augsearch.messages import lines, names
 from augsearch.seeds import Seed
-from augsearch.study.schema import GivenSplit, HoldOutSplit, KFoldSplit, SplitOptions
-
-FEW_IMAGES = 50
-"""Below this many training images of a class GANs were seen to harm (published: 20 to 50)."""
+from augsearch.study.conventions import FEW_IMAGES
+from augsearch.study.schema.data import GivenSplit, HoldOutSplit, KFoldSplit, SplitOptions
 
 _Rows = NDArray[np.int64]
 
@@ -111,9 +110,7 @@ def _given(dataset: Dataset) -> Split:
     return Split((Fold(rows["train"], rows["tune"]),), rows["test"])
 
 
-def _deal(
-    dataset: Dataset, rows: _Rows, fractions: tuple[float, ...] | list[float], seed: Seed
-) -> list[_Rows]:
+def _deal(dataset: Dataset, rows: _Rows, fractions: Sequence[float], seed: Seed) -> list[_Rows]:
     """Deal the groups of `rows` out and return the rows of each part."""
     _, codes = np.unique(dataset.images.groups[rows], return_inverse=True)
     counts = np.zeros((codes.max() + 1, len(dataset.images.classes)), dtype=np.int64)
@@ -161,7 +158,7 @@ def _check_crossing(dataset: Dataset, parts: NDArray[np.str_]) -> None:
         group: [part for part in PARTS if (group, part) in pairs] for group in sorted(set(groups))
     }
     crossing = [
-        f"{_group_name(dataset, group)!r} is in {' and '.join(found)}"
+        f"{dataset.group_names[group]!r} is in {' and '.join(found)}"
         for group, found in where.items()
         if len(found) > 1
     ]
@@ -171,11 +168,6 @@ def _check_crossing(dataset: Dataset, parts: NDArray[np.str_]) -> None:
             f"{len(where)} are in several; move their images to one part, or use split.method = "
             f'"hold-out":{lines(crossing, 5)}'
         )
-
-
-def _group_name(dataset: Dataset, group: int) -> str:
-    """Return what the user calls a group, or its number."""
-    return dataset.group_names[group] if group < len(dataset.group_names) else str(group)
 
 
 class SummaryRow(NamedTuple):
@@ -234,7 +226,7 @@ def write_split_csv(dataset: Dataset, split: Split, path: Path) -> None:
         writer.writerow(header)
         for row, (part, fold) in enumerate(part_of):
             label = images.classes[images.labels[row]]
-            group = _group_name(dataset, int(images.groups[row]))
+            group = dataset.group_names[images.groups[row]]
             writer.writerow([images.names[row], label, group, part] + [fold] * several)
 
 

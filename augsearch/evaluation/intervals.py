@@ -1,4 +1,4 @@
-"""Confidence intervals of test metrics for the results table, and ROC curves for the report."""
+"""Confidence intervals of test metrics, for the results table."""
 
 from __future__ import annotations
 
@@ -66,31 +66,6 @@ def metric_interval(
     if name == "auc":
         return value, *_auc_limits(true, given, confidence)
     return value, *_bootstrap_limits(metric, true, given, confidence, seed)
-
-
-def roc(labels: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floats]:
-    """Return the ROC curve of one model as scikit-learn draws it.
-
-    Args:
-        labels: (N,), 1 for the positive class.
-        scores: (N,), positive-class scores.
-
-    Returns:
-        False positive rates and true positive rates, both rising from 0 to 1.
-
-    Raises:
-        ValueError: One of the two classes has no images.
-    """
-    from sklearn.metrics import roc_curve
-
-    positive = np.asarray(labels) == 1
-    if positive.all() or not positive.any():
-        raise ValueError(
-            f"labels must hold both classes but {int(positive.sum())} of {positive.size} images "
-            "are positive; a ROC curve needs both."
-        )
-    false_positive_rate, true_positive_rate, _ = roc_curve(positive, np.asarray(scores))
-    return false_positive_rate, true_positive_rate
 
 
 def _auc_limits(

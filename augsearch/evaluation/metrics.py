@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from augsearch.errors import AugsearchError
 from augsearch.evaluation import confusion
 from augsearch.evaluation.ranking import placements
+from augsearch.study.schema.study import METRIC_PLUGINS
 
 Floats = NDArray[np.float64]
 Score = Callable[[NDArray[np.int64], Floats], float]
@@ -131,13 +132,13 @@ def get_metric(name: str) -> Metric:
     """
     if name in _METRICS:
         return _METRICS[name]
-    plugins = entry_points(group="augsearch.metrics")
+    plugins = entry_points(group=METRIC_PLUGINS)
     if name in plugins.names:
         found = plugins[name].load()
         if isinstance(found, Metric):
             return found
         raise AugsearchError(
-            f"entry point {name!r} of augsearch.metrics must be a Metric but is {found!r}; "
+            f"entry point {name!r} of {METRIC_PLUGINS} must be a Metric but is {found!r}; "
             "register an augsearch.evaluation.metrics.Metric."
         )
     known = ", ".join([*_METRICS, *sorted(plugins.names)])
@@ -172,7 +173,3 @@ _METRICS = {
         _decision_metric("npv", confusion.npv, two_classes_only=True),
     )
 }
-
-KNOWN_METRICS = tuple(name for name in _METRICS if name not in ("ppv", "npv"))
-"""What a study may optimise. ppv and npv are for reports: they can be undefined for a model that
-decides everything the same way, which no search should trip over."""

@@ -1,4 +1,4 @@
-"""How a score orders the images of two classes: the counts behind AUC and DeLong's variance."""
+"""How a score orders the images of two classes: ROC curve, and the counts behind AUC and DeLong."""
 
 from __future__ import annotations
 
@@ -48,6 +48,31 @@ def placements(labels: ArrayLike, scores: ArrayLike) -> NDArray[np.float64]:
         shares[start : start + step] = _twice_right_pairs(positive, block) / (2 * others)
     shares[np.isnan(rows).any(axis=1)] = np.nan
     return shares.reshape(given.shape)
+
+
+def roc(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the ROC curve of one model as scikit-learn draws it.
+
+    Args:
+        labels: (N,), 1 for the positive class.
+        scores: (N,), positive-class scores.
+
+    Returns:
+        False positive rates and true positive rates, both rising from 0 to 1.
+
+    Raises:
+        ValueError: One of the two classes has no images.
+    """
+    from sklearn.metrics import roc_curve
+
+    positive = np.asarray(labels) == 1
+    if positive.all() or not positive.any():
+        raise ValueError(
+            f"labels must hold both classes but {int(positive.sum())} of {positive.size} images "
+            "are positive; a ROC curve needs both."
+        )
+    false_positive_rate, true_positive_rate, _ = roc_curve(positive, np.asarray(scores))
+    return false_positive_rate, true_positive_rate
 
 
 def _twice_right_pairs(

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from augsearch.evaluation.delong import auc_influence, variance_of
 from augsearch.evaluation.precision import check_confidence, precision
-
-Label = Literal["helps", "no evidence", "harms"]
+from augsearch.study.results import Label
 
 ONE_RUN = "speaks of these two models only: the luck of a single training is not known"
 DEGENERATE = "degenerate: the gain has no variance on these images, so no interval can be given"

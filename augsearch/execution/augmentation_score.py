@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 import weakref
@@ -11,23 +12,25 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from augsearch.classifiers.base import Classifier
 from augsearch.classifiers.registry import create_classifier
 from augsearch.device import pick_device
-from augsearch.errors import DataError
+from augsearch.errors import AugsearchError, DataError
 from augsearch.evaluation.metrics import get_metric
 from augsearch.events import Notify, silent
 from augsearch.execution.cells import ArmScore
 from augsearch.execution.folds import FoldImages, LabelledBlock, judge
 from augsearch.execution.recipes import Recipe
-from augsearch.records import ImageBlock, LabelledImages
+from augsearch.records import ImageBlock, LabelledImages, content_key
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext, Source
 from augsearch.sources.registry import create_source
 from augsearch.sources.store import PoolStore
-from augsearch.study.schema import ClassifierOptions, SourceOptions
+from augsearch.study.schema.classifier import ClassifierOptions
+from augsearch.study.schema.sources import SourceOptions
+from augsearch.study.wording import explain
 
 Labelled = LabelledImages | tuple[ArrayLike, ArrayLike]
 
@@ -44,14 +47,18 @@ class AugmentationScore:
         source: A kind of source ("acgan", "classic", "repeat"), its options, or a `Source`.
         classifier: A torchvision backbone by name (ImageNet weights), `ClassifierOptions`, or a
             `Classifier`.
-        metric: "auc" or another of `augsearch.evaluation.metrics.KNOWN_METRICS`.
+        metric: "auc" or another of `augsearch.study.schema.study.KNOWN_METRICS`.
         balance: Fill every class up to the largest one first; K = 1 is then the balanced set.
         replicates: Trainings per multiple; the score is their mean.
         seed: Where all randomness comes from.
-        folder: Keeps the fitted source, its images and features; default: a temporary folder that
-            goes with this object.
+        folder: Keeps the fitted source, its images and features, so that the same call goes on from
+            them; other images or settings go beside them, but a `Source` object is told from
+            another by its class alone. Default: a temporary folder that goes with this object.
         device: "auto", "cuda", "mps" or "cpu".
         notify: Takes progress and warnings.
+
+    Raises:
+        AugsearchError: Images, labels or settings that cannot be used.
 
     Example::
 
@@ -76,15 +83,20 @@ class AugmentationScore:
     ) -> None:
         self._train = labelled_images(train)
         self._tune = labelled_images(tune)
+        _check_pair(self._train, self._tune)
         self._metric = get_metric(metric)
-        self._source = _as_source(source)
+        self._metric.check_classes(len(self._train.classes))
+        if replicates < 1:
+            raise AugsearchError(f"replicates must be at least 1 but got {replicates}.")
+        self._source, source_name = _as_source(source)
         self._balance = balance
         self._replicates = replicates
         self._seed = Seed.of(seed)
         self._folder = Path(folder) if folder is not None else self._temporary_folder()
         self._device = pick_device(device)
         self._notify = notify
-        self._classifier = self._as_classifier(classifier)
+        self._classifier, classifier_name = self._as_classifier(classifier)
+        self._settings = (source_name, classifier_name, metric, seed)
 
     def __call__(self, multiple: float) -> tuple[float, ...]:
         """Return the tuning scores at `multiple`, one per replicate."""
@@ -92,12 +104,14 @@ class AugmentationScore:
 
     def score_many(self, multiples: Sequence[float]) -> Iterator[tuple[float, ...]]:
         """Yield the tuning scores of several multiples, which train together."""
-        return self._score.score_many(multiples)
+        yield from self._score.score_many(multiples)
 
     @cached_property
     def _score(self) -> ArmScore:
+        balance = self._balance  # not self: a cycle would keep the temporary folder alive
+
         def recipe(multiple: float, real: tuple[int, ...]) -> Recipe:
-            base = Recipe(real).balanced("source") if self._balance else Recipe(real)
+            base = Recipe(real).balanced("source") if balance else Recipe(real)
             return base.plus("source", base.extra(multiple))
 
         return ArmScore(
@@ -112,16 +126,15 @@ class AugmentationScore:
 
     def _fold(self) -> FoldImages:
         tune = whole(self._tune)
+        classifier, metric, seed = self._classifier, self._metric, self._seed.child("judge")
         context = FitContext(
             name="source",
             fold=0,
             seed=self._seed.child("source"),
-            folder=self._folder / "source",
+            folder=self._folder / f"source-{self._fingerprint()}",
             device=self._device,
             notify=self._notify,
-            judge=lambda images: judge(
-                images, tune, self._classifier, self._metric, self._seed.child("judge")
-            ),
+            judge=lambda images: judge(images, tune, classifier, metric, seed),
         )
         pool = self._source.fit(self._train, context)
         return FoldImages(
@@ -132,17 +145,25 @@ class AugmentationScore:
             pools={"source": PoolStore(pool, context.folder / "pool")},
         )
 
-    def _as_classifier(self, given: str | ClassifierOptions | Classifier) -> Classifier:
+    def _fingerprint(self) -> str:
+        """Return a hash of everything that the fitted source depends on."""
+        parts = [
+            (content_key(one.pixels), one.labels.tolist()) for one in (self._train, self._tune)
+        ]
+        return hashlib.sha256(repr((parts, self._settings)).encode()).hexdigest()[:16]
+
+    def _as_classifier(self, given: str | ClassifierOptions | Classifier) -> tuple[Classifier, str]:
         if isinstance(given, Classifier):
-            return given
+            return given, type(given).__qualname__
         options = ClassifierOptions(backbone=given) if isinstance(given, str) else given
-        return create_classifier(
+        classifier = create_classifier(
             options,
             image_shape=self._train.pixels.shape[1:],
             cache=self._folder / "features",
             seed=self._seed.child("backbone"),
             device=self._device,
         )
+        return classifier, repr(options)
 
     def _temporary_folder(self) -> Path:
         folder = Path(tempfile.mkdtemp(prefix="augsearch-"))
@@ -193,9 +214,28 @@ def labelled_images(given: Labelled) -> LabelledImages:
     )
 
 
-def _as_source(given: str | SourceOptions | Source) -> Source:
+def _check_pair(train: LabelledImages, tune: LabelledImages) -> None:
+    if train.pixels.shape[1:] != tune.pixels.shape[1:]:
+        raise DataError(
+            "training and tuning images must have the same size and channels but are "
+            f"{train.pixels.shape[1:]} and {tune.pixels.shape[1:]}; resize one of them."
+        )
+    if len(train.classes) != len(tune.classes):
+        raise DataError(
+            "training and tuning images must have the same classes but have "
+            f"{len(train.classes)} and {len(tune.classes)}; every class must be in both."
+        )
+
+
+def _as_source(given: str | SourceOptions | Source) -> tuple[Source, str]:
     if isinstance(given, Source):
-        return given
-    options = {"kind": given} if isinstance(given, str) else given
+        return given, type(given).__qualname__
     adapter: TypeAdapter[SourceOptions] = TypeAdapter(SourceOptions)
-    return create_source(adapter.validate_python(options))
+    try:
+        options = adapter.validate_python({"kind": given} if isinstance(given, str) else given)
+    except ValidationError as error:
+        entry = error.errors()[0]
+        entry["loc"] = ("sources", "source", *entry["loc"])  # where a study file has it
+        location, message = explain(entry)
+        raise AugsearchError(".".join(map(str, location[1:])) + f" {message}") from None
+    return create_source(options), repr(options)

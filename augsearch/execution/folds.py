@@ -13,7 +13,7 @@ from augsearch.evaluation.metrics import Metric
 from augsearch.execution.recipes import Recipe
 from augsearch.records import ImageBlock, LabelledImages, Portion, TrainingSet
 from augsearch.seeds import Seed
-from augsearch.sources.order import STREAM
+from augsearch.sources.numbering import STREAM
 from augsearch.sources.store import PoolStore
 
 FIRST_TEST_STREAM = 1 << 16

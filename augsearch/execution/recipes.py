@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from augsearch.study.schema import Arm
+from augsearch.study.schema.arms import Arm
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from PIL import Image
 
-from augsearch.evaluation.intervals import roc
+from augsearch.evaluation.ranking import roc
 from augsearch.report.contents import Outputs
 from augsearch.study.results import ArmResult, HistoryEntry
 

@@ -16,6 +16,11 @@ def verdict_sentence(result: StudyResult, confidence: float) -> str:
     arm = result.arms[answer.arm]
     what = f"arm {answer.arm!r} at K = {arm.multiple:g}"
     over = f"arm {result.baseline!r}"
+    if answer.gain == answer.low == answer.high == 0:
+        return (
+            f"No evidence that adding images helps: arm {answer.arm!r} chose K = {arm.multiple:g}, "
+            f"the training set of {over} itself."
+        )
     if answer.low is None or answer.high is None:
         measured = f"test AUC {answer.gain:+.3f} against {over}, no interval"
     else:

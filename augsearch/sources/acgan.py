@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import final
+
 from augsearch.errors import SourceError
 from augsearch.records import LabelledImages
 from augsearch.sources.base import FitContext, Pool, Source
@@ -9,9 +11,10 @@ from augsearch.sources.gan.acgan_step import AcganStep
 from augsearch.sources.gan.pool import GeneratorPool, read_generator, write_generator
 from augsearch.sources.gan.snapshots import Snapshots
 from augsearch.sources.gan.training import Schedule, Training
-from augsearch.study.schema import AcganOptions
+from augsearch.study.schema.sources import AcganOptions
 
 
+@final
 class Acgan(Source):
     """A GAN with an auxiliary classifier (Odena et al. 2017), in the settings of `options`.
 

@@ -14,10 +14,6 @@ from augsearch.events import Notify, silent
 from augsearch.records import LabelledImages
 from augsearch.seeds import Seed
 
-BLOCK = 64
-"""Pools are generated and stored in aligned runs of this many images, so that the bits of image i
-do not depend on how many were asked for."""
-
 
 class Pool(ABC):
     """The numbered stream of labelled images of one fitted source.

@@ -12,9 +12,10 @@ from scipy import ndimage
 
 from augsearch.records import LabelledImages
 from augsearch.seeds import Seed
-from augsearch.sources.base import BLOCK, FitContext, Pool, Source
-from augsearch.sources.order import BalancedOrder, by_blocks
-from augsearch.study.schema import ClassicOptions
+from augsearch.sources.base import FitContext, Pool, Source
+from augsearch.sources.numbering import BLOCK, by_blocks
+from augsearch.sources.order import BalancedOrder
+from augsearch.study.schema.sources import ClassicOptions
 
 DRAWS = 8
 """Random numbers per image: two flips, angle, shift down, shift right, zoom, brightness, contrast.

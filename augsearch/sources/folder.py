@@ -9,14 +9,16 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from augsearch.data.decoding import SUFFIXES, decode_image
-from augsearch.data.listing import lines, names
+from augsearch.data.decoding import decode_image
 from augsearch.errors import DataError, SourceError
 from augsearch.events import Advanced
 from augsearch.files import read_json, write_json
+from augsearch.messages import lines, names
 from augsearch.records import LabelledImages
 from augsearch.sources.base import FitContext, Pool, Source
-from augsearch.study.schema import FolderOptions, Images
+from augsearch.study.conventions import IMAGE_SUFFIXES
+from augsearch.study.schema.data import Images
+from augsearch.study.schema.sources import FolderOptions
 
 _PROGRESS = 100  # images between two reports
 
@@ -56,7 +58,7 @@ class FolderSource(Source):
         return sorted(
             path
             for path in folder.iterdir()
-            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+            if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
         )
 
     def _check(self, files: list[list[Path]], like: Images, context: FitContext) -> None:

@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 
 from augsearch.errors import SourceError
 from augsearch.records import LabelledImages
-from augsearch.sources.base import BLOCK, FitContext, Pool, Source
-from augsearch.sources.order import by_blocks
-from augsearch.study.schema import CallableOptions
+from augsearch.sources.base import FitContext, Pool, Source
+from augsearch.sources.numbering import BLOCK, by_blocks
+from augsearch.study.schema.sources import CallableOptions
 
 Images = Callable[[int, int, int], Any]
 Array = TypeVar("Array", bound=np.generic)
@@ -122,7 +122,7 @@ class _FunctionPool(Pool):
 def _imported(name: str) -> Callable[..., Any]:
     module, _, attribute = name.partition(":")
     try:
-        function = getattr(importlib.import_module(module), attribute)
+        function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
     except Exception as error:  # a module can fail in any way while it is imported
         raise SourceError(
             f"function must be importable but {name!r} is not ({type(error).__name__}: {error}); "
@@ -131,7 +131,7 @@ def _imported(name: str) -> Callable[..., Any]:
         ) from error
     if not callable(function):
         raise SourceError(f"function must name a function but {name!r} is {function!r}")
-    return partial(function)
+    return function
 
 
 def _read_only(train: LabelledImages) -> LabelledImages:

@@ -1,9 +1,8 @@
-"""Which real image an index of a pool stands for, and calls in aligned blocks."""
+"""Which real image an index of a pool stands for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar, final
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,17 +10,14 @@ from numpy.typing import NDArray
 from augsearch.errors import SourceError
 from augsearch.records import LabelledImages
 from augsearch.seeds import Seed
-from augsearch.sources.base import BLOCK
-
-STREAM = 1 << 32
-"""An endless pool is read from r * STREAM on by replicate r; rounds start anew there."""
-
-Scalar = TypeVar("Scalar", bound=np.generic)
+from augsearch.sources.numbering import STREAM
 
 
 @final
 class BalancedOrder:
     """Goes through the training images of a class in rounds, each in a fresh random order.
+
+    Every stream begins with a new round.
 
     After any number of images of a stream no training image was used more than once more often
     than another, so a small amount is as balanced as a large one.
@@ -57,15 +53,3 @@ class BalancedOrder:
             pieces.append(shuffled[first : first + taken])
             start += taken
         return np.concatenate(pieces)
-
-
-def by_blocks(make: Callable[[int], NDArray[Scalar]], start: int, stop: int) -> NDArray[Scalar]:
-    """Return entries `start` to `stop` of the row of blocks make(0), make(1) ..., BLOCK long each.
-
-    Whatever slice is asked for, `make` sees whole blocks only, so an entry cannot depend on what
-    else was asked for.
-    """
-    first = start // BLOCK
-    last = max(first + 1, -(-stop // BLOCK))
-    blocks = np.concatenate([make(number) for number in range(first, last)])
-    return blocks[start - first * BLOCK : stop - first * BLOCK]

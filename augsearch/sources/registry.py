@@ -6,7 +6,8 @@ from importlib.metadata import entry_points
 
 from augsearch.errors import SourceError
 from augsearch.sources.base import Source
-from augsearch.study.schema import (
+from augsearch.study.schema.sources import (
+    SOURCE_PLUGINS,
     AcganOptions,
     CallableOptions,
     ClassicOptions,
@@ -15,9 +16,6 @@ from augsearch.study.schema import (
     RepeatOptions,
     SourceOptions,
 )
-
-PLUGIN_GROUP = "augsearch.sources"
-"""Entry point group of third-party sources: ``name = "package.module:SourceSubclass"``."""
 
 
 def create_source(options: SourceOptions) -> Source:
@@ -38,7 +36,7 @@ def create_source(options: SourceOptions) -> Source:
         case RepeatOptions():
             from augsearch.sources.repeat import Repeat
 
-            return Repeat(options)
+            return Repeat()
         case FolderOptions():
             from augsearch.sources.folder import FolderSource
 
@@ -52,9 +50,9 @@ def create_source(options: SourceOptions) -> Source:
 
 
 def _plugin(options: PluginOptions) -> Source:
-    found = entry_points(group=PLUGIN_GROUP, name=options.kind)
+    found = entry_points(group=SOURCE_PLUGINS, name=options.kind)
     if not found:
-        known = ", ".join(sorted(entry_points(group=PLUGIN_GROUP).names)) or "none"
+        known = ", ".join(sorted(entry_points(group=SOURCE_PLUGINS).names)) or "none"
         raise SourceError(
             f"kind must be an installed plugin but got {options.kind!r} (installed: {known}); "
             "install the package that brings it"

@@ -10,15 +10,11 @@ from numpy.typing import NDArray
 from augsearch.records import LabelledImages
 from augsearch.sources.base import FitContext, Pool, Source
 from augsearch.sources.order import BalancedOrder
-from augsearch.study.schema import RepeatOptions
 
 
 @final
 class Repeat(Source):
     """Repeats the training images of a class, round after round, each in a fresh random order."""
-
-    def __init__(self, options: RepeatOptions) -> None:
-        self._options = options
 
     def fit(self, train: LabelledImages, context: FitContext) -> Pool:
         """Return the endless pool; nothing is learnt."""

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augsearch.errors import SourceError, StorageError
-from augsearch.files import replacing
+from augsearch.files import map_array, replacing
 from augsearch.records import ImageBlock, content_key
-from augsearch.sources.base import BLOCK, Pool
+from augsearch.sources.base import Pool
+from augsearch.sources.numbering import BLOCK
 
 _FILE = re.compile(r"class(\d+)_(\d+)-(\d+)_([0-9a-f]{64})\.npy")
 _Extent = tuple[int, int, int]  # label, first image, one past the last
@@ -38,7 +39,7 @@ class StoredBlock(ImageBlock):
     @property
     def pixels(self) -> NDArray[np.uint8]:
         """uint8, (N, H, W, C), read-only."""
-        pixels = _mapped(self.path, self.length)
+        pixels = map_array(self.path, np.uint8, 4, self.length)
         if pixels is None:
             raise StorageError(
                 f"{self.path} must hold {self.length} images but is damaged or gone; "
@@ -89,7 +90,7 @@ class PoolStore:
 
         Args:
             label: The class.
-            start: First image; r << 32 for replicate r of an endless pool.
+            start: First image; r * STREAM for replicate r of an endless pool.
             count: How many images.
 
         Returns:
@@ -121,7 +122,7 @@ class PoolStore:
 
     def _intact(self, extent: _Extent) -> StoredBlock | None:
         for block in self._found.pop(extent, []):
-            if _mapped(block.path, block.length) is not None:
+            if map_array(block.path, np.uint8, 4, block.length) is not None:
                 return block
             block.path.unlink(missing_ok=True)
         return None
@@ -140,14 +141,3 @@ class PoolStore:
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.save(file, np.ascontiguousarray(images), allow_pickle=False)
         return StoredBlock(path, key, end - first)
-
-
-def _mapped(path: Path, length: int) -> NDArray[np.uint8] | None:
-    """Map an extent; None if it is not the file that was written."""
-    try:
-        pixels = np.load(path, mmap_mode="r", allow_pickle=False)
-        whole = path.stat().st_size == pixels.offset + pixels.nbytes
-    except (OSError, ValueError, EOFError):
-        return None
-    right = pixels.dtype == np.uint8 and pixels.ndim == 4 and len(pixels) == length
-    return pixels if whole and right else None

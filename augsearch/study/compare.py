@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from augsearch.study.schema import StudyFile
+from augsearch.study.schema.study import StudyFile
 
 _WITHOUT_EFFECT = "tracking."
 

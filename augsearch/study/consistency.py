@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from pathlib import Path
+from importlib.metadata import entry_points
 
+from augsearch.messages import unknown
 from augsearch.study.lines import Location
-from augsearch.study.schema import (
-    KNOWN_METRICS,
-    AcganOptions,
-    Arm,
-    CsvData,
-    DigitsData,
-    FolderData,
-    FolderOptions,
-    GivenSplit,
-    MedmnistData,
-    StudyFile,
-)
-from augsearch.study.wording import show, unknown
+from augsearch.study.schema.arms import Arm
+from augsearch.study.schema.data import CsvData, DigitsData, FolderData, GivenSplit
+from augsearch.study.schema.sources import AcganOptions
+from augsearch.study.schema.study import KNOWN_METRICS, METRIC_PLUGINS, StudyFile
 
 Problem = tuple[Location, str]
 
@@ -28,7 +19,7 @@ BACKBONE_FAMILIES = ("densenet", "resnet", "efficientnet_v2")
 
 def find_problems(study: StudyFile) -> list[Problem]:
     """Return every broken rule of a study whose tables are each valid by themselves."""
-    checks = (_sources, _bases, _baseline, _searches, _data, _split, _images, _paths, _names)
+    checks = (_sources, _bases, _baseline, _searches, _split, _image_size, _names)
     return [problem for check in checks for problem in check(study)]
 
 
@@ -133,31 +124,6 @@ def _searches(study: StudyFile) -> Iterator[Problem]:
             )
 
 
-def _data(study: StudyFile) -> Iterator[Problem]:
-    for table, data in (("data", study.data), ("external", study.external)):
-        classes = getattr(data, "classes", None)
-        if classes is not None and (len(classes) < 2 or len(set(classes)) < len(classes)):
-            yield (table, "classes"), f"must be two or more different names but got {show(classes)}"
-        if isinstance(data, CsvData) and data.contains is not None and len(data.contains) < 2:
-            yield (table, "contains"), f"must name two classes or more but got {len(data.contains)}"
-        if isinstance(data, FolderData) and data.group_pattern is not None:
-            yield from _pattern((table, "group_pattern"), data.group_pattern)
-
-
-def _pattern(where: Location, pattern: str) -> Iterator[Problem]:
-    try:
-        groups = re.compile(pattern).groups
-    except (re.error, OverflowError, RecursionError) as error:
-        yield where, f"must be a regular expression but got {show(pattern)}: {error}"
-        return
-    if groups == 0:
-        yield (
-            where,
-            f"must have a group in brackets that is the patient, as in '^([^_]+)_', "
-            f"but got {show(pattern)}",
-        )
-
-
 def _split(study: StudyFile) -> Iterator[Problem]:
     if not isinstance(study.split, GivenSplit):
         return
@@ -172,13 +138,7 @@ def _split(study: StudyFile) -> Iterator[Problem]:
         )
 
 
-def _images(study: StudyFile) -> Iterator[Problem]:
-    low_high = study.images.intensity_range
-    if not isinstance(low_high, str) and low_high[0] >= low_high[1]:
-        yield (
-            ("images", "intensity_range"),
-            f"must rise from black to white but got {show(low_high)}",
-        )
+def _image_size(study: StudyFile) -> Iterator[Problem]:
     size = study.images.size
     for name, source in study.sources.items():
         if not isinstance(source, AcganOptions):
@@ -195,29 +155,12 @@ def _images(study: StudyFile) -> Iterator[Problem]:
             )
 
 
-def _paths(study: StudyFile) -> Iterator[Problem]:
-    """A path that exists may still be a file where a folder is wanted."""
-    wanted: list[tuple[Location, Path, bool]] = []
-    for table, data in (("data", study.data), ("external", study.external)):
-        if isinstance(data, FolderData | CsvData | MedmnistData):
-            wanted.append(((table, "path"), data.path, isinstance(data, FolderData)))
-    for name, source in study.sources.items():
-        if isinstance(source, FolderOptions):
-            wanted.append((("sources", name, "path"), source.path, True))
-    weights = study.classifier.weights
-    if isinstance(weights, Path):
-        wanted.append((("classifier", "weights"), weights, False))
-    for where, path, is_folder in wanted:
-        if path.is_dir() != is_folder:
-            rule, value = ("folder", "file") if is_folder else ("file", "folder")
-            yield where, f"must be a {rule} but {path} is a {value}"
-
-
 def _names(study: StudyFile) -> Iterator[Problem]:
     metric, backbone = study.evaluation.metric, study.classifier.backbone
-    if metric not in KNOWN_METRICS:
-        known = ", ".join(KNOWN_METRICS)
-        yield ("evaluation", "metric"), f"must be one of {known} {unknown(metric, KNOWN_METRICS)}"
+    metrics = (*KNOWN_METRICS, *sorted(entry_points(group=METRIC_PLUGINS).names))
+    if metric not in metrics:
+        known = ", ".join(metrics)
+        yield ("evaluation", "metric"), f"must be one of {known} {unknown(metric, metrics)}"
     if not backbone.startswith(BACKBONE_FAMILIES):
         yield (
             ("classifier", "backbone"),

@@ -11,10 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from augsearch.errors import DataError
+from augsearch.study.conventions import IMAGE_SUFFIXES, PART_OF
 
-_IMAGES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
-_PARTS = {"train", "training", "val", "valid", "validation", "tune", "tuning", "dev"}
-_PARTS |= {"test", "testing"}
 _NEGATIVE = re.compile(r"^(no|non|not|normal|negative|healthy|control|benign|absent|0)(\b|_)", re.I)
 _IMAGE_COLUMNS = (
     "image imagepath imagefile imageindex imagename imageid img path filepath file filename"
@@ -89,7 +87,7 @@ def _nothing(
         "it must hold two or more folders of images (one per class), a .csv with a column of image "
         "paths and one of labels, or a .npz in the MedMNIST layout"
     )
-    loose = sum(path.suffix.lower() in _IMAGES for path in files)
+    loose = sum(path.suffix.lower() in IMAGE_SUFFIXES for path in files)
     saw = [f"{loose} images that no folder or table gives a class"] if loose else []
     saw += [f"{path.name}, whose columns are not recognised" for path in tables]
     saw += [f"{path.name}, which has no train_images and train_labels" for path in arrays]
@@ -106,7 +104,7 @@ def _class_folders(folder: Path) -> Layout | None:
     counts = {path.name: n for path in _folders(folder) if (n := _count(path))}
     if len(counts) >= 2:
         return Layout("folder", folder, {name: counts[name] for name in negative_first(counts)})
-    parts = [path for path in _folders(folder) if path.name.lower() in _PARTS]
+    parts = [path for path in _folders(folder) if path.name.lower() in PART_OF]
     if any(_count(inner) for part in parts for inner in _folders(part)):
         raise DataError(
             f"{folder} is split into {', '.join(path.name for path in parts)} already: put the "
@@ -126,7 +124,7 @@ def _count(folder: Path) -> int:
     if not folder.is_dir() or folder.name.startswith("."):
         return 0
     return sum(
-        path.suffix.lower() in _IMAGES and not path.name.startswith(".")
+        path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
         for path in folder.iterdir()
     )
 
@@ -155,7 +153,10 @@ def _table(path: Path) -> Layout | None:
         )
         if (column := _guess(header, names.split())) is not None
     }
-    if "split" in columns and not {cell.lower() for cell in cells[columns["split"]]} <= _PARTS:
+    if (
+        "split" in columns
+        and not {cell.lower() for cell in cells[columns["split"]]} <= PART_OF.keys()
+    ):
         del columns["split"]
     if not {"image", "label"} <= columns.keys() or not cells[columns["label"]]:
         return None

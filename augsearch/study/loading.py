@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from augsearch.errors import StudyFileError
 from augsearch.study.consistency import find_problems
 from augsearch.study.lines import Location, dotted, key_lines, line_of
-from augsearch.study.schema import StudyFile
+from augsearch.study.schema.study import StudyFile
 from augsearch.study.wording import explain
 
 _DEEPEST = 50

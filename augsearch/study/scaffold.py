@@ -8,10 +8,9 @@ import os
 from pathlib import Path
 
 from augsearch.errors import DataError
+from augsearch.study.conventions import FEW_IMAGES
 from augsearch.study.layouts import Layout, recognise
 
-_FEW = 50
-"""Training images a class below which generators were seen to harm."""
 _UNEVEN = 1.5
 
 
@@ -102,9 +101,9 @@ def _data(layout: Layout, relative_to: Path) -> str:
     where = "training images" if layout.kind == "medmnist" else "images"
     lines = [f"# Found {sum(layout.counts.values())} {where}:"]
     lines += [f"#   {n:6d}  {_quoted(name)}" for name, n in layout.counts.items()]
-    if min(layout.counts.values()) < _FEW:
+    if min(layout.counts.values()) < FEW_IMAGES:
         lines.append(
-            f"# Fewer than {_FEW} images of a class: a generator may do more harm than good."
+            f"# Fewer than {FEW_IMAGES} images of a class: a generator may do more harm than good."
         )
     lines += ["[data]", f'kind = "{layout.kind}"', f"path = {_path(layout.path, relative_to)}"]
     lines += {"csv": _csv, "folder": _folder, "medmnist": _medmnist}[layout.kind](layout)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import difflib
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from types import NoneType, UnionType
@@ -12,8 +9,11 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, Tag
 
+from augsearch.messages import hint, show
 from augsearch.study.lines import Location
-from augsearch.study.schema import StudyFile
+from augsearch.study.schema.sources import FUNCTION_PATTERN
+from augsearch.study.schema.study import StudyFile
+from augsearch.study.schema.tables import NAME_PATTERN
 
 _KINDS = "folder, csv, medmnist, demo, digits"
 _MISSING: dict[Location, str] = {
@@ -22,8 +22,8 @@ _MISSING: dict[Location, str] = {
 }
 _NAME_RULE = "must begin with a letter or digit and go on with letters, digits, '.', '_' and '-'"
 _PATTERNS: dict[str, str] = {
-    r"^[A-Za-z0-9][A-Za-z0-9._-]*$": _NAME_RULE,
-    r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$": "must be of the form 'package.module:function'",
+    NAME_PATTERN: _NAME_RULE,
+    FUNCTION_PATTERN: "must be of the form 'package.module:function'",
 }
 _RULES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "greater_than_equal": lambda context: f"must be at least {_limit(context['ge'])}",
@@ -60,7 +60,7 @@ def explain(error: Mapping[str, Any]) -> tuple[Location, str]:
     if error["loc"][-1:] == ("[key]",):
         return location, _bad_name(value)
     if kind == "extra_forbidden":
-        return location, f"unknown key{_suggest(location[-1], keys)}"
+        return location, f"unknown key{hint(location[-1], keys)}"
     if kind == "missing" or (location == ("arms",) and kind == "too_short"):
         return location, _MISSING.get(location, "is missing")
     if kind == "unknown_choice" and isinstance(value, dict):
@@ -73,7 +73,7 @@ def explain(error: Mapping[str, Any]) -> tuple[Location, str]:
         return location, _choice(value, [word or number for word, number in known])
     if kind == "rule":
         known = context["known"].split(", ")
-        return location, f"{context['rule']} but got {show(value)}{_suggest(value, known)}"
+        return location, f"{context['rule']} but got {show(value)}{hint(value, known)}"
     if kind == "value_error":
         return location, str(context["error"])
     rule = _RULES[kind](context) if kind in _RULES else "must be a value that this key takes"
@@ -105,33 +105,7 @@ def _choice(value: Any, known: Iterable[str]) -> str:
     rule = f"must be one of {', '.join(known)}"
     if value is None:
         return f"is missing; it {rule}"
-    return f"{rule} but got {show(value)}{_suggest(value, known)}"
-
-
-def _suggest(word: object, known: Iterable[str]) -> str:
-    """Return " (did you mean 'x'?)" or nothing."""
-    close = difflib.get_close_matches(str(word).lower()[:100], list(known), n=1)
-    return f" (did you mean '{close[0]}'?)" if close else ""
-
-
-def unknown(word: str, known: Iterable[str]) -> str:
-    """Return " but got 'word' ..." with a suggestion, to end a sentence about a rule."""
-    return f"but got {show(word)}{_suggest(word, known)}"
-
-
-def show(value: object) -> str:
-    """Write a value of a TOML document in a few characters."""
-    if isinstance(value, dict):
-        return "a table"
-    if isinstance(value, datetime.date | datetime.time):
-        return f"the date or time {value.isoformat()}"
-    if isinstance(value, str):
-        text = repr(value)
-    elif isinstance(value, int) and abs(value) >= 10**20:
-        text = "a number of more than 20 digits"
-    else:
-        text = json.dumps(value, default=str)
-    return text if len(text) <= 60 else f"{text[:56]} ..."
+    return f"{rule} but got {show(value)}{hint(value, known)}"
 
 
 def _follow(location: Location) -> tuple[Location, list[str]]:

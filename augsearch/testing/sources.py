@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from augsearch.errors import SourceError
 from augsearch.records import LabelledImages, content_key
-from augsearch.sources.base import BLOCK, FitContext, Pool, Source
+from augsearch.sources.base import FitContext, Pool, Source
+from augsearch.sources.numbering import BLOCK, STREAM
 from augsearch.testing.randomness import global_seed
 
-FAR = (1 << 32) + 5
+FAR = STREAM + 5
 """Where a later replicate reads an endless pool."""
 
 

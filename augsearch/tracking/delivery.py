@@ -104,9 +104,8 @@ class Delivery:
             return 0
         sent = 0
         with self._locked():
-            self._cursor = Cursor.load(
-                self._file, self._store
-            )  # another process may have delivered
+            # Another process may have delivered in the meantime.
+            self._cursor = Cursor.load(self._file, self._store)
             self._mirror.run_ids.update(self._cursor.runs)
             try:
                 while self._cursor.delivered < len(self._outbox.entries):

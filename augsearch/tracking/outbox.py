@@ -18,7 +18,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from augsearch.errors import StorageError, TrackingError
+from augsearch.errors import TrackingError
+from augsearch.files import unwritable
 
 
 @dataclass(frozen=True)
@@ -244,8 +245,5 @@ def _write_at(path: Path, size: int, lines: list[str]) -> int:
             file.seek(size)
             file.write(data)
     except OSError as error:
-        raise StorageError(
-            f"cannot write {path}: {error.strerror or error}. Free some space; "
-            "the same command then goes on where it stopped."
-        ) from error
+        raise unwritable(path, error) from error
     return size + len(data)

@@ -11,7 +11,7 @@ from augsearch.events import Notify, silent
 from augsearch.records import Evaluation
 from augsearch.tracking import layout
 from augsearch.tracking.courier import Courier
-from augsearch.tracking.delivery import Delivery, SyncReport, sync
+from augsearch.tracking.delivery import Delivery
 from augsearch.tracking.outbox import (
     Action,
     FileAdded,
@@ -20,9 +20,7 @@ from augsearch.tracking.outbox import (
     RunClosed,
     RunOpened,
 )
-from augsearch.tracking.store import absolute_uri, ui_command
-
-__all__ = ["SyncReport", "Tracker", "sync", "ui_command"]
+from augsearch.tracking.store import absolute_uri
 
 Named = tuple[str, Action]
 

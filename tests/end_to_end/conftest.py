@@ -4,7 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+
+from augsearch.cli import main
 
 TINY = """\
 seed = 7
@@ -73,7 +77,7 @@ class CommandLine:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | {"OMP_NUM_THREADS": "2", "COLUMNS": "200"},
+            env=os.environ | {"COLUMNS": "200"},
             **options,
         )
 
@@ -93,6 +97,32 @@ class CommandLine:
 @pytest.fixture
 def augsearch(tmp_path):
     return CommandLine(tmp_path)
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch, capsys):
+    """Run the command line in this process, in an empty folder -> (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["augsearch", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code or 0, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def save_image():
+    """Write a 16 x 16 PNG of noise with a mean grey value; no two numbers are alike."""
+
+    def save(path, number, grey=110):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        noise = np.random.default_rng(number).normal(grey, 40, (16, 16))
+        Image.fromarray(np.clip(noise, 0, 255).astype(np.uint8)).save(path)
+
+    return save
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from augsearch.seeds import Seed
 from augsearch.sources.acgan import Acgan
 from augsearch.sources.base import FitContext, Pool
 from augsearch.sources.gan.pool import GeneratorPool, read_generator
-from augsearch.study.schema import AcganOptions
+from augsearch.study.schema.sources import AcganOptions
 
 pytestmark = [
     pytest.mark.gpu,

@@ -6,7 +6,7 @@ from augsearch.classifiers.adam_heads import HeadCell, lanes_for, train_adam_hea
 from augsearch.classifiers.backbones import TorchvisionBackbone
 from augsearch.classifiers.linear_head import LinearHead
 from augsearch.seeds import Seed
-from augsearch.study.schema import AdamHead
+from augsearch.study.schema.classifier import AdamHead
 
 pytestmark = [
     pytest.mark.gpu,

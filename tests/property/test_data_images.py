@@ -10,7 +10,7 @@ from PIL import Image
 
 from augsearch.data.decoding import decode_image, fit_array
 from augsearch.errors import DataError
-from augsearch.study.schema import Images
+from augsearch.study.schema.data import Images
 
 DTYPES = st.sampled_from([np.dtype("u1"), np.dtype("u2"), np.dtype(">u2"), np.dtype("f4")])
 SHAPES = st.tuples(st.integers(8, 40), st.integers(8, 40)) | st.tuples(

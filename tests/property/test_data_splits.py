@@ -8,7 +8,7 @@ from augsearch.data.splits import split_dataset
 from augsearch.errors import DataError
 from augsearch.records import LabelledImages
 from augsearch.seeds import Seed
-from augsearch.study.schema import HoldOutSplit, KFoldSplit
+from augsearch.study.schema.data import HoldOutSplit, KFoldSplit
 
 
 @st.composite
@@ -29,7 +29,7 @@ def datasets(draw: st.DrawFn) -> Dataset:
         names=tuple(str(row) for row in range(len(labels))),
         classes=tuple(str(label) for label in range(n_classes)),
     )
-    return Dataset(images, None, ())
+    return Dataset(images, None, (), tuple(str(group) for group in range(len(drawn) + n_classes)))
 
 
 hold_outs = st.integers(10, 80).flatmap(

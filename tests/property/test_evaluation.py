@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from augsearch.evaluation.delong import auc_covariance, auc_influence, delong_test
 from augsearch.evaluation.diversity import pairwise_spread
-from augsearch.evaluation.metrics import KNOWN_METRICS, auc, get_metric
+from augsearch.evaluation.metrics import auc, get_metric
 from augsearch.evaluation.ranking import placements
 from augsearch.evaluation.verdict import verdict
 from augsearch.seeds import Seed
+from augsearch.study.schema.study import KNOWN_METRICS
 
 SWAPPED = {"helps": "harms", "harms": "helps", "no evidence": "no evidence"}
 

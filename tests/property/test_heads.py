@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from augsearch.classifiers.adam_heads import HeadCell, lanes_for, train_adam_heads
 from augsearch.classifiers.linear_head import LinearHead
 from augsearch.seeds import Seed
-from augsearch.study.schema import AdamHead
+from augsearch.study.schema.classifier import AdamHead
 
 N_FEATURES = 75
 ROWS = 60

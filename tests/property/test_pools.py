@@ -9,9 +9,10 @@ from augsearch.records import content_key
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext
 from augsearch.sources.classic import Classic
-from augsearch.sources.order import STREAM, BalancedOrder
+from augsearch.sources.numbering import STREAM
+from augsearch.sources.order import BalancedOrder
 from augsearch.sources.store import PoolStore
-from augsearch.study.schema import ClassicOptions
+from augsearch.study.schema.sources import ClassicOptions
 from augsearch.testing.images import toy_images
 
 TRAIN = toy_images((5, 3), size=8)

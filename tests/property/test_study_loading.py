@@ -15,7 +15,8 @@ from augsearch.errors import StudyFileError
 from augsearch.study.compare import differences, flatten
 from augsearch.study.lines import Location, key_lines
 from augsearch.study.loading import load_study_file
-from augsearch.study.schema import StudyFile, Table
+from augsearch.study.schema.study import StudyFile
+from augsearch.study.schema.tables import Table
 
 FULL = """
 name = "full"

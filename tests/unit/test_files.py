@@ -2,10 +2,11 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from augsearch.errors import RunDirectoryError, StorageError
-from augsearch.files import exclusive, read_json, replacing, write_json, write_text
+from augsearch.files import exclusive, map_array, read_json, replacing, write_json, write_text
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -64,3 +65,18 @@ def test_the_second_process_is_told_who_holds_the_lock(tmp_path):
         holder.communicate()
     with exclusive(lock):  # the kill freed it
         pass
+
+
+def test_only_a_whole_array_of_the_right_kind_is_mapped(tmp_path):
+    path, values = tmp_path / "a.npy", np.arange(6, dtype=np.float32).reshape(2, 3)
+    assert map_array(path, "<f4", 2, 2) is None
+    np.save(path, values)
+    mapped = map_array(path, "<f4", 2, 2)
+    assert np.array_equal(mapped, values)
+    assert not mapped.flags.writeable
+    for dtype, dimensions, length in (("<f8", 2, 2), ("<f4", 1, 2), ("<f4", 2, 3)):
+        assert map_array(path, dtype, dimensions, length) is None
+    whole = path.read_bytes()
+    for damaged in (whole[:-1], whole + b"x", b"", b"no array"):
+        path.write_bytes(damaged)
+        assert map_array(path, "<f4", 2, 2) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from typing import final
 
 import numpy as np
 import torch
@@ -23,9 +24,10 @@ from augsearch.sources.gan.networks import (
     built_generator,
 )
 from augsearch.sources.gan.training import Gan
-from augsearch.study.schema import AcganOptions
+from augsearch.study.schema.sources import AcganOptions
 
 
+@final
 class AcganStep(Gan):
     """Networks, optimisers and resident images of an ACGAN, and its iteration.
 

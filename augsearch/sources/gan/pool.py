@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 
 from augsearch.errors import SourceError, StorageError
 from augsearch.seeds import Seed
-from augsearch.sources.base import BLOCK, Pool
+from augsearch.sources.base import Pool
 from augsearch.sources.gan.checkpoint import read_tensors, write_tensors
 from augsearch.sources.gan.networks import Generator, GeneratorDesign
+from augsearch.sources.numbering import BLOCK, by_blocks
 
 
 class GeneratorPool(Pool):
@@ -40,21 +42,14 @@ class GeneratorPool(Pool):
         Raises:
             SourceError: No such class, or a range that runs backwards or below 0.
         """
-        design = self._generator.design
-        if not 0 <= label < design.n_classes:
+        n_classes = self._generator.design.n_classes
+        if not 0 <= label < n_classes:
             raise SourceError(
-                f"label must be below the number of classes ({design.n_classes}) but got {label}."
+                f"label must be below the number of classes ({n_classes}) but got {label}."
             )
         if not 0 <= start <= stop:
             raise SourceError(f"images must be asked for as 0 <= start <= stop: {start}, {stop}.")
-        wanted = np.empty((stop - start, design.size, design.size, design.channels), np.uint8)
-        for block in range(start // BLOCK, -(-stop // BLOCK)):
-            first = block * BLOCK
-            low, high = max(start, first), min(stop, first + BLOCK)
-            wanted[low - start : high - start] = self._block(label, block)[
-                low - first : high - first
-            ]
-        return wanted
+        return by_blocks(partial(self._block, label), start, stop)
 
     @torch.inference_mode()
     def _block(self, label: int, block: int) -> NDArray[np.uint8]:

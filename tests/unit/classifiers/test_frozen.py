@@ -14,7 +14,7 @@ from augsearch.errors import DataError
 from augsearch.events import Advanced, Event
 from augsearch.records import ImageBlock, Portion, TrainingSet
 from augsearch.seeds import Seed
-from augsearch.study.schema import AdamHead, LogisticHead
+from augsearch.study.schema.classifier import AdamHead, LogisticHead
 
 LOGISTIC = LogisticHead(kind="logistic")
 ADAM = AdamHead(epochs=40, learning_rate=1e-2)

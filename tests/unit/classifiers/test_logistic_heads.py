@@ -7,7 +7,7 @@ from scipy.special import log_softmax, softmax
 from augsearch.classifiers import logistic_heads
 from augsearch.classifiers.logistic_heads import fit_logistic_head
 from augsearch.events import Event, Warned, silent
-from augsearch.study.schema import LogisticHead
+from augsearch.study.schema.classifier import LogisticHead
 
 
 def problem(n_classes: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

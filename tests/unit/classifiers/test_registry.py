@@ -9,7 +9,7 @@ from augsearch.classifiers.registry import create_classifier
 from augsearch.errors import WeightsError
 from augsearch.records import ImageBlock, Portion, TrainingSet
 from augsearch.seeds import Seed
-from augsearch.study.schema import ClassifierOptions, LogisticHead
+from augsearch.study.schema.classifier import ClassifierOptions, LogisticHead
 
 
 def test_from_options_to_probabilities(tmp_path: Path) -> None:

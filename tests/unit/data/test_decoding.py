@@ -9,7 +9,7 @@ from PIL import Image
 
 from augsearch.data.decoding import decode_image, fit_array
 from augsearch.errors import DataError
-from augsearch.study.schema import Images
+from augsearch.study.schema.data import Images
 
 GREY = np.arange(24 * 24, dtype=np.int64).reshape(24, 24) * 7 % 256
 GREY = GREY.astype(np.uint8)

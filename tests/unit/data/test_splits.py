@@ -9,7 +9,7 @@ from augsearch.data.splits import data_warnings, split_dataset, summary, write_s
 from augsearch.errors import DataError
 from augsearch.records import LabelledImages
 from augsearch.seeds import Seed
-from augsearch.study.schema import GivenSplit, HoldOutSplit, KFoldSplit
+from augsearch.study.schema.data import GivenSplit, HoldOutSplit, KFoldSplit
 
 SEED = Seed.of(0, "split")
 GIVEN = GivenSplit(method="given")
@@ -25,7 +25,8 @@ def dataset(labels: list[int], groups: list[int] | None = None, parts: str = "")
         names=tuple(f"image {row}" for row in range(count)),
         classes=tuple("abcdef"[: max(labels) + 1]),
     )
-    return Dataset(images, tuple(letters[p] for p in parts) or None, ())
+    names = tuple(str(group) for group in range(images.groups.max() + 1))
+    return Dataset(images, tuple(letters[p] for p in parts) or None, (), names)
 
 
 def counts(data: Dataset, rows: np.ndarray) -> list[int]:

@@ -8,7 +8,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 
 from augsearch.errors import AugsearchError
 from augsearch.evaluation import intervals, metrics
-from augsearch.evaluation.intervals import metric_interval, roc
+from augsearch.evaluation.intervals import metric_interval
 from augsearch.evaluation.metrics import Metric, get_metric
 from augsearch.seeds import Seed
 
@@ -202,17 +202,3 @@ def test_refuses_what_does_not_fit() -> None:
         metric_interval("auc", labels, given[:0], 0.95, SEED)
     with pytest.raises(ValueError, match="between 0 and 1 but got 95"):
         metric_interval("auc", labels, given, 95, SEED)
-
-
-def test_roc_curve_encloses_the_auc() -> None:
-    labels, given = _task(50, 1)
-    false_positives, true_positives = roc(labels, given[0, :, 1])
-    area = np.trapezoid(true_positives, false_positives)
-    assert area == pytest.approx(get_metric("auc")(labels, given[0]))
-    assert (false_positives[0], true_positives[-1]) == (0, 1)
-
-
-@pytest.mark.parametrize("labels", [[0, 0], [1, 1]])
-def test_roc_curve_needs_both_classes(labels: list[int]) -> None:
-    with pytest.raises(ValueError, match="labels must hold both classes"):
-        roc(labels, [0.1, 0.2])

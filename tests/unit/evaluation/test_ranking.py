@@ -3,7 +3,7 @@ import pytest
 from numpy.typing import NDArray
 
 from augsearch.evaluation import ranking
-from augsearch.evaluation.ranking import placements
+from augsearch.evaluation.ranking import placements, roc
 from augsearch.seeds import Seed
 
 
@@ -62,3 +62,18 @@ def test_one_class_is_undefined(labels: list[int]) -> None:
 def test_refuses_other_lengths() -> None:
     with pytest.raises(ValueError, match=r"scores \(\.\.\., N\) but got \(2,\) and \(3,\)"):
         placements([0, 1], [0.1, 0.2, 0.3])
+
+
+def test_roc_curve_encloses_the_auc() -> None:
+    labels = np.arange(50) % 2
+    scores = labels + Seed.of(3).generator().normal(size=50)
+    false_positives, true_positives = roc(labels, scores)
+    area = np.trapezoid(true_positives, false_positives)
+    assert area == pytest.approx(placements(labels, scores)[labels == 1].mean())
+    assert (false_positives[0], true_positives[-1]) == (0, 1)
+
+
+@pytest.mark.parametrize("labels", [[0, 0], [1, 1]])
+def test_roc_curve_needs_both_classes(labels: list[int]) -> None:
+    with pytest.raises(ValueError, match="labels must hold both classes"):
+        roc(labels, [0.1, 0.2])

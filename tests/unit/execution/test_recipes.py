@@ -11,7 +11,7 @@ from augsearch.execution.recipes import (
     in_order,
     sources_of,
 )
-from augsearch.study.schema import Addition, Arm, SearchOptions
+from augsearch.study.schema.arms import Addition, Arm, SearchOptions
 
 counts = st.lists(st.integers(1, 500), min_size=2, max_size=4).map(tuple)
 multiples = st.floats(1, 40, allow_nan=False)

@@ -13,7 +13,7 @@ from augsearch.seeds import Seed
 from augsearch.sources.acgan import Acgan
 from augsearch.sources.base import FitContext
 from augsearch.sources.gan.acgan_step import AcganStep
-from augsearch.study.schema import AcganOptions
+from augsearch.study.schema.sources import AcganOptions
 from augsearch.testing.sources import check_source
 
 SEED = Seed.of(0, "acgan")

@@ -7,7 +7,7 @@ from PIL import Image, ImageEnhance
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext
 from augsearch.sources.classic import DRAWS, Classic, augment
-from augsearch.study.schema import ClassicOptions
+from augsearch.study.schema.sources import ClassicOptions
 from augsearch.testing.images import toy_images
 
 STILL = {"horizontal_flip": False, "degrees": 0.0}

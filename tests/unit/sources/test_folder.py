@@ -6,7 +6,7 @@ from augsearch.errors import DataError, SourceError
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext
 from augsearch.sources.folder import FolderSource
-from augsearch.study.schema import FolderOptions
+from augsearch.study.schema.sources import FolderOptions
 from augsearch.testing.images import toy_images
 
 TRAIN = toy_images((4, 4), size=16)

@@ -8,7 +8,7 @@ from augsearch.errors import SourceError
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext
 from augsearch.sources.function import CallableSource
-from augsearch.study.schema import CallableOptions
+from augsearch.study.schema.sources import CallableOptions
 from augsearch.testing.images import toy_images
 
 TRAIN = toy_images((4, 4))

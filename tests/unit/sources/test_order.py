@@ -3,7 +3,8 @@ import pytest
 
 from augsearch.errors import SourceError
 from augsearch.seeds import Seed
-from augsearch.sources.order import STREAM, BalancedOrder, by_blocks
+from augsearch.sources.numbering import STREAM
+from augsearch.sources.order import BalancedOrder
 from augsearch.testing.images import toy_images
 
 
@@ -39,12 +40,3 @@ def test_a_class_without_images_is_named():
     empty = BalancedOrder(toy_images((5, 0)), Seed.of(0))
     with pytest.raises(SourceError, match=r"at least 1 training image of class 'class-1'.* are 0"):
         empty.rows(1, 0, 1)
-
-
-def test_by_blocks_cuts_out_of_whole_blocks():
-    def make(block):
-        return np.arange(64 * block, 64 * block + 64)
-
-    assert np.array_equal(by_blocks(make, 60, 200), np.arange(60, 200))
-    assert by_blocks(make, 64, 64).shape == (0,)
-    assert by_blocks(make, 65, 65).shape == (0,)

@@ -12,7 +12,7 @@ from augsearch.sources.folder import FolderSource
 from augsearch.sources.function import CallableSource
 from augsearch.sources.registry import create_source
 from augsearch.sources.repeat import Repeat
-from augsearch.study.schema import (
+from augsearch.study.schema.sources import (
     CallableOptions,
     ClassicOptions,
     FolderOptions,
@@ -36,7 +36,7 @@ class NoSource:
 @pytest.fixture
 def plugins(monkeypatch):
     known = EntryPoints(
-        EntryPoint(name, f"{__name__}:{name}", registry.PLUGIN_GROUP)
+        EntryPoint(name, f"{__name__}:{name}", registry.SOURCE_PLUGINS)
         for name in ("Plugin", "NoSource", "Missing")
     )
     monkeypatch.setattr(registry, "entry_points", lambda **wanted: known.select(**wanted))
@@ -87,7 +87,7 @@ def test_classic_alone_does_not_import_torch():
     code = (
         "import sys\n"
         "from augsearch.sources.registry import create_source\n"
-        "from augsearch.study.schema import ClassicOptions\n"
+        "from augsearch.study.schema.sources import ClassicOptions\n"
         "create_source(ClassicOptions(kind='classic'))\n"
         "assert not {'torch', 'mlflow'} & set(sys.modules)\n"
     )

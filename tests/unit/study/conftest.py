@@ -5,7 +5,7 @@ import pytest
 
 from augsearch.errors import StudyFileError
 from augsearch.study.loading import load_study_file
-from augsearch.study.schema import StudyFile
+from augsearch.study.schema.study import StudyFile
 
 VALID = """\
 seed = 3

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from augsearch.study.compare import differences, flatten
 from augsearch.study.loading import load_study_file
-from augsearch.study.schema import StudyFile
+from augsearch.study.schema.study import StudyFile
 
 Load = Callable[[str], StudyFile]
 

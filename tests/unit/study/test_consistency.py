@@ -1,10 +1,12 @@
 from collections.abc import Callable
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 
 import pytest
 
+from augsearch.study import consistency
 from augsearch.study.consistency import baseline_arm
-from augsearch.study.schema import KNOWN_METRICS, StudyFile
+from augsearch.study.schema.study import KNOWN_METRICS, StudyFile
 
 Load = Callable[[str], StudyFile]
 Problems = Callable[[str], list[str]]
@@ -173,6 +175,17 @@ def test_known_metrics_are_accepted(load: Load, metric: str) -> None:
     assert (
         load(HEAD + f"arms.real = {{}}\nevaluation.metric = '{metric}'").evaluation.metric == metric
     )
+
+
+def test_metrics_of_other_packages_are_accepted(
+    load: Load, problems: Problems, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = EntryPoints([EntryPoint("brier", "foreign:brier", "augsearch.metrics")])
+    monkeypatch.setattr(consistency, "entry_points", lambda group: points.select(group=group))
+    text = HEAD + "arms.real = {}\nevaluation.metric = "
+    assert load(text + "'brier'").evaluation.metric == "brier"
+    [message] = problems(text + "'brie'")
+    assert message.endswith("specificity, brier but got 'brie' (did you mean 'brier'?)")
 
 
 @pytest.mark.parametrize(

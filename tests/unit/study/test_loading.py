@@ -7,7 +7,10 @@ import pytest
 
 from augsearch.errors import StudyFileError
 from augsearch.study.loading import load_study_file
-from augsearch.study.schema import AcganOptions, KFoldSplit, SearchOptions, StudyFile
+from augsearch.study.schema.arms import SearchOptions
+from augsearch.study.schema.data import KFoldSplit
+from augsearch.study.schema.sources import AcganOptions
+from augsearch.study.schema.study import StudyFile
 
 Load = Callable[[str], StudyFile]
 Problems = Callable[[str], list[str]]
@@ -270,7 +273,7 @@ def test_no_message_speaks_of_pydantic(problems: Problems) -> None:
 
 
 def test_the_room_is_light() -> None:
-    modules = "loading, compare, consistency, scaffold, schemas"
+    modules = "loading, compare, consistency, scaffold, json_schema"
     code = (
         f"import sys; from augsearch.study import {modules}; "
         "print(sorted({'torch', 'mlflow', 'optuna', 'sklearn', 'numpy'} & sys.modules.keys()))"

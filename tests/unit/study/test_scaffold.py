@@ -9,7 +9,8 @@ from augsearch.study.consistency import baseline_arm
 from augsearch.study.layouts import negative_first, recognise
 from augsearch.study.loading import load_study_file
 from augsearch.study.scaffold import scaffold_study
-from augsearch.study.schema import CsvData, FolderData, MedmnistData, StudyFile
+from augsearch.study.schema.data import CsvData, FolderData, MedmnistData
+from augsearch.study.schema.study import StudyFile
 
 
 def class_folders(root: Path, **counts: int) -> Path:

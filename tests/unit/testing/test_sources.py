@@ -11,7 +11,12 @@ from augsearch.errors import SourceError
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext, Pool, Source
 from augsearch.sources.registry import create_source
-from augsearch.study.schema import CallableOptions, ClassicOptions, FolderOptions, RepeatOptions
+from augsearch.study.schema.sources import (
+    CallableOptions,
+    ClassicOptions,
+    FolderOptions,
+    RepeatOptions,
+)
 from augsearch.testing.images import toy_images
 from augsearch.testing.sources import check_source
 

@@ -13,7 +13,7 @@ from augsearch.sources.gan.networks import (
     built_generator,
 )
 from augsearch.sources.gan.spectral_norm import spectrally_normed
-from augsearch.study.schema import AcganOptions
+from augsearch.study.schema.sources import AcganOptions
 
 
 def _designs(

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from augsearch.study.json_schema import results_schema, study_schema
 from augsearch.study.results import StudyResult
-from augsearch.study.schemas import results_schema, study_schema
 
 
 @pytest.mark.parametrize("schema", [study_schema(), results_schema()])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from augsearch.study.results import StudyResult
-from augsearch.study.schema import StudyFile
+from augsearch.study.schema.study import StudyFile
 
 _DRAFT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 

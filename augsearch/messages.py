@@ -1,0 +1,50 @@
+"""How error messages write values, lists of problems, and the word that was probably meant."""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import json
+from collections.abc import Iterable, Sequence
+
+
+def show(value: object) -> str:
+    """Write a value of a TOML document in a few characters."""
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, datetime.date | datetime.time):
+        return f"the date or time {value.isoformat()}"
+    if isinstance(value, str):
+        text = repr(value)
+    elif isinstance(value, int) and abs(value) >= 10**20:
+        text = "a number of more than 20 digits"
+    else:
+        text = json.dumps(value, default=str)
+    return text if len(text) <= 60 else f"{text[:56]} ..."
+
+
+def names(words: Iterable[str], limit: int = 20) -> str:
+    """Write words in quotes, the first `limit` of them and how many more."""
+    chosen = list(words)
+    text = ", ".join(repr(word) for word in chosen[:limit])
+    return text + (f" and {len(chosen) - limit} more" if len(chosen) > limit else "")
+
+
+def lines(problems: Sequence[str], limit: int = 20) -> str:
+    """Write problems one to a line, the first `limit` of them and how many more."""
+    shown = [f"\n  {problem}" for problem in problems[:limit]]
+    if len(problems) > limit:
+        shown.append(f"\n  and {len(problems) - limit} more")
+    return "".join(shown)
+
+
+def hint(word: object, known: Iterable[str]) -> str:
+    """Return " (did you mean 'x'?)" if something known resembles `word`, else nothing."""
+    alike = {name.casefold(): name for name in known}
+    close = difflib.get_close_matches(str(word).casefold()[:100], alike, n=1)
+    return f" (did you mean {alike[close[0]]!r}?)" if close else ""
+
+
+def unknown(word: str, known: Iterable[str]) -> str:
+    """Return "but got 'word'" with a hint, to end a sentence about a rule."""
+    return f"but got {show(word)}{hint(word, known)}"

@@ -1,0 +1,167 @@
+"""[images], [data], [external] and [split]: which images there are, and what each is used for."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, Tag, model_validator
+
+from augsearch.messages import show
+from augsearch.study.schema.tables import (
+    ExistingFile,
+    ExistingFolder,
+    Fraction,
+    Table,
+    choose_by,
+    or_else,
+)
+
+
+def _rising(low_high: str | tuple[float, float]) -> str | tuple[float, float]:
+    if not isinstance(low_high, str) and low_high[0] >= low_high[1]:
+        raise ValueError(f"must rise from black to white but got {show(low_high)}")
+    return low_high
+
+
+class Images(Table):
+    """How image files become uint8 arrays of one shape."""
+
+    size: Annotated[int, Field(ge=8, le=1024)] = 64
+    """Height and width in pixels."""
+    channels: Literal[1, 3] = 1
+    intensity_range: Annotated[
+        Literal["full", "image"] | Annotated[tuple[float, float], Field(strict=False)],
+        or_else("must be 'full', 'image' or two numbers, [black, white],", "full, image"),
+        AfterValidator(_rising),
+    ] = "full"
+    """What becomes 0 and 255: the range of the file's type, each image's own, or two values."""
+    on_bad_image: Literal["error", "skip"] = "error"
+    max_pixels: Annotated[int, Field(ge=64)] = 64_000_000
+    """A file that decodes to more pixels is refused (decompression bombs)."""
+
+
+def _different(classes: tuple[str, ...]) -> tuple[str, ...]:
+    if len(classes) < 2 or len(set(classes)) < len(classes):
+        raise ValueError(f"must be two or more different names but got {show(classes)}")
+    return classes
+
+
+def _several(contains: dict[str, str]) -> dict[str, str]:
+    if len(contains) < 2:
+        raise ValueError(f"must name two classes or more but got {len(contains)}")
+    return contains
+
+
+def _with_group(pattern: str) -> str:
+    try:
+        groups = re.compile(pattern).groups
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(
+            f"must be a regular expression but got {show(pattern)}: {error}"
+        ) from error
+    if groups == 0:
+        raise ValueError(
+            "must have a group in brackets that is the patient, as in '^([^_]+)_', "
+            f"but got {show(pattern)}"
+        )
+    return pattern
+
+
+Classes = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_different)]
+
+
+class FolderData(Table):
+    """One folder per class."""
+
+    kind: Literal["folder"]
+    path: ExistingFolder
+    classes: Classes | None = None
+    """Class folders to use, the positive one last; default: all, sorted."""
+    group_pattern: Annotated[str, AfterValidator(_with_group)] | None = None
+    """Regular expression whose first group is the patient in the file name."""
+
+
+class CsvData(Table):
+    """A table with one row per image; image paths start at the table's folder."""
+
+    kind: Literal["csv"]
+    path: ExistingFile
+    image_column: str = "image"
+    label_column: str = "label"
+    group_column: str | None = None
+    split_column: str | None = None
+    classes: Classes | None = None
+    """Labels to use, the positive one last; default: all, sorted. Other rows are left out."""
+    contains: Annotated[dict[str, str], AfterValidator(_several)] | None = None
+    """Class name -> text; a row is of the class whose text its label column contains."""
+
+
+class MedmnistData(Table):
+    """A .npz with train_images, train_labels, val_..., test_... as MedMNIST has them."""
+
+    kind: Literal["medmnist"]
+    path: ExistingFile
+    classes: Classes | None = None
+    """Names for the labels 0, 1, 2 ...; default: "0", "1", "2" ..."""
+
+
+class DemoData(Table):
+    """Images drawn by augsearch itself: a dark cavity with a bright rim, healthy or with fluid."""
+
+    kind: Literal["demo"]
+    train: Annotated[int, Field(ge=4)] = 60
+    tune: Annotated[int, Field(ge=4)] = 100
+    test: Annotated[int, Field(ge=4)] = 1000
+    site: Literal["home", "shifted"] = "home"
+    """"shifted" draws with another contrast, blur and noise, as another hospital would."""
+
+
+class DigitsData(Table):
+    """The 8 x 8 digits of scikit-learn."""
+
+    kind: Literal["digits"]
+    classes: Classes | None = None
+
+
+DataOptions = Annotated[
+    FolderData | CsvData | MedmnistData | DemoData | DigitsData, Field(discriminator="kind")
+]
+
+
+class HoldOutSplit(Table):
+    """One stratified split into training, tuning and test set, by group."""
+
+    method: Literal["hold-out"] = "hold-out"
+    train: Fraction = 0.7
+    tune: Fraction = 0.1
+    test: Fraction = 0.2
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> Self:
+        total = self.train + self.tune + self.test
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"train, tune and test must add up to 1 but are {total:g} in all")
+        return self
+
+
+class KFoldSplit(Table):
+    """A test set first, then k folds of the rest: each is the tuning set once, by group."""
+
+    method: Literal["k-fold"]
+    n_folds: Annotated[int, Field(ge=2)] = 5
+    test: Fraction = 0.2
+
+
+class GivenSplit(Table):
+    """The split that the data bring along (split column, MedMNIST, demo)."""
+
+    method: Literal["given"]
+
+
+SplitOptions = Annotated[
+    Annotated[HoldOutSplit, Tag("hold-out")]
+    | Annotated[KFoldSplit, Tag("k-fold")]
+    | Annotated[GivenSplit, Tag("given")],
+    choose_by("method", "hold-out", "k-fold", "given", default="hold-out"),
+]

@@ -1,0 +1,199 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from augsearch.controller.directory import RunDirectory, claimed, following, latest, settle
+from augsearch.errors import DataError, RunDirectoryError, StorageError
+from augsearch.events import Advanced, PictureMade, StageStarted, TrialCompleted, Warned
+from augsearch.files import exclusive, write_json
+from augsearch.records import Evaluation
+from augsearch.study.results import StudyResult
+from augsearch.study.schema.study import StudyFile
+
+
+def study(**changes):
+    settings = {"name": "tiny", "data": {"kind": "demo"}, "arms": {"real": {}}} | changes
+    return StudyFile.model_validate(settings)
+
+
+@pytest.fixture
+def base(tmp_path):
+    return tmp_path / "runs" / "tiny"
+
+
+@pytest.fixture
+def run(base):
+    base.mkdir(parents=True)
+    return RunDirectory(base)
+
+
+def start(base, changed=None, fresh=False):
+    """Begin a run as far as the end of its data stage; return its directory."""
+    settings = changed or study()
+    with claimed(base, settings, fresh) as directory:
+        settle(directory, settings, "# as written")
+    return directory.path
+
+
+def fail(base, error, fresh=False):
+    with (
+        pytest.raises(type(error), match=str(error)),
+        claimed(base, study(), fresh) as directory,
+    ):
+        write_json(directory.artifacts / "data" / "images.json", {})
+        raise error
+
+
+def test_a_run_is_gone_on_with_and_fresh_ones_stand_beside_it(base):
+    assert (latest(base, "tiny"), following(base)) == (base, base)
+    assert start(base) == start(base) == base
+    assert (base / "study.toml").read_text() == "# as written"
+    for number in range(2, 12):
+        assert start(base, fresh=True) == base.with_name(f"tiny-{number}")
+    assert latest(base, "tiny") == start(base) == base.with_name("tiny-11")  # not by the alphabet
+    assert following(base) == base.with_name("tiny-12")
+
+
+def test_a_study_called_as_another_one_with_a_number_is_left_alone(base):
+    start(base)
+    start(base.with_name("tiny-2"), study(name="tiny-2"))
+    assert latest(base, "tiny") == start(base) == base
+    assert start(base, fresh=True) == base.with_name("tiny-3")
+    assert latest(base.with_name("tiny-2"), "tiny-2") == base.with_name("tiny-2")
+
+
+def test_a_run_that_never_began_leaves_nothing(base, tmp_path):
+    fail(base, DataError("no images"))
+    assert list(tmp_path.iterdir()) == []
+    start(base)
+    fail(base, DataError("no images"), fresh=True)
+    assert list(base.parent.iterdir()) == [base]
+
+
+def test_folders_that_were_there_before_stay(tmp_path):
+    (tmp_path / "empty").mkdir()
+    fail(tmp_path / "empty", DataError("no images"))
+    fail(tmp_path / "empty" / "deep" / "run", DataError("no images"))
+    assert list(tmp_path.rglob("*")) == [tmp_path / "empty"]
+
+
+def test_a_run_that_began_stays_whatever_happens(base):
+    start(base)
+    fail(base, StorageError("disk full"))
+    assert (base / "artifacts" / "data" / "images.json").exists()
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit])
+def test_one_that_was_stopped_while_reading_images_is_gone_on_with(base, ending):
+    with pytest.raises(ending), claimed(base, study(), fresh=False) as directory:
+        write_json(directory.artifacts / "data" / "images.json", {})
+        raise ending
+    assert not (base / "study.json").exists()
+    with claimed(base, study(seed=5), fresh=False) as directory:  # nothing is settled yet
+        assert (directory.artifacts / "data" / "images.json").exists()
+    fail(base, DataError("no images"))
+    assert not base.exists()
+
+
+def test_a_folder_of_something_else_is_refused_and_left_alone(base):
+    base.mkdir(parents=True)
+    (base / "thesis.txt").write_text("mine")
+    with (
+        pytest.raises(RunDirectoryError, match="not empty and not a run"),
+        claimed(base, study(), fresh=False),
+    ):
+        pytest.fail("must not be entered")
+    assert [path.name for path in base.iterdir()] == ["thesis.txt"]
+
+
+def test_a_changed_study_is_refused_with_the_difference(base):
+    start(base)
+    with pytest.raises(RunDirectoryError) as caught:
+        start(base, study(seed=5, images={"size": 32}))
+    lines = str(caught.value).splitlines()
+    assert lines[1:3] == ["  seed: 0 -> 5", "  images.size: 64 -> 32"]
+    assert "--fresh" in lines[-1]
+    assert start(base, study(tracking={"enabled": False})) == base  # changes no number
+    assert start(base, study(seed=5), fresh=True) == base.with_name("tiny-2")
+
+
+def test_two_at_once_are_told_apart(base):
+    start(base)
+    with exclusive(base / "run.lock"):
+        fail(base, RunDirectoryError(f"in use by process {os.getpid()}"))
+    assert start(base) == base
+
+
+def test_only_the_first_value_is_remembered(run):
+    assert run.remember("data", {"images": 3}) == {"images": 3}
+    assert run.remember("data", {"images": 4}) == {"images": 3}
+    assert RunDirectory(run.path).remember("data", None) == {"images": 3}
+
+
+def test_times_add_up_over_processes_and_failures(run):
+    write_json(run.path / "seconds.json", {"search": 100.0, "data": 1.5})
+    with RunDirectory(run.path).timed("search"):
+        pass
+    with pytest.raises(DataError), run.timed("test"):
+        raise DataError("no images")
+    assert run.seconds == {
+        "search": pytest.approx(100, abs=1),
+        "data": 1.5,
+        "test": run.seconds["test"],
+    }
+    assert 0 <= run.seconds["test"] < 1
+
+
+def test_the_log_holds_events_and_their_distinct_warnings(run):
+    assert run.warnings == []
+    trial = Evaluation.of(2, [0.5, float("nan")])
+    for event in [
+        StageStarted("data"),
+        Warned("few [images]"),
+        Warned("a collapse: µ"),
+        Advanced(1, 2, "images"),
+        TrialCompleted("search", trial, None),
+        PictureMade(run.path / "grid.png"),
+        Warned("few [images]"),
+    ]:
+        run.log(event)
+    lines = [json.loads(line) for line in (run.path / "log.jsonl").read_text().splitlines()]
+    assert [line["event"] for line in lines] == [
+        "StageStarted",
+        "Warned",
+        "Warned",
+        "TrialCompleted",
+        "PictureMade",
+        "Warned",
+    ]
+    assert lines[3]["evaluation"]["multiple"] == 2
+    assert lines[4]["path"] == str(run.path / "grid.png")
+    assert run.warnings == ["a collapse: µ", "few [images]"]
+
+
+def test_a_line_torn_by_a_kill_costs_no_warning(run):
+    run.log(Warned("first"))
+    with (run.path / "log.jsonl").open("a") as file:
+        file.write('{"time": 1, "event": "Warned", "mess')
+    run.log(StageStarted("data"))  # what a process begins with
+    run.log(Warned("second"))
+    assert run.warnings == ["first", "second"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is full")
+def test_a_log_that_cannot_be_written_says_so(run):
+    (run.path / "log.jsonl").symlink_to("/dev/full")
+    with pytest.raises(StorageError, match=r"cannot write .*log\.jsonl: No space left"):
+        run.log(StageStarted("data"))
+
+
+def test_results_are_read_back_or_refused(run):
+    assert run.results is None
+    result = StudyResult(study="tiny", baseline="real", arms={}, verdict=None, seconds={"data": 1})
+    run.write_results(result)
+    assert run.results == result
+    write_json(run.path / "results.json", {"schema_version": 0})
+    with pytest.raises(StorageError, match=r"results\.json must hold .* Remove it"):
+        _ = run.results

@@ -1,0 +1,201 @@
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from augsearch.classifiers.base import Classifier, FittedClassifier
+from augsearch.controller.arms import SearchedArm
+from augsearch.controller.directory import RunDirectory
+from augsearch.controller.final_test import Declaration, declare, open_test_set
+from augsearch.evaluation.metrics import Metric, get_metric
+from augsearch.execution.cells import ArmScore
+from augsearch.execution.folds import FoldImages, LabelledBlock
+from augsearch.execution.recipes import arm_recipe
+from augsearch.records import Evaluation, ImageBlock
+from augsearch.search.optimal import SearchResult
+from augsearch.seeds import Seed
+from augsearch.sources.base import FitContext
+from augsearch.sources.repeat import Repeat
+from augsearch.sources.store import PoolStore
+from augsearch.study.schema.arms import Addition, Arm, SearchOptions
+from augsearch.study.schema.study import EvaluationOptions
+from augsearch.testing.images import toy_images
+
+AUC = get_metric("auc")
+LOSS = Metric("loss", False, AUC.function)
+ARMS = {
+    "real": Arm(),
+    "twice": Arm(add=(Addition(source="repeat", multiple=2),)),
+    "search": Arm(search=SearchOptions(source="repeat")),
+    "again": Arm(search=SearchOptions(source="repeat")),
+}
+
+
+class Guess(Classifier):
+    """Probabilities drawn from the training set's seed, better with more images."""
+
+    def __init__(self):
+        self.sizes = []
+
+    def fit(self, training_sets, notify=None):
+        self.sizes += [len(one) for one in training_sets]
+        return [Guessed(one) for one in training_sets]
+
+
+class Guessed(FittedClassifier):
+    def __init__(self, training_set):
+        self.seed, self.size = training_set.seed, len(training_set)
+
+    def predict_proba(self, block):
+        noise = self.seed.generator().normal(size=len(block))
+        brightness = block.pixels.mean(axis=(1, 2, 3)) / 100
+        positive = 1 / (1 + np.exp(-(brightness * self.size / 20 + noise)))
+        return np.stack([1 - positive, positive], axis=1)
+
+
+@pytest.fixture
+def directory(tmp_path):
+    return RunDirectory(tmp_path / "run")
+
+
+def prepared(metric=AUC, arms=ARMS, external=False):
+    study = SimpleNamespace(arms=arms, evaluation=EvaluationOptions(test_replicates=3))
+    part = block(toy_images((20, 20), size=4, seed=7))
+    return SimpleNamespace(
+        study=study, metric=metric, test=part, external=part if external else None
+    )
+
+
+def block(images):
+    rows = np.arange(len(images), dtype=np.int64)
+    return LabelledBlock(ImageBlock.of(images.pixels), rows, images.labels)
+
+
+def chosen(multiples, scores, arms=ARMS, score=None):
+    """Arms as they come out of the search; a multiple of None is an arm without a finite score."""
+    return {
+        name: SearchedArm(
+            name,
+            arms[name],
+            score(name) if score else None,
+            SearchResult(
+                multiple, value, 5, "window", (Evaluation.of(multiple or 1, [value or np.nan]),)
+            ),
+        )
+        for (name, multiple), value in zip(multiples.items(), scores, strict=True)
+    }
+
+
+K = {"real": 1, "twice": 2, "search": 3, "again": 4}
+
+
+@pytest.mark.parametrize(
+    ("metric", "scores", "arm"),
+    [
+        (AUC, (0.9, 0.99, 0.7, 0.8), "again"),
+        (AUC, (0.9, 0.99, 0.8, 0.8), "search"),  # the first of the study
+        (LOSS, (0.9, 0.1, 0.7, 0.8), "search"),
+    ],
+)
+def test_the_best_searched_arm_is_declared(directory, metric, scores, arm):
+    declaration = declare(chosen(K, scores), "real", prepared(metric), directory)
+    assert declaration == Declaration("real", K, arm)
+    written = json.loads((directory.path / "declaration.json").read_text())
+    assert written.pop("declared_at")
+    assert written == {"baseline": "real", "multiples": K, "arm": arm}
+
+
+@pytest.mark.parametrize(("metric", "arm"), [(AUC, "thrice"), (LOSS, "twice")])
+def test_without_a_search_the_best_other_arm_is_declared(directory, metric, arm):
+    arms = {"real": Arm(), "twice": ARMS["twice"], "thrice": ARMS["twice"]}
+    found = chosen({"real": 1, "twice": 2, "thrice": 3}, (0.95, 0.7, 0.8), arms)
+    assert declare(found, "real", prepared(metric, arms), directory).arm == arm
+
+
+def test_an_arm_without_a_finite_score_is_not_declared(directory):
+    found = chosen(K | {"search": None, "again": None}, (0.9, 0.8, None, None))
+    declaration = declare(found, "real", prepared(), directory)
+    assert declaration == Declaration("real", {"real": 1, "twice": 2}, "twice")
+
+
+def test_with_the_baseline_alone_nothing_is_declared(directory):
+    arms = {"real": Arm()}
+    declaration = declare(chosen({"real": 1}, (0.9,), arms), "real", prepared(AUC, arms), directory)
+    assert declaration.arm is None
+
+
+@pytest.fixture
+def tested(tmp_path, directory):
+    """Give chosen amounts -> (outcome, sizes of the training sets that were fitted)."""
+    images = toy_images((5, 5), size=4)
+    pool = Repeat().fit(images, FitContext("repeat", 0, Seed.of(0), tmp_path))
+    fold = FoldImages(
+        0, block(images), block(images), 2, {"repeat": PoolStore(pool, tmp_path / "pool")}
+    )
+    guess = Guess()
+
+    def score(name):
+        def recipe(multiple, real):
+            return arm_recipe(ARMS, name, multiple, real, {})
+
+        return ArmScore(recipe, [fold], guess, AUC, 1, Seed.of(0))
+
+    def run(external=False, **multiples):
+        guess.sizes.clear()
+        ready = prepared(external=external)
+        searched = chosen(multiples, [0.5] * len(multiples), score=score)
+        declaration = declare(searched, "real", ready, directory)
+        return open_test_set(declaration, searched, ready, directory), guess.sizes
+
+    return run
+
+
+def test_the_gain_is_that_of_fresh_trainings(tested):
+    outcome, sizes = tested(real=1, search=4)
+    assert sizes == [10] * 3 + [40] * 3
+    labels = toy_images((20, 20), size=4, seed=7).labels
+    aucs = {
+        name: np.mean([roc_auc_score(labels, one[:, 1]) for one in values])
+        for name, values in outcome.test.items()
+    }
+    assert outcome.answer.arm == "search"
+    assert outcome.answer.gain == pytest.approx(aucs["search"] - aucs["real"])
+    assert outcome.answer.low < outcome.answer.gain < outcome.answer.high
+    assert outcome.gains.keys() == {"search"}
+
+
+def test_arms_of_the_same_recipe_are_the_same_trainings(tested):
+    outcome, sizes = tested(real=1, twice=2, search=2, again=1)
+    assert sizes == [10] * 3 + [20] * 3
+    assert outcome.test["twice"] is outcome.test["search"]
+    assert outcome.test["again"] is outcome.test["real"]
+    assert outcome.gains["twice"] == outcome.gains["search"]
+
+
+def test_choosing_the_baselines_own_set_is_no_evidence_and_says_so(tested):
+    outcome, _ = tested(real=1, search=1)
+    answer = outcome.answer
+    assert (answer.label, answer.gain) == ("no evidence", 0)
+    assert "baseline's own training set" in answer.note
+
+
+def test_what_was_trained_is_read_back_after_a_kill(tested, directory):
+    first, _ = tested(external=True, real=1, search=3)
+    again, sizes = tested(external=True, real=1, search=3)
+    assert sizes == []
+    (directory.artifacts / "test" / "search-external.npy").unlink()
+    repaired, sizes = tested(external=True, real=1, search=3)
+    assert sizes == [30] * 3
+    for outcome in (again, repaired):
+        assert outcome.answer == first.answer
+        for name in ("real", "search"):
+            assert np.array_equal(outcome.test[name], first.test[name])
+            assert np.array_equal(outcome.external[name], first.external[name])
+
+
+def test_a_baseline_without_a_score_leaves_no_verdict(tested):
+    outcome, sizes = tested(real=None, search=2)
+    assert sizes == [20] * 3
+    assert (outcome.answer, outcome.gains) == (None, {})

@@ -1,0 +1,180 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+
+from augsearch.classifiers.registry import create_classifier
+from augsearch.errors import AugsearchError, DataError
+from augsearch.execution.augmentation_score import AugmentationScore, labelled_images
+from augsearch.records import ImageBlock, Portion, TrainingSet
+from augsearch.search.optimal import find_optimal_multiple
+from augsearch.seeds import Seed
+from augsearch.sources.base import Source
+from augsearch.sources.repeat import Repeat
+from augsearch.study.schema.classifier import ClassifierOptions, LogisticHead
+from augsearch.study.schema.sources import ClassicOptions
+
+RESNET = ClassifierOptions(
+    backbone="resnet18", weights="random", input_size=32, head=LogisticHead(kind="logistic")
+)
+
+
+class Trained(Source):
+    """Repeats images; counts how often it is trained for that, and asks the judge."""
+
+    def __init__(self):
+        self.trainings = 0
+
+    def fit(self, train, context):
+        self.folder = context.folder
+        self.verdict = context.judge(train)
+        if not (context.folder / "trained").exists():
+            context.folder.mkdir(parents=True)
+            (context.folder / "trained").touch()
+            self.trainings += 1
+        return Repeat().fit(train, context)
+
+
+@pytest.fixture
+def make(read, classifier):
+    """Give settings -> a score on 12 and 8 training images, 20 and 20 tuning images."""
+
+    def make(images=0, **settings):
+        train, tune = read.noisy((12, 8), seed=images), read.noisy((20, 20), seed=99)
+        options = {"source": "repeat", "classifier": classifier, "device": "cpu"}
+        return AugmentationScore(train, tune, **(options | settings))
+
+    return make
+
+
+@pytest.mark.parametrize("source", ["classic", ClassicOptions(kind="classic", brightness=0.3)])
+def test_scores_are_the_same_alone_and_together(make, source):
+    together = list(make(source=source, replicates=3).score_many([1, 2, 3.5]))
+    assert together == [make(source=source, replicates=3)(k) for k in (1, 2, 3.5)]
+    assert [len(scores) for scores in together] == [3, 3, 3]
+    assert len(set(together[1])) == 3  # each replicate has images of its own
+    assert together[1] != make(source=source, replicates=3, seed=1)(2)
+
+
+def test_a_search_with_a_real_network(make):
+    score = make(source="classic", classifier=RESNET)
+    found = find_optimal_multiple(score, window=2, max_multiple=3)
+    assert [entry.multiple for entry in found.history] == [1, 2, 3]
+    assert found.score == max(entry.score for entry in found.history)
+    assert len({entry.score for entry in found.history}) > 1
+
+
+@pytest.mark.parametrize("metric", ["auc", "balanced_accuracy"])
+def test_k_1_is_the_classifier_on_the_real_images(make, read, tmp_path, metric):
+    (train, labels), (tune, truth) = read.noisy((12, 8)), read.noisy((20, 20), seed=99)
+    seed = Seed.of(5, "backbone")
+    classifier = create_classifier(RESNET, image_shape=(4, 4, 1), cache=tmp_path, seed=seed)
+    portion = Portion(ImageBlock.of(train), np.arange(20), labels)
+    (fitted,) = classifier.fit([TrainingSet((portion,), 2, Seed.of(0))])
+    positive = fitted.predict_proba(ImageBlock.of(tune))[:, 1]
+    expected = {
+        "auc": roc_auc_score(truth, positive),
+        "balanced_accuracy": balanced_accuracy_score(truth, positive > 0.5),
+    }
+    score = make(classifier=RESNET, metric=metric, seed=5)
+    assert score(1) == (pytest.approx(expected[metric]),)
+
+
+def test_the_base_set_is_the_real_one_or_the_balanced_one(make, classifier, read):
+    plain, balanced = make(), make(balance=True)
+    list(plain.score_many([1, 1.5, 3]))
+    list(balanced.score_many([1, 2]))
+    counts = [np.bincount(read.images(one)[1]).tolist() for one in classifier.sets]
+    assert counts == [[12, 8], [18, 12], [36, 24], [12, 12], [24, 24]]
+
+
+def test_repeat_gives_each_real_image_as_often_as_the_others(make, classifier, read):
+    score = make()
+    score(3)
+    pixels, _ = read.images(classifier.sets[0])
+    assert set(Counter(one.tobytes() for one in pixels).values()) == {3}
+
+
+def test_the_judge_measures_on_the_tuning_images(make):
+    source = Trained()
+    score = make(source=source)
+    assert score(1) == (source.verdict,)  # it was asked about the training images
+
+
+def test_a_folder_keeps_what_was_fitted_for_the_same_images_only(make, tmp_path):
+    source = Trained()
+    first = list(make(source=source, folder=tmp_path).score_many([1, 4]))
+    assert list(make(source=source, folder=tmp_path).score_many([1, 4])) == first
+    assert source.trainings == 1
+    other = make(images=1, source=source, folder=tmp_path)(4)
+    assert other == make(images=1, source=Trained())(4)
+    assert source.trainings == 2
+    make(source=source, folder=tmp_path, seed=1)(4)
+    assert source.trainings == 3
+
+
+def test_a_temporary_folder_goes_with_the_object(make):
+    source = Trained()
+    scores = make(source=source).score_many([2, 3])
+    next(scores)
+    assert list(source.folder.glob("pool/*.npy"))
+    assert len(list(scores)) == 1
+    assert not source.folder.parent.exists()
+
+
+def test_grey_images_may_lack_their_channel():
+    pixels, labels = np.zeros((3, 8, 8), dtype=np.uint8), [0, 1, 1]
+    images = labelled_images((pixels, labels))
+    assert images.pixels.shape == (3, 8, 8, 1)
+    assert (images.class_counts(), images.labels.dtype) == ((1, 2), np.int64)
+
+
+IMAGES = np.zeros((4, 8, 8), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "labels", "words"),
+    [
+        (IMAGES / 255, [0, 1, 0, 1], "uint8 but are float64"),
+        (IMAGES[0], [0, 1, 0, 1], r"\(8, 8\)"),
+        (IMAGES[..., None].repeat(4, axis=3), [0, 1, 0, 1], "1 or 3 channels"),
+        (IMAGES, [0, 1, 0], "4 integers, one per image"),
+        (IMAGES, [0.0, 1.0, 0.0, 1.0], "float64"),
+        (IMAGES, [0, 0, 0, 0], r"every class but are \[0\]"),
+        (IMAGES, [0, 2, 0, 2], r"\[0, 2\]"),
+        (IMAGES, [-1, 0, 1, 1], r"\[-1, 0, 1\]"),
+        (IMAGES[:0], np.empty(0, dtype=int), r"\[\]"),
+    ],
+)
+def test_images_that_cannot_be_used(pixels, labels, words):
+    with pytest.raises(DataError, match=words):
+        labelled_images((pixels, labels))
+
+
+def test_training_and_tuning_images_must_match(read, classifier):
+    train = read.noisy((4, 4))
+    for tune, words in [
+        (read.noisy((4, 4), size=8), r"size and channels but are \(4, 4, 1\) and \(8, 8, 1\)"),
+        (read.noisy((4, 4, 4)), "the same classes but have 2 and 3"),
+    ]:
+        with pytest.raises(DataError, match=words):
+            AugmentationScore(train, tune, classifier=classifier)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (
+            {"source": "clasic"},
+            r"source.kind must be one of .* got 'clasic' \(did .* 'classic'\?\)",
+        ),
+        ({"source": "folder"}, "source.path is missing"),
+        ({"classifier": "resnet19"}, "resnet19"),
+        ({"metric": "acu"}, "metric must be one of"),
+        ({"replicates": 0}, "at least 1 but got 0"),
+    ],
+)
+def test_settings_that_cannot_be_used(make, settings, words):
+    with pytest.raises(AugsearchError, match=words):
+        make(**settings)

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from augsearch.evaluation.metrics import get_metric
+from augsearch.execution.cells import ArmScore, fresh_trainings, probabilities
+from augsearch.execution.recipes import Recipe
+from augsearch.seeds import Seed
+from augsearch.sources.numbering import STREAM
+
+
+@pytest.fixture
+def make_score(make_fold, classifier):
+    def make(source="endless", replicates=3, balance=False):
+        def recipe(multiple, real):
+            base = Recipe(real).balanced(source) if balance else Recipe(real)
+            return base.plus(source, base.extra(multiple))
+
+        folds = [make_fold(0, (6, 4)), make_fold(1, (5, 5))]
+        auc = get_metric("auc")
+        return ArmScore(recipe, folds, classifier, auc, replicates, Seed.of(3))
+
+    return make
+
+
+def test_scores_come_by_fold_and_then_replicate(make_score, classifier):
+    score = make_score()
+    scores = score(2)
+    assert [(fold.number, replicate) for fold, replicate in score.cells] == [
+        (fold, replicate) for fold in (0, 1) for replicate in (0, 1, 2)
+    ]
+    for number, (fold, _) in enumerate(score.cells):
+        alone = classifier.fit([classifier.sets[number]])[0].predict_proba(fold.tune.block)
+        expected = roc_auc_score(fold.tune.labels, alone[fold.tune.rows, 1])
+        assert scores[number] == pytest.approx(expected)
+    assert len(set(scores)) > 2
+
+
+def test_all_amounts_train_together(make_score, classifier):
+    score = make_score()
+    together = list(score.score_many([1, 2, 3.5]))
+    sizes = [len(one) for one in classifier.sets]
+    assert sizes == [10] * 6 + [20] * 6 + [35] * 3 + [36] * 3  # 2.5 x 5 is rounded up
+    assert together == [score(k) for k in (1, 2, 3.5)]
+
+
+def test_the_seed_of_a_cell_knows_neither_arm_nor_amount(make_score, classifier):
+    for score in (make_score(), make_score("finite", balance=True)):
+        list(score.score_many([1, 2, 7]))
+    seeds = [one.seed.path for one in classifier.sets]
+    assert len(seeds) == 6 * 6
+    assert seeds == seeds[:6] * 6
+    assert len(set(seeds)) == 6
+
+
+def test_replicates_draw_from_streams_of_their_own(make_score, classifier, read):
+    make_score()(3)
+    streams = [{number // STREAM for _, number in read.added(one)} for one in classifier.sets]
+    assert streams == [{0}, {1}, {2}] * 2
+
+
+def test_the_test_trains_anew(make_score, classifier, read):
+    score = make_score()
+    score(3)
+    searched, classifier.sets = classifier.sets, []
+    fitted = fresh_trainings(score, 3, replicates=4)
+    assert len(fitted) == len(classifier.sets) == 2 * 4
+    assert [len(one) for one in classifier.sets] == [30] * 8
+    assert len({one.seed.path for one in searched + classifier.sets}) == 6 + 8
+    for fold in (0, 1):
+        seen = [set(read.added(one)) for one in searched[3 * fold : 3 * fold + 3]]
+        seen += [set(read.added(one)) for one in classifier.sets[4 * fold : 4 * fold + 4]]
+        assert len(set.union(*seen)) == sum(map(len, seen)) == 7 * 20
+
+
+def test_probabilities_are_those_of_the_rows_that_count(make_score):
+    score = make_score()
+    images = score.folds[0].tune
+    fitted = fresh_trainings(score, 1, replicates=1)
+    found = probabilities(fitted, images)
+    assert found.shape == (2, 30, 2)
+    for model, one in enumerate(fitted):
+        assert np.array_equal(found[model], one.predict_proba(images.block)[images.rows])
