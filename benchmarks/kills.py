@@ -10,6 +10,7 @@ the undisturbed run, apart from times. Exit code 1 if one does not.
 import argparse
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -73,14 +74,14 @@ def finish(folder: Path) -> dict:
     return {key: value for key, value in results.items() if key != "seconds"}
 
 
-def killed_at(folder: Path, moment: float) -> str:
-    """Kill a run after `moment` seconds; return the stage that it was in."""
+def killed_at(folder: Path, moment: float) -> str | None:
+    """Kill a run after `moment` seconds; return the stage that it was in, None if it was done."""
     process = start(folder)
     time.sleep(moment)
     process.send_signal(signal.SIGKILL)
     _, errors = process.communicate()
     if process.returncode != -signal.SIGKILL:
-        return "finished before"
+        return None
     stages = [line for line in errors.splitlines() if line.startswith("stage: ")]
     return stages[-1].removeprefix("stage: ") if stages else "start"
 
@@ -103,8 +104,11 @@ def main() -> None:
         print(f"undisturbed: {length:.1f} s, K = {expected['arms']['search']['multiple']:g}")
         same = 0
         for number, folder in enumerate(folders[1:], 1):
-            moment = moments.uniform(0, length)
-            stage = killed_at(folder, moment)
+            stage, moment = None, 0.0
+            while stage is None:  # a run that was done before its kill is tried again
+                shutil.rmtree(folder / "runs", ignore_errors=True)
+                moment = moments.uniform(0, length)
+                stage = killed_at(folder, moment)
             equal = finish(folder) == expected
             same += equal
             outcome = "same" if equal else "DIFFERENT"

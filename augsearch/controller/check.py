@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from augsearch.controller.preparation import Prepared, prepare
 from augsearch.data.splits import summary
 from augsearch.events import Advanced, Event, Notify, Warned
-from augsearch.execution.folds import LabelledBlock
 from augsearch.execution.recipes import Recipe, arm_recipe, fixed_multiple, in_order
 from augsearch.records import ImageBlock, Portion, TrainingSet
 from augsearch.sources.base import FitContext
@@ -147,21 +145,18 @@ def _measure_classifier(prepared: Prepared) -> tuple[float, float]:
     train = prepared.block_of(prepared.split.folds[0].train)
     each = -(-PROBE_IMAGES // len(prepared.images.classes))
     classes = [np.flatnonzero(train.labels == label) for label in np.unique(train.labels)]
-    first = np.concatenate([rows[:each] for rows in classes])
-    second = np.concatenate([rows[-each:] for rows in classes])
-    _fit_seconds(prepared, train, first)  # builds the network
-    fresh = _fit_seconds(prepared, train, second)
-    known = _fit_seconds(prepared, train, second)  # its features come from the cache
-    return max(fresh - known, 0.0) / len(second), known / len(second)
-
-
-def _fit_seconds(prepared: Prepared, train: LabelledBlock, rows: NDArray[np.int64]) -> float:
+    rows = np.concatenate([own[:each] for own in classes])
     block = ImageBlock.of(train.block.pixels[train.rows[rows]])
     portion = Portion(block, np.arange(len(rows), dtype=np.int64), train.labels[rows])
-    seed = prepared.seed.child("check")
+    some = TrainingSet((portion,), len(classes), prepared.seed.child("check"))
+    prepared.classifier.fit([some])  # builds the network, and keeps the features
     started = time.perf_counter()
-    prepared.classifier.fit([TrainingSet((portion,), len(prepared.images.classes), seed)])
-    return time.perf_counter() - started
+    fitted = prepared.classifier.fit([some])[0]
+    per_training_image = (time.perf_counter() - started) / len(rows)
+    mirrored = ImageBlock.of(np.flip(block.pixels, axis=2))  # has no features yet
+    started = time.perf_counter()
+    fitted.predict_proba(mirrored)
+    return (time.perf_counter() - started) / len(rows), per_training_image
 
 
 def _source_plan(prepared: Prepared, name: str, folder: Path) -> PlannedWork:

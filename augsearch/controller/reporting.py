@@ -16,6 +16,7 @@ from augsearch.report.contents import Gallery, Outputs, ReportContents
 from augsearch.report.html import write_report
 from augsearch.study.compare import flatten
 from augsearch.study.results import StudyResult
+from augsearch.study.schema.sources import TRAINED
 
 PICTURES = 8
 """Images per class and gallery."""
@@ -43,6 +44,8 @@ def write_run_report(
         test=Outputs(prepared.test.labels, outcome.test),
         external=Outputs(external.labels, outcome.external) if external else None,
         galleries=_galleries(prepared, folds[0]),
+        generators=[name for name in prepared.sources if isinstance(study.sources[name], TRAINED)],
+        n_folds=len(folds),
         parts=summary(prepared.dataset, prepared.split),
         study_text=text,
         settings=flatten(study),

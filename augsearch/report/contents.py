@@ -44,6 +44,8 @@ class ReportContents:
     Attributes:
         windows: Searched arm -> window of its rule.
         recipes: Arm -> what it is made of, in words ("real images, balanced by acgan").
+        generators: Names of the trained generators that any arm uses.
+        n_folds: Number of folds.
         parts: Rows (part, class, images, groups).
         settings: The study, flattened to dotted keys.
         facts: Versions, device, data fingerprint.
@@ -58,6 +60,8 @@ class ReportContents:
     test: Outputs
     external: Outputs | None
     galleries: Sequence[Gallery]
+    generators: Sequence[str]
+    n_folds: int
     parts: Sequence[tuple[str, str, int, int]]
     study_text: str
     settings: Mapping[str, str] = field(default_factory=dict)

@@ -39,14 +39,13 @@ def render(contents: ReportContents, figures: dict[str, str]) -> str:
     environment.filters["picture"] = gallery_png
     template = environment.from_string(_resource("template.html"))
     confidence = contents.confidence
-    trained = {gallery.title for gallery in contents.galleries if "real" not in gallery.title}
     return template.render(
         contents=contents,
         result=contents.result,
         figures={name: Markup(svg) for name, svg in figures.items()},
         style=Markup(_resource("style.css")),
         verdict=verdict_sentence(contents.result, confidence),
-        scope=scope_sentence(len(trained)),
+        scope=scope_sentence(contents.generators, contents.n_folds),
         label=contents.result.verdict.label if contents.result.verdict else "none",
     )
 

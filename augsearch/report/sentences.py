@@ -1,5 +1,7 @@
 """The result in words, the same on the terminal and in the report."""
 
+from collections.abc import Sequence
+
 from augsearch.study.results import Interval, StudyResult
 
 
@@ -37,14 +39,26 @@ def verdict_sentence(result: StudyResult, confidence: float) -> str:
     return meaning + note
 
 
-def scope_sentence(n_generators: int) -> str:
-    """Say what the verdict does not speak about."""
-    if not n_generators:
-        return ""
-    return (
-        "This speaks of the generators trained in this run, not of another training of the same "
-        "recipe."
-    )
+def scope_sentence(generators: Sequence[str], n_folds: int) -> str:
+    """Say what the verdict does not speak about; empty if nothing limits it.
+
+    Args:
+        generators: Names of the trained generators.
+        n_folds: Number of folds that the trainings come from.
+    """
+    sentences = []
+    if generators:
+        names = ", ".join(generators)
+        sentences.append(
+            f"This speaks of the generator trained in this run ({names}), not of another training "
+            "of the same recipe."
+        )
+    if n_folds > 1:
+        sentences.append(
+            f"The trainings come from {n_folds} folds that share images, so the variance between "
+            "trainings is approximate."
+        )
+    return " ".join(sentences)
 
 
 def with_interval(interval: Interval | None, sign: bool = False) -> str:

@@ -136,3 +136,6 @@ SourceOptions = Annotated[
     | Annotated[PluginOptions, BeforeValidator(_known_plugin), Tag("plugin")],
     choose_by("kind", *_BUILT_IN_SOURCES, other="plugin"),
 ]
+
+TRAINED = (AcganOptions,)
+"""Sources that are trained for minutes or hours: generators. A new one's options belong here."""

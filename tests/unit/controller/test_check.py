@@ -1,0 +1,73 @@
+import pytest
+
+from augsearch.classifiers.base import Classifier, FittedClassifier
+from augsearch.controller.check import PlannedWork, check_study
+from augsearch.events import Warned
+from augsearch.study.schema.study import StudyFile
+
+STUDY = {
+    "name": "small",
+    "images": {"size": 8},
+    "data": {"kind": "demo", "train": 20, "tune": 12, "test": 30},
+    "external": {"kind": "demo", "site": "shifted", "test": 10},
+    "split": {"method": "given"},
+    "sources": {"repeat": {"kind": "repeat"}, "classic": {"kind": "classic"}},
+    "arms": {
+        "real": {},
+        "search": {"search": {"source": "repeat", "window": 2}},
+        "more": {"base": "search", "add": [{"source": "classic", "multiple": 2}]},
+    },
+    "evaluation": {"replicates": 2, "test_replicates": 3},
+}
+
+
+class Clock:
+    now = 0.0
+
+    def perf_counter(self):
+        return self.now
+
+
+class Slow(Classifier, FittedClassifier):
+    """Takes 60 s to begin, 1 s for an image's features and 0.01 s to train on one."""
+
+    def __init__(self, clock):
+        self.clock, self.seen = clock, set()
+
+    def see(self, block):
+        if not self.seen:
+            self.clock.now += 60
+        if block.key not in self.seen:
+            self.clock.now += len(block)
+        self.seen.add(block.key)
+
+    def fit(self, training_sets, notify=None):
+        for one in training_sets:
+            for portion in one.portions:
+                self.see(portion.block)
+            self.clock.now += 0.01 * len(one)
+        return [self] * len(training_sets)
+
+    def predict_proba(self, block):
+        self.see(block)
+
+
+def test_the_plan_is_counted_and_timed(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr("augsearch.controller.check.time", clock)
+    monkeypatch.setattr(
+        "augsearch.controller.preparation.create_classifier", lambda *a, **k: Slow(clock)
+    )
+    told = []
+    report = check_study(StudyFile.model_validate(STUDY), told.append)
+    # K = 1, 2, 3 are certain, and "more" begins at K = 1; then the test trains each arm anew
+    images = 2 * (20 + (20 + 40 + 60) + 40) + 3 * (20 + 60 + 40)
+    added = 2 * (40 + 20) + 3 * (40 + 20)
+    real = 20 + 12 + 30 + 10
+    assert report.plan == [
+        PlannedWork("features", real + added, "images", pytest.approx(real + added)),
+        PlannedWork("heads", 2 * 5 + 3 * 3, "trainings", pytest.approx(0.01 * images)),
+    ]
+    warned = [event.message for event in told if isinstance(event, Warned)]
+    assert report.warnings == warned != []
+    assert report.smallest_class[1] == min(row[2] for row in report.parts if row[0] == "train")
