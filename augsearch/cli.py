@@ -50,11 +50,14 @@ def run(
     from augsearch.display import make_display
 
     loaded = load_study(study)
+    before = loaded.directory(out)
     try:
         with make_display(quiet) as display:
             result = loaded.run(out, fresh=fresh, notify=display)
     except KeyboardInterrupt:
-        _stderr(f"stopped; the same command goes on: {_command(study, out)}")
+        # Without a directory of its own yet, a fresh start has to be asked for again.
+        again = fresh and before.exists() and loaded.directory(out) == before
+        _stderr(f"stopped; the same command goes on: {_command(study, out, again)}")
         raise typer.Exit(130) from None
     if as_json:
         typer.echo(result.model_dump_json(indent=2))
@@ -145,8 +148,9 @@ def _stderr(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def _command(study: Path, out: Path | None) -> str:
-    return shlex.join(["augsearch", "run", str(study), *(["--out", str(out)] if out else [])])
+def _command(study: Path, out: Path | None, fresh: bool) -> str:
+    options = [*(["--out", str(out)] if out else []), *(["--fresh"] if fresh else [])]
+    return shlex.join(["augsearch", "run", str(study), *options])
 
 
 def _console() -> Console:

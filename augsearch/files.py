@@ -112,13 +112,16 @@ def exclusive(path: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        who = holder.read_text(encoding="utf-8") if holder.exists() else "another process"
+        who = "another process"
+        with contextlib.suppress(OSError):
+            who = holder.read_text(encoding="utf-8") or who
         raise RunDirectoryError(
             f"{path.parent} is in use by {who}: one process at a time can work on it; "
             "wait for it, stop it, or work in another place."
         ) from None
     try:
-        holder.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
+        with contextlib.suppress(OSError):  # a courtesy; the lock does not depend on it
+            holder.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
         yield
     finally:
         holder.unlink(missing_ok=True)

@@ -81,7 +81,7 @@ class ImageBlock:
 
 @dataclass(frozen=True, eq=False)
 class Portion:
-    """Some rows of a block as labelled training images.
+    """Some rows of a block with their labels, to train or to be scored on.
 
     Attributes:
         rows: int64, (M,), which images of the block.
@@ -91,6 +91,12 @@ class Portion:
     block: ImageBlock
     rows: NDArray[np.int64]
     labels: NDArray[np.int64]
+
+    @classmethod
+    def whole(cls, images: LabelledImages) -> Portion:
+        """Hash the images' pixels and take all of them."""
+        rows = np.arange(len(images), dtype=np.int64)
+        return cls(ImageBlock.of(images.pixels), rows, images.labels)
 
 
 @dataclass(frozen=True, eq=False)

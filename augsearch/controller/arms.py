@@ -11,9 +11,9 @@ from augsearch.controller.mirror import Mirror
 from augsearch.controller.preparation import Prepared
 from augsearch.events import Notify, TrialCompleted
 from augsearch.execution.cells import ArmScore
-from augsearch.execution.folds import FoldImages, LabelledBlock, judge
+from augsearch.execution.folds import FoldImages, judge
 from augsearch.execution.recipes import arm_recipe, fixed_multiple
-from augsearch.records import Evaluation, LabelledImages
+from augsearch.records import Evaluation, LabelledImages, Portion
 from augsearch.search.optimal import SearchResult, find_optimal_multiple
 from augsearch.sources.base import FitContext
 from augsearch.sources.store import PoolStore
@@ -69,7 +69,7 @@ def fit_sources(prepared: Prepared, directory: RunDirectory, notify: Notify) -> 
     return folds
 
 
-def _judge(prepared: Prepared, fold: int, tune: LabelledBlock) -> Callable[[LabelledImages], float]:
+def _judge(prepared: Prepared, fold: int, tune: Portion) -> Callable[[LabelledImages], float]:
     seed = prepared.seed.child("judge", fold)
     return lambda images: judge(images, tune, prepared.classifier, prepared.metric, seed)
 

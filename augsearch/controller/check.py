@@ -17,7 +17,7 @@ from augsearch.execution.recipes import Recipe, arm_recipe, fixed_multiple, in_o
 from augsearch.records import ImageBlock, Portion, TrainingSet
 from augsearch.sources.base import FitContext
 from augsearch.sources.registry import create_source
-from augsearch.study.schema.sources import AcganOptions
+from augsearch.study.schema.sources import TRAINED, AcganOptions
 from augsearch.study.schema.study import StudyFile
 
 PROBE_ITERATIONS = 6
@@ -92,9 +92,9 @@ def _plan(prepared: Prepared, counts: Sequence[tuple[int, ...]], folder: Path) -
     real = len(prepared.images) + (len(prepared.external.labels) if prepared.external else 0)
     per_image, per_training_image = _measure_classifier(prepared)
     plan = [
-        _source_plan(prepared, name, folder)
-        for name in prepared.sources
-        if isinstance(prepared.study.sources[name], AcganOptions)
+        _source_plan(prepared, name, options, folder)
+        for name, options in prepared.study.sources.items()
+        if name in prepared.sources and isinstance(options, TRAINED)
     ]
     return [
         *plan,
@@ -159,10 +159,7 @@ def _measure_classifier(prepared: Prepared) -> tuple[float, float]:
     return (time.perf_counter() - started) / len(rows), per_training_image
 
 
-def _source_plan(prepared: Prepared, name: str, folder: Path) -> PlannedWork:
-    options = prepared.study.sources[name]
-    if not isinstance(options, AcganOptions):
-        raise TypeError(f"source {name!r} is not trained")
+def _source_plan(prepared: Prepared, name: str, options: AcganOptions, folder: Path) -> PlannedWork:
     probe = options.model_copy(update={"iterations": PROBE_ITERATIONS, "snapshot": "last"})
     ticks: list[float] = []
 

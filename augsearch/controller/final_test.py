@@ -15,9 +15,9 @@ from augsearch.controller.preparation import Prepared
 from augsearch.evaluation.intervals import metric_interval
 from augsearch.evaluation.verdict import Verdict, verdict
 from augsearch.execution.cells import fresh_trainings, probabilities
-from augsearch.execution.folds import LabelledBlock
 from augsearch.execution.recipes import Recipe
 from augsearch.files import replacing
+from augsearch.records import Portion
 from augsearch.study.results import Interval, VerdictResult
 
 BINARY_METRICS = ("auc", "accuracy", "sensitivity", "specificity", "f1", "ppv", "npv")
@@ -121,7 +121,7 @@ def open_test_set(
 def _arm_outputs(
     arm: SearchedArm,
     multiple: float,
-    sets: Mapping[str, LabelledBlock],
+    sets: Mapping[str, Portion],
     prepared: Prepared,
     directory: RunDirectory,
 ) -> dict[str, NDArray[np.float64]]:

@@ -16,9 +16,8 @@ from augsearch.data.splits import Fold, Split, data_warnings, split_dataset
 from augsearch.device import pick_device
 from augsearch.evaluation.metrics import Metric, get_metric
 from augsearch.events import Notify, Warned
-from augsearch.execution.folds import LabelledBlock
 from augsearch.execution.recipes import sources_of
-from augsearch.records import ImageBlock, LabelledImages
+from augsearch.records import ImageBlock, LabelledImages, Portion
 from augsearch.seeds import Seed
 from augsearch.sources.base import Source
 from augsearch.sources.registry import create_source
@@ -46,8 +45,8 @@ class Prepared:
     split: Split
     develop: ImageBlock
     develop_rows: NDArray[np.int64]
-    test: LabelledBlock
-    external: LabelledBlock | None
+    test: Portion
+    external: Portion | None
     classifier: Classifier
     metric: Metric
     sources: Mapping[str, Source]
@@ -57,10 +56,10 @@ class Prepared:
         """All real images."""
         return self.dataset.images
 
-    def block_of(self, rows: NDArray[np.int64]) -> LabelledBlock:
+    def block_of(self, rows: NDArray[np.int64]) -> Portion:
         """Return rows of the dataset as rows of `develop`."""
         places = np.searchsorted(self.develop_rows, rows)
-        return LabelledBlock(self.develop, places, self.images.labels[rows])
+        return Portion(self.develop, places, self.images.labels[rows])
 
     def train_of(self, fold: Fold) -> LabelledImages:
         """Return a fold's training images."""
@@ -107,7 +106,7 @@ def prepare(study: StudyFile, folder: Path, notify: Notify) -> Prepared:
         split=split,
         develop=ImageBlock.of(dataset.images.pixels[develop_rows]),
         develop_rows=develop_rows,
-        test=_scored(dataset.images, split.test),
+        test=Portion.whole(dataset.images.take(split.test)),
         external=external,
         classifier=create_classifier(
             study.classifier,
@@ -123,14 +122,9 @@ def prepare(study: StudyFile, folder: Path, notify: Notify) -> Prepared:
 
 def _external(
     study: StudyFile, dataset: Dataset, folder: Path, seed: Seed, notify: Notify
-) -> LabelledBlock | None:
+) -> Portion | None:
     if study.external is None:
         return None
     classes = dataset.images.classes
     loaded = load_dataset(study.external, study.images, folder, seed, notify, classes=classes)
-    return _scored(loaded.images, np.arange(len(loaded.images)))
-
-
-def _scored(images: LabelledImages, rows: NDArray[np.int64]) -> LabelledBlock:
-    block = ImageBlock.of(images.pixels[rows])
-    return LabelledBlock(block, np.arange(len(rows), dtype=np.int64), images.labels[rows])
+    return Portion.whole(loaded.images)

@@ -19,7 +19,7 @@ from augsearch.controller.mirror import Mirror
 from augsearch.controller.preparation import Prepared, prepare
 from augsearch.controller.reporting import write_run_report
 from augsearch.data.splits import write_split_csv
-from augsearch.errors import RunDirectoryError
+from augsearch.errors import AugsearchError, RunDirectoryError
 from augsearch.events import Event, Notify, StageStarted
 from augsearch.execution.folds import FoldImages
 from augsearch.execution.recipes import in_order
@@ -97,7 +97,7 @@ def _search(
     for name in in_order(prepared.study.arms):
         base = prepared.study.arms[name].base
         if base is not None and base not in chosen:
-            raise RunDirectoryError(
+            raise AugsearchError(
                 f"arms.{name}.base: arm {base!r} has no finite score to start from."
             )
         notify(StageStarted(f"search {name}"))

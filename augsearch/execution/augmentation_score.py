@@ -21,9 +21,9 @@ from augsearch.errors import AugsearchError, DataError
 from augsearch.evaluation.metrics import get_metric
 from augsearch.events import Notify, silent
 from augsearch.execution.cells import ArmScore
-from augsearch.execution.folds import FoldImages, LabelledBlock, judge
+from augsearch.execution.folds import FoldImages, judge
 from augsearch.execution.recipes import Recipe
-from augsearch.records import ImageBlock, LabelledImages, content_key
+from augsearch.records import LabelledImages, Portion, content_key
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext, Source
 from augsearch.sources.registry import create_source
@@ -125,7 +125,7 @@ class AugmentationScore:
         )
 
     def _fold(self) -> FoldImages:
-        tune = whole(self._tune)
+        tune = Portion.whole(self._tune)
         classifier, metric, seed = self._classifier, self._metric, self._seed.child("judge")
         context = FitContext(
             name="source",
@@ -139,7 +139,7 @@ class AugmentationScore:
         pool = self._source.fit(self._train, context)
         return FoldImages(
             number=0,
-            train=whole(self._train),
+            train=Portion.whole(self._train),
             tune=tune,
             n_classes=len(self._train.classes),
             pools={"source": PoolStore(pool, context.folder / "pool")},
@@ -169,12 +169,6 @@ class AugmentationScore:
         folder = Path(tempfile.mkdtemp(prefix="augsearch-"))
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         return folder
-
-
-def whole(images: LabelledImages) -> LabelledBlock:
-    """Return all of the images as one block to train or score on."""
-    rows = np.arange(len(images), dtype=np.int64)
-    return LabelledBlock(ImageBlock.of(images.pixels), rows, images.labels)
 
 
 def labelled_images(given: Labelled) -> LabelledImages:

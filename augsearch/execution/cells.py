@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from augsearch.classifiers.base import Classifier, FittedClassifier
 from augsearch.evaluation.metrics import Metric
 from augsearch.events import Notify, silent
-from augsearch.execution.folds import FIRST_TEST_STREAM, FoldImages, LabelledBlock
+from augsearch.execution.folds import FIRST_TEST_STREAM, FoldImages
 from augsearch.execution.recipes import Recipe
+from augsearch.records import Portion
 from augsearch.seeds import Seed
 
 
@@ -63,7 +64,7 @@ class ArmScore:
         """The (fold, replicate) of each score, in order."""
         return [(fold, replicate) for fold in self.folds for replicate in range(self.replicates)]
 
-    def _tuned(self, fitted: FittedClassifier, tune: LabelledBlock) -> float:
+    def _tuned(self, fitted: FittedClassifier, tune: Portion) -> float:
         return self.metric(tune.labels, fitted.predict_proba(tune.block)[tune.rows])
 
 
@@ -85,6 +86,6 @@ def fresh_trainings(score: ArmScore, multiple: float, replicates: int) -> list[F
     return score.classifier.fit(sets, score.notify)
 
 
-def probabilities(fitted: Sequence[FittedClassifier], images: LabelledBlock) -> NDArray[np.float64]:
+def probabilities(fitted: Sequence[FittedClassifier], images: Portion) -> NDArray[np.float64]:
     """Return class probabilities, float64, (models, images, classes)."""
     return np.stack([one.predict_proba(images.block)[images.rows] for one in fitted])

@@ -6,32 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from augsearch.classifiers.base import Classifier
 from augsearch.evaluation.metrics import Metric
 from augsearch.execution.recipes import Recipe
-from augsearch.records import ImageBlock, LabelledImages, Portion, TrainingSet
+from augsearch.records import LabelledImages, Portion, TrainingSet
 from augsearch.seeds import Seed
 from augsearch.sources.numbering import STREAM
 from augsearch.sources.store import PoolStore
 
 FIRST_TEST_STREAM = 1 << 16
 """Replicates of the test draw from streams that no replicate of a search ever touches."""
-
-
-@dataclass(frozen=True, eq=False)
-class LabelledBlock:
-    """Images to be scored on, with their labels.
-
-    Attributes:
-        rows: int64, (M,), the images of `block` that count.
-        labels: int64, (M,).
-    """
-
-    block: ImageBlock
-    rows: NDArray[np.int64]
-    labels: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +32,8 @@ class FoldImages:
     """
 
     number: int
-    train: LabelledBlock
-    tune: LabelledBlock
+    train: Portion
+    tune: Portion
     n_classes: int
     pools: Mapping[str, PoolStore] = field(default_factory=dict)
 
@@ -59,7 +44,7 @@ class FoldImages:
 
     def training_set(self, recipe: Recipe, stream: int, seed: Seed) -> TrainingSet:
         """Return the real images and what `recipe` adds from stream number `stream`."""
-        portions = [Portion(self.train.block, self.train.rows, self.train.labels)]
+        portions = [self.train]
         for ingredient in recipe.ingredients:
             store = self.pools[ingredient.source]
             for label, (start, count) in enumerate(
@@ -81,10 +66,9 @@ def _pool_portions(
 
 
 def judge(
-    images: LabelledImages, tune: LabelledBlock, classifier: Classifier, metric: Metric, seed: Seed
+    images: LabelledImages, tune: Portion, classifier: Classifier, metric: Metric, seed: Seed
 ) -> float:
     """Score labelled images as the only training set: train on synthetic, tune on real."""
-    block = ImageBlock.of(images.pixels)
-    portion = Portion(block, np.arange(len(images), dtype=np.int64), images.labels)
-    fitted = classifier.fit([TrainingSet((portion,), len(images.classes), seed)])[0]
+    only = TrainingSet((Portion.whole(images),), len(images.classes), seed)
+    fitted = classifier.fit([only])[0]
     return metric(tune.labels, fitted.predict_proba(tune.block)[tune.rows])

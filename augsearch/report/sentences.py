@@ -14,7 +14,9 @@ def verdict_sentence(result: StudyResult, confidence: float) -> str:
     """
     answer = result.verdict
     if answer is None:
-        return "No verdict: no arm differs from the baseline."
+        if result.arms[result.baseline].multiple is None:
+            return f"No verdict: the baseline, arm {result.baseline!r}, has no finite score."
+        return "No verdict: there is no other arm with a finite score to compare."
     arm = result.arms[answer.arm]
     what = f"arm {answer.arm!r} at K = {arm.multiple:g}"
     over = f"arm {result.baseline!r}"

@@ -12,9 +12,9 @@ from augsearch.classifiers.feature_store import FeatureStore
 from augsearch.classifiers.frozen import FrozenClassifier
 from augsearch.evaluation.metrics import get_metric
 from augsearch.execution.cells import ArmScore
-from augsearch.execution.folds import FoldImages, LabelledBlock
+from augsearch.execution.folds import FoldImages
 from augsearch.execution.recipes import arm_recipe
-from augsearch.records import ImageBlock
+from augsearch.records import ImageBlock, Portion
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext
 from augsearch.sources.repeat import Repeat
@@ -38,7 +38,7 @@ def block(counts, seed):
     # Wrong labels for some, so that scores lie between 0.5 and 1.
     labels = np.where(np.arange(len(images)) % 3 == 0, 0, images.labels)
     rows = np.arange(len(images), dtype=np.int64)
-    return images, LabelledBlock(ImageBlock.of(images.pixels), rows, labels)
+    return images, Portion(ImageBlock.of(images.pixels), rows, labels)
 
 
 def fold(number, counts, folder):

@@ -11,9 +11,9 @@ from augsearch.controller.directory import RunDirectory
 from augsearch.controller.final_test import Declaration, declare, open_test_set
 from augsearch.evaluation.metrics import Metric, get_metric
 from augsearch.execution.cells import ArmScore
-from augsearch.execution.folds import FoldImages, LabelledBlock
+from augsearch.execution.folds import FoldImages
 from augsearch.execution.recipes import arm_recipe
-from augsearch.records import Evaluation, ImageBlock
+from augsearch.records import Evaluation, ImageBlock, Portion
 from augsearch.search.optimal import SearchResult
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext
@@ -70,7 +70,7 @@ def prepared(metric=AUC, arms=ARMS, external=False):
 
 def block(images):
     rows = np.arange(len(images), dtype=np.int64)
-    return LabelledBlock(ImageBlock.of(images.pixels), rows, images.labels)
+    return Portion(ImageBlock.of(images.pixels), rows, images.labels)
 
 
 def chosen(multiples, scores, arms=ARMS, score=None):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from augsearch.classifiers.base import Classifier, FittedClassifier
-from augsearch.execution.folds import FoldImages, LabelledBlock
-from augsearch.records import ImageBlock
+from augsearch.execution.folds import FoldImages
+from augsearch.records import ImageBlock, Portion
 from augsearch.sources.base import Pool
 from augsearch.sources.store import PoolStore
 
@@ -85,7 +85,7 @@ def block_of(counts, seed, spare=3):
     pixels, labels = noisy_images(counts, seed=seed)
     rows = np.arange(len(labels), dtype=np.int64)[::-1].copy() + spare
     everything = np.concatenate([np.full((spare, *pixels.shape[1:]), 255, np.uint8), pixels])
-    return LabelledBlock(ImageBlock.of(everything), rows, labels[::-1].astype(np.int64))
+    return Portion(ImageBlock.of(everything), rows, labels[::-1].astype(np.int64))
 
 
 @pytest.fixture
