@@ -26,7 +26,7 @@ test: .venv/.test-installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 docs: quickstart
 	$(BIN)/python docs/pictures.py runs/quickstart

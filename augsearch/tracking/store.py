@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import re
 import shlex
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,12 +71,13 @@ def ui_command(uri: str) -> str:
     Example:
         >>> ui_command("http://127.0.0.1:5000")
         'http://127.0.0.1:5000'
-        >>> ui_command("sqlite:////data/my runs/mlflow.db")
-        "mlflow ui --backend-store-uri 'sqlite:////data/my runs/mlflow.db'"
     """
     if uri.startswith(("http://", "https://")):
         return masked(uri)
-    return f"mlflow ui --backend-store-uri {shlex.quote(absolute_uri(uri))}"
+    # An environment that is not activated has its commands off the PATH, beside its Python.
+    beside = Path(sys.executable).with_name("mlflow")
+    mlflow = "mlflow" if shutil.which("mlflow") or not beside.exists() else str(beside)
+    return shlex.join([mlflow, "ui", "--backend-store-uri", absolute_uri(uri)])
 
 
 @contextlib.contextmanager

@@ -1,4 +1,5 @@
 import shlex
+import shutil
 import threading
 from pathlib import Path
 
@@ -23,7 +24,9 @@ def test_other_uris_stay(uri: str) -> None:
 
 def test_the_ui_command_survives_a_shell(tmp_path: Path) -> None:
     uri = store.sqlite_uri(tmp_path / "my runs; $HOME" / "mlflow.db")
-    assert shlex.split(store.ui_command(uri)) == ["mlflow", "ui", "--backend-store-uri", uri]
+    command, *arguments = shlex.split(store.ui_command(uri))
+    assert arguments == ["ui", "--backend-store-uri", uri]
+    assert shutil.which(command)  # also where the environment is not activated
 
 
 def test_passwords_are_not_shown() -> None:
