@@ -77,6 +77,10 @@ class RunDirectory:
             write_json(path, value)
         return read_json(path)
 
+    def remembers(self, name: str) -> bool:
+        """Whether something was remembered under `name`."""
+        return (self.path / f"{name}.json").exists()
+
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
         """Add the time of the block to the stage's seconds, over all processes of the run."""

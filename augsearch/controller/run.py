@@ -29,6 +29,8 @@ from augsearch.study.schema.study import StudyFile
 
 LIBRARIES = ("augsearch", "torch", "torchvision", "optuna", "mlflow", "numpy", "scikit-learn")
 
+_MIRRORED = "mirrored"
+
 
 def run_in(directory: RunDirectory, study: StudyFile, text: str, notify: Notify) -> StudyResult:
     """Run a study in its claimed directory, or go on with it, to the end.
@@ -38,6 +40,10 @@ def run_in(directory: RunDirectory, study: StudyFile, text: str, notify: Notify)
     """
     finished = directory.results
     if finished is not None:
+        if not directory.remembers(_MIRRORED):  # killed between the result and its copy
+            mirror = Mirror(study, directory, notify)
+            _mirror(mirror, directory, finished)
+            mirror.close()
         return finished
 
     def tell(event: Event) -> None:
@@ -81,8 +87,13 @@ def _train_and_test(
         write_run_report(directory, prepared, folds, draft, outcome, text, facts)
     result = draft.model_copy(update={"seconds": directory.seconds})
     directory.write_results(result)
-    mirror.finish(result)
+    _mirror(mirror, directory, result)
     return result
+
+
+def _mirror(mirror: Mirror, directory: RunDirectory, result: StudyResult) -> None:
+    mirror.finish(result)
+    directory.remember(_MIRRORED, True)
 
 
 def _search(

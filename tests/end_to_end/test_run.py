@@ -91,6 +91,16 @@ def test_a_finished_study_prints_its_result_at_once(tiny_run):
     assert (command.folder / "runs/tiny/results.json").stat().st_mtime_ns == written
 
 
+def test_a_run_killed_before_its_result_was_mirrored_mirrors_it_once(tiny_run):
+    command, first = tiny_run
+    run = command.folder / "runs" / "tiny"
+    sent = (run / "outbox.jsonl").read_text()
+    (run / "mirrored.json").unlink()
+    assert command("run", "tiny.toml").stdout == first.stdout
+    assert (run / "mirrored.json").exists()
+    assert (run / "outbox.jsonl").read_text() == sent
+
+
 def test_json_is_alone_on_stdout(tiny_run):
     command, _ = tiny_run
     done = command("run", "tiny.toml", "--json")
