@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from augsearch.classifiers.linear_head import LinearHead
-from augsearch.classifiers.threads import threads
+from augsearch.device import threads
 from augsearch.seeds import Seed
 from augsearch.study.schema.classifier import AdamHead
 
@@ -115,7 +115,7 @@ class _Group:
             torch.zeros_like(self._weight) for _ in range(4)
         )
         self._x = torch.empty(lanes * options.batch_size, width, device=device)
-        # A multiple of 128 numbers fills whole vector registers: see threads.py.
+        # A multiple of 128 numbers fills whole vector registers: see device.py.
         n_scores = lanes * options.batch_size * n_classes
         self._flat_z = torch.zeros(-(-n_scores // 128) * 128, device=device)
         self._z = self._flat_z[:n_scores].view(lanes, options.batch_size, n_classes)
@@ -138,7 +138,7 @@ class _Group:
         step = self._softmax_step if self._options.outputs == "softmax" else self._sigmoid_step
         x = self._x.view(self._lanes, self._options.batch_size, -1)
         weight = self._weight.transpose(1, 2)
-        # One thread: see threads.py; and the pieces are too small to share out.
+        # One thread: see device.py; and the pieces are too small to share out.
         with torch.inference_mode(), threads(1):
             for t in range(begin, end):
                 torch.index_select(self._features, 0, indices[t - begin], out=self._x)

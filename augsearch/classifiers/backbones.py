@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from augsearch.classifiers.base import Backbone
-from augsearch.classifiers.threads import even_threads, threads
 from augsearch.classifiers.weights import imagenet_file, load_into, read_weights
+from augsearch.device import even_threads, threads
 from augsearch.errors import DataError, WeightsError
 from augsearch.seeds import Seed
 

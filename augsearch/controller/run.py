@@ -19,6 +19,7 @@ from augsearch.controller.mirror import Mirror
 from augsearch.controller.preparation import Prepared, prepare
 from augsearch.controller.reporting import write_run_report
 from augsearch.data.splits import write_split_csv
+from augsearch.device import thread_count, threads
 from augsearch.errors import AugsearchError, RunDirectoryError
 from augsearch.events import Event, Notify, StageStarted
 from augsearch.execution.folds import FoldImages
@@ -56,9 +57,12 @@ def run_in(directory: RunDirectory, study: StudyFile, text: str, notify: Notify)
         settle(directory, study, text)
         _same_data(directory, prepared)
         write_split_csv(prepared.dataset, prepared.split, directory.path / "tables" / "split.csv")
+    # A run goes on with the threads that it began with: its numbers depend on how many they are.
+    count = directory.remember("threads", thread_count())
     mirror = Mirror(study, directory, notify)
     try:
-        return _train_and_test(directory, prepared, text, mirror, tell)
+        with threads(count):
+            return _train_and_test(directory, prepared, text, mirror, tell)
     finally:
         mirror.close()
 
@@ -188,5 +192,6 @@ def run_facts(prepared: Prepared) -> dict[str, str]:
     return libraries | {
         "version.python": platform.python_version(),
         "device": prepared.device,
+        "threads": str(thread_count()),
         "data.fingerprint": prepared.develop.key[:16],
     }

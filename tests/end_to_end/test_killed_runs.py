@@ -20,6 +20,19 @@ def test_killed_at_random_moments_a_run_ends_with_the_same_numbers(tiny_run, aug
     assert augsearch.numbers() == command.numbers()
 
 
+def test_a_run_goes_on_with_the_threads_that_it_began_with(tiny_run, augsearch, monkeypatch):
+    augsearch.write()
+    process = augsearch.start("run", "tiny.toml")
+    for line in process.stderr:
+        if line.startswith("stage: sources"):
+            break
+    process.kill()
+    process.communicate()
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert augsearch("run", "tiny.toml").returncode == 0
+    assert augsearch.numbers() == tiny_run[0].numbers()
+
+
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tiny_run, augsearch):
     augsearch.write()
     process = augsearch.start("run", "tiny.toml")
