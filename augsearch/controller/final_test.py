@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from augsearch.controller.arms import SearchedArm
 from augsearch.controller.directory import RunDirectory
 from augsearch.controller.preparation import Prepared
+from augsearch.errors import RunDirectoryError
 from augsearch.evaluation.intervals import metric_interval
 from augsearch.evaluation.verdict import Verdict, verdict
 from augsearch.execution.cells import fresh_trainings, probabilities
@@ -69,6 +70,9 @@ def declare(
 
     The verdict is about the searched arm with the best tuning score; without a search, about the
     best arm that is not the baseline. Ties go to the arm that stands first in the study.
+
+    Raises:
+        RunDirectoryError: Another choice was declared before; the test set may have been opened.
     """
     multiples = {name: one.multiple for name, one in searched.items() if one.multiple is not None}
     others = [name for name in prepared.study.arms if name in multiples and name != baseline]
@@ -82,15 +86,15 @@ def declare(
     declaration = Declaration(
         baseline, multiples, max(candidates, key=merit) if candidates else None
     )
-    directory.remember(
-        "declaration",
-        {
-            "declared_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "baseline": declaration.baseline,
-            "multiples": dict(declaration.multiples),
-            "arm": declaration.arm,
-        },
-    )
+    choice = {"baseline": baseline, "multiples": multiples, "arm": declaration.arm}
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    declared = directory.remember("declaration", {"declared_at": now} | choice)
+    if declared != {"declared_at": declared["declared_at"]} | choice:
+        raise RunDirectoryError(
+            f"the choice must be the one declared at {declared['declared_at']}, before the test "
+            f"set was opened, but the ledger of {directory.path} now says otherwise; "
+            "add --fresh to start anew beside it."
+        )
     return declaration
 
 

@@ -9,6 +9,7 @@ from augsearch.classifiers.base import Classifier, FittedClassifier
 from augsearch.controller.arms import SearchedArm
 from augsearch.controller.directory import RunDirectory
 from augsearch.controller.final_test import Declaration, declare, open_test_set
+from augsearch.errors import RunDirectoryError
 from augsearch.evaluation.metrics import Metric, get_metric
 from augsearch.execution.cells import ArmScore
 from augsearch.execution.folds import FoldImages
@@ -105,6 +106,14 @@ def test_the_best_searched_arm_is_declared(directory, metric, scores, arm):
     written = json.loads((directory.path / "declaration.json").read_text())
     assert written.pop("declared_at")
     assert written == {"baseline": "real", "multiples": K, "arm": arm}
+
+
+def test_a_choice_other_than_the_declared_one_is_refused(directory):
+    scores = (0.9, 0.8, 0.8, 0.85)
+    declare(chosen(K, scores), "real", prepared(), directory)
+    assert declare(chosen(K, scores), "real", prepared(), directory).multiples == K
+    with pytest.raises(RunDirectoryError, match=r"declared at 20\d\d-.*--fresh"):
+        declare(chosen(K | {"search": 5}, scores), "real", prepared(), directory)
 
 
 @pytest.mark.parametrize(("metric", "arm"), [(AUC, "thrice"), (LOSS, "twice")])
