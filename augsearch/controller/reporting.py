@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from augsearch.controller.answer import Outcome
 from augsearch.controller.directory import RunDirectory
-from augsearch.controller.final_test import TestOutcome
 from augsearch.controller.preparation import Prepared
 from augsearch.data.splits import summary
 from augsearch.execution.folds import FoldImages
@@ -27,7 +27,7 @@ def write_run_report(
     prepared: Prepared,
     folds: Sequence[FoldImages],
     result: StudyResult,
-    outcome: TestOutcome,
+    outcome: Outcome,
     text: str,
     facts: Mapping[str, str],
 ) -> None:

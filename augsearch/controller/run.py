@@ -6,15 +6,15 @@ import platform
 from collections.abc import Mapping
 from importlib.metadata import version
 
-from augsearch.controller.arms import SearchedArm, fit_sources, search_arm
-from augsearch.controller.directory import RunDirectory, settle
-from augsearch.controller.final_test import (
-    TestOutcome,
+from augsearch.controller.answer import (
+    Outcome,
     declare,
     finite,
     intervals,
     open_test_set,
 )
+from augsearch.controller.arms import SearchedArm, fit_sources, search_arm
+from augsearch.controller.directory import RunDirectory, settle
 from augsearch.controller.mirror import Mirror
 from augsearch.controller.preparation import Prepared, prepare
 from augsearch.controller.reporting import write_run_report
@@ -128,7 +128,7 @@ def _result(
     prepared: Prepared,
     searched: Mapping[str, SearchedArm],
     baseline: str,
-    outcome: TestOutcome,
+    outcome: Outcome,
 ) -> StudyResult:
     return StudyResult(
         study=prepared.study.name,
@@ -140,7 +140,7 @@ def _result(
     )
 
 
-def _arm_result(prepared: Prepared, one: SearchedArm, outcome: TestOutcome) -> ArmResult:
+def _arm_result(prepared: Prepared, one: SearchedArm, outcome: Outcome) -> ArmResult:
     tested = one.name in outcome.test
     external = None
     if prepared.external is not None and tested:

@@ -6,9 +6,9 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from augsearch.classifiers.base import Classifier, FittedClassifier
+from augsearch.controller.answer import Declaration, declare, open_test_set
 from augsearch.controller.arms import SearchedArm
 from augsearch.controller.directory import RunDirectory
-from augsearch.controller.final_test import Declaration, declare, open_test_set
 from augsearch.errors import RunDirectoryError
 from augsearch.evaluation.metrics import Metric, get_metric
 from augsearch.execution.cells import ArmScore

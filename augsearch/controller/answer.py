@@ -45,7 +45,7 @@ class Declaration:
 
 
 @dataclass(frozen=True, eq=False)
-class TestOutcome:
+class Outcome:
     """What the test set said.
 
     Attributes:
@@ -54,8 +54,6 @@ class TestOutcome:
         gains: Arm -> gain over the baseline.
         answer: The verdict on the declared arm.
     """
-
-    __test__ = False  # not a test class, whatever its name
 
     test: Outputs
     external: Outputs
@@ -103,7 +101,7 @@ def open_test_set(
     searched: Mapping[str, SearchedArm],
     prepared: Prepared,
     directory: RunDirectory,
-) -> TestOutcome:
+) -> Outcome:
     """Train every declared arm anew, score it on test and external images, judge the gains."""
     sets = {"test": prepared.test}
     if prepared.external is not None:
@@ -119,7 +117,7 @@ def open_test_set(
             outputs[part][name] = values
     gains = _gains(declaration, prepared, outputs["test"])
     answer = _answer(declaration, gains, outputs["test"])
-    return TestOutcome(outputs["test"], outputs.get("external", {}), gains, answer)
+    return Outcome(outputs["test"], outputs.get("external", {}), gains, answer)
 
 
 def _arm_outputs(
