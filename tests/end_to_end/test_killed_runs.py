@@ -8,10 +8,12 @@ def test_killed_at_random_moments_a_run_ends_with_the_same_numbers(tiny_run, aug
     augsearch.write()
     moments = random.Random(5)
     kills = 0
-    for _ in range(6):
+    for sign in ("stage: data", "stage: sources", "stage: sources", "search: K", "stage: test"):
         process = augsearch.start("run", "tiny.toml")
-        time.sleep(moments.uniform(2, 9))
-        process.send_signal(signal.SIGKILL)
+        for line in process.stderr:
+            if line.startswith(sign):
+                time.sleep(moments.uniform(0, 0.8))
+                process.kill()
         process.communicate()
         kills += process.returncode == -signal.SIGKILL
     done = augsearch("run", "tiny.toml")
