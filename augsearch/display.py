@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from types import TracebackType
-from typing import Protocol, Self
+from abc import ABC, abstractmethod
+from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -18,20 +18,18 @@ _BARS = "▁▂▃▄▅▆▇█"
 _LATEST = 40  # amounts of a curve that fit on a terminal's line beside the rest
 
 
-class Display(Protocol):
-    """A context that takes events."""
+class Display(ABC):
+    """A context that takes events; leaving it leaves the last state on the screen."""
 
     def __enter__(self) -> Self:
         """Begin to show."""
+        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    @abstractmethod
+    def __exit__(self, *failure: object) -> None:
         """Leave the last state on the screen."""
 
+    @abstractmethod
     def __call__(self, event: Event) -> None:
         """Show one event."""
 
@@ -44,23 +42,14 @@ def make_display(quiet: bool) -> Display:
     return LiveDisplay(console) if console.is_terminal else PlainDisplay(console)
 
 
-class PlainDisplay:
+class PlainDisplay(Display):
     """One line per stage, per K and per warning; only warnings if `trials` is false."""
 
     def __init__(self, console: Console, trials: bool = True) -> None:
         self._console = console
         self._trials = trials
 
-    def __enter__(self) -> Self:
-        """Begin to show."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         """Nothing is left to do."""
 
     def __call__(self, event: Event) -> None:
@@ -76,7 +65,7 @@ class PlainDisplay:
         self._console.print(Text(line))  # Text: no markup, no emoji in what users call things
 
 
-class LiveDisplay:
+class LiveDisplay(Display):
     """Stage with rate and time left, and the K-curve of every arm as it grows."""
 
     def __init__(self, console: Console) -> None:
@@ -99,12 +88,7 @@ class LiveDisplay:
         self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         """Leave the last state on the screen."""
         self._end_task()
         self._live.stop()

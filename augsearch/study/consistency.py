@@ -14,7 +14,7 @@ from augsearch.study.schema.study import KNOWN_METRICS, METRIC_PLUGINS, StudyFil
 
 Problem = tuple[Location, str]
 
-BACKBONE_FAMILIES = ("densenet", "resnet", "efficientnet_v2")
+BACKBONE_FAMILIES = ("densenet", "resnet", "resnext", "wide_resnet", "efficientnet_v2")
 
 
 def find_problems(study: StudyFile) -> list[Problem]:

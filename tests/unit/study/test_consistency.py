@@ -78,7 +78,7 @@ sources.classic.kind = "classic"
         (
             "arms.real = {}\nclassifier.backbone = 'vgg16'",
             "6: classifier.backbone: must be a torchvision name that begins with densenet, resnet, "
-            "efficientnet_v2 but got 'vgg16'",
+            "resnext, wide_resnet, efficientnet_v2 but got 'vgg16'",
         ),
         (
             "arms.real = {}\nimages.intensity_range = [3, 3]",
