@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from augsearch.controller.check import CheckReport
     from augsearch.controller.study import Study
+    from augsearch.reader.scoring import Assessment
     from augsearch.study.results import StudyResult
 
 app = typer.Typer(
@@ -123,6 +124,57 @@ def sync(run: Annotated[Path, typer.Argument(metavar="RUN", help="the run direct
     typer.echo(f"{report.delivered} entries sent to {report.uri}; {report.total} there in all")
 
 
+reader = typer.Typer(
+    help="Let readers tell the class, and real from synthetic images.", no_args_is_help=True
+)
+app.add_typer(reader, name="reader")
+
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="the directory of a finished run")]
+
+
+@reader.command("make")
+def reader_make(
+    run: RunPath,
+    real: Annotated[
+        int | None, typer.Option(help="real images  [default: 182, or all there are]")
+    ] = None,
+    synthetic: Annotated[
+        int | None, typer.Option(help="synthetic images  [default: 120, or all there are]")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="HTML file  [default: in RUN/reader]")] = None,
+) -> None:
+    """Write one HTML page that shows readers real and synthetic images of a run."""
+    from augsearch.controller.reader import make_reader_page
+
+    made = make_reader_page(run, real, synthetic, out)
+    for origin, counts in (("real", made.real), ("synthetic", made.synthetic)):
+        classes = ", ".join(f"{count} {name}" for name, count in counts.items())
+        typer.echo(f"{sum(counts.values())} {origin} images: {classes}")
+    typer.echo(f"synthetic images from: {', '.join(made.sources)}")
+    typer.echo(f"page: {made.page} (give readers this file alone)")
+    typer.echo(f"key:  {made.key}")
+    command = shlex.join(["augsearch", "reader", "score", str(run)])
+    typer.echo(f"next: {command} answers-*.json")
+
+
+@reader.command("score")
+def reader_score(
+    run: RunPath,
+    answers: Annotated[list[Path], typer.Argument(help="the files that readers saved")],
+    as_json: AsJson = False,
+) -> None:
+    """Print how well readers did, on real and synthetic images apart, and how far they agree."""
+    from dataclasses import asdict
+
+    from augsearch.controller.reader import score_readers
+
+    assessment = score_readers(run, answers)
+    if as_json:
+        typer.echo(json.dumps(asdict(assessment), indent=2))
+    else:
+        _print_assessment(assessment)
+
+
 def main() -> None:
     """Run the command line; everything a user can put right ends in one message, exit code 2."""
     # OpenMP threads that spin while they wait make a training several times slower as soon as
@@ -164,16 +216,17 @@ def _console() -> Console:
 def _print_result(study: Study, result: StudyResult, directory: Path) -> None:
     from rich.table import Table
 
+    from augsearch.amounts import amount_words
     from augsearch.controller.mirror import tracking_uri
     from augsearch.report.sentences import verdict_sentence, with_interval
     from augsearch.tracking.store import ui_command
 
     settings = study.settings
-    table = Table("arm", "K", "images", "tuning score", "test AUC", "gain over baseline")
+    table = Table("arm", "amount", "images", "tuning score", "test AUC", "gain over baseline")
     for name, arm in result.arms.items():
         table.add_row(
             name + (" (baseline)" if name == result.baseline else ""),
-            "-" if arm.multiple is None else f"{arm.multiple:g}",
+            "-" if arm.multiple is None else amount_words(arm.multiple, arm.unit),
             str(arm.n_train),
             "-" if arm.score is None else f"{arm.score:.3f}",
             with_interval(arm.test.get("auc")),
@@ -206,6 +259,27 @@ def _print_check(report: CheckReport) -> None:
         plan.add_row(work.what, f"{work.amount} {work.unit}", _duration(work.seconds))
     plan.add_row("in all", "", _duration(sum(work.seconds for work in report.plan)))
     console.print(plan)
+
+
+def _print_assessment(assessment: Assessment) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from augsearch.reader import wording
+
+    console = _console()
+    console.print(f"page {assessment.page}", markup=False)
+    accuracy = Table(*wording.accuracy_header(assessment))
+    for row in wording.accuracy_rows(assessment):
+        accuracy.add_row(*map(escape, row))
+    console.print(accuracy)
+    if assessment.agreement:
+        agreement = Table(*wording.AGREEMENT_HEADER)
+        for row in wording.agreement_rows(assessment):
+            agreement.add_row(*map(escape, row))
+        console.print(agreement)
+    for note in wording.notes(assessment):
+        console.print(note, markup=False)
 
 
 def _duration(seconds: float) -> str:

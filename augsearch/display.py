@@ -11,7 +11,8 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from augsearch.events import Advanced, Event, StageStarted, TrialCompleted, Warned
+from augsearch.amounts import Unit, amount_words
+from augsearch.events import Advanced, Event, Selected, StageStarted, TrialCompleted, Warned
 from augsearch.records import Evaluation
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -60,6 +61,8 @@ class PlainDisplay(Display):
             self._print(f"stage: {event.stage}")
         elif self._trials and isinstance(event, TrialCompleted):
             self._print(trial_line(event))
+        elif self._trials and isinstance(event, Selected):
+            self._print(selection_line(event))
 
     def _print(self, line: str) -> None:
         self._console.print(Text(line))  # Text: no markup, no emoji in what users call things
@@ -79,6 +82,7 @@ class LiveDisplay(Display):
         )
         self._curves: dict[str, list[Evaluation]] = {}
         self._best: dict[str, Evaluation | None] = {}
+        self._units: dict[str, Unit] = {}
         self._stage = "start"
         self._task: TaskID | None = None
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=4)
@@ -103,8 +107,11 @@ class LiveDisplay(Display):
         elif isinstance(event, TrialCompleted):
             self._curves.setdefault(event.arm, []).append(event.evaluation)
             self._best[event.arm] = event.best
+            self._units[event.arm] = event.unit
         elif isinstance(event, Warned):
             self._live.console.print(Text(f"warning: {event.message}"))
+        elif isinstance(event, Selected):
+            self._live.console.print(Text(selection_line(event)))
 
     def _advance(self, event: Advanced) -> None:
         if self._task is not None and self._progress.tasks[0].fields["unit"] != event.unit:
@@ -127,11 +134,11 @@ class LiveDisplay(Display):
         return Group(*(self._curve(arm) for arm in self._curves), head)
 
     def _curve(self, arm: str) -> Text:
-        curve, best = self._curves[arm], self._best[arm]
+        curve, best, unit = self._curves[arm], self._best[arm], self._units[arm]
         bars = sparkline([one.score for one in curve])[-_LATEST:]
-        line = f"{arm}: {bars} K = {curve[-1].multiple:g}"
+        line = f"{arm}: {bars} {amount_words(curve[-1].multiple, unit)}"
         if best is not None:
-            line += f", best {best.score:.3f} at K = {best.multiple:g}"
+            line += f", best {best.score:.3f} at {amount_words(best.multiple, unit)}"
         return Text(line)
 
 
@@ -143,10 +150,24 @@ def trial_line(event: TrialCompleted) -> str:
         >>> trial_line(TrialCompleted("search", one, one))
         'search: K = 2, score 0.5000, best 0.5000 at K = 2'
     """
-    line = f"{event.arm}: K = {event.evaluation.multiple:g}, score {event.evaluation.score:.4f}"
+    amount = amount_words(event.evaluation.multiple, event.unit)
+    line = f"{event.arm}: {amount}, score {event.evaluation.score:.4f}"
     if event.best is not None:
-        line += f", best {event.best.score:.4f} at K = {event.best.multiple:g}"
+        best = amount_words(event.best.multiple, event.unit)
+        line += f", best {event.best.score:.4f} at {best}"
     return line
+
+
+def selection_line(event: Selected) -> str:
+    """Write what a selection kept as a line.
+
+    Example:
+        >>> selection_line(Selected("wgan", 0, {"a": 3, "b": 2}, {"a": 1, "b": 0}))
+        'source wgan, fold 0: kept 1 of 5 images (a 1 of 3, b 0 of 2)'
+    """
+    kept, made = sum(event.kept.values()), sum(event.made.values())
+    each = ", ".join(f"{name} {event.kept[name]} of {event.made[name]}" for name in event.made)
+    return f"source {event.source}, fold {event.fold}: kept {kept} of {made} images ({each})"
 
 
 def sparkline(scores: list[float]) -> str:

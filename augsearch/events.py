@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from augsearch.amounts import Unit
 from augsearch.records import Evaluation
 
 
@@ -37,11 +38,12 @@ class Warned:
 
 @dataclass(frozen=True)
 class TrialCompleted:
-    """One amount of one arm has its score."""
+    """One amount of one arm has its score; `unit` says what amounts count."""
 
     arm: str
     evaluation: Evaluation
     best: Evaluation | None
+    unit: Unit = "multiple"
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,17 @@ class PictureMade:
     path: Path
 
 
-Event = StageStarted | Advanced | Warned | TrialCompleted | TrainingLogged | PictureMade
+@dataclass(frozen=True)
+class Selected:
+    """How many images of each class a source made to select from, and how many it kept."""
+
+    source: str
+    fold: int
+    made: Mapping[str, int]
+    kept: Mapping[str, int]
+
+
+Event = StageStarted | Advanced | Warned | TrialCompleted | TrainingLogged | PictureMade | Selected
 Notify = Callable[[Event], None]
 
 

@@ -84,6 +84,28 @@ def read_json(path: Path) -> Any:
         )
 
 
+def write_array(path: Path, values: NDArray[Any]) -> None:
+    """Write an array as .npy, atomically."""
+    # Plain writing, not through a memory map: on a full disk that would end in SIGBUS.
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.save(file, np.ascontiguousarray(values), allow_pickle=False)
+
+
+def read_array(path: Path) -> NDArray[Any]:
+    """Read back a .npy file that augsearch wrote.
+
+    Raises:
+        StorageError: The file is missing or damaged.
+    """
+    try:
+        array: NDArray[Any] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise StorageError(f"cannot read {path}: {error}. Remove it to have it made again.") from (
+            error
+        )
+    return array
+
+
 def map_array(path: Path, dtype: DTypeLike, dimensions: int, length: int) -> NDArray[Any] | None:
     """Map a .npy file that augsearch wrote, read-only, without reading it.
 

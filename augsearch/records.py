@@ -101,14 +101,31 @@ class Portion:
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """What one cell trains on, and the seed of all its randomness."""
+    """What one cell trains on, and the seed of all its randomness.
+
+    Attributes:
+        tune: The fold's tuning images, for classifiers that stop early on them; None: there are
+            none to look at.
+    """
 
     portions: tuple[Portion, ...]
     n_classes: int
     seed: Seed
+    tune: Portion | None = None
 
     def __len__(self) -> int:
         return sum(len(portion.labels) for portion in self.portions)
+
+    def images(self, classes: tuple[str, ...]) -> LabelledImages:
+        """Return its images in memory, in order, each its own group; `classes` are their names."""
+        numbers = range(len(self))
+        return LabelledImages(
+            pixels=np.concatenate([part.block.pixels[part.rows] for part in self.portions]),
+            labels=np.concatenate([part.labels for part in self.portions]),
+            groups=np.array(numbers, dtype=np.int64),
+            names=tuple(f"training image {number}" for number in numbers),
+            classes=classes,
+        )
 
 
 @dataclass(frozen=True)
@@ -116,7 +133,8 @@ class Evaluation:
     """One trial: an amount and what it scored.
 
     Attributes:
-        multiple: Size of the training set over the base size.
+        multiple: Size of the training set over the base size; in a study's arm whose amounts count
+            something else, that amount.
         score: Mean of `scores`; NaN if any of them is, or if they have no mean.
         scores: One score per cell (fold and replicate).
     """

@@ -2,80 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal, final
+from typing import final
 
 import numpy as np
 import torch
-import torchvision
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from augsearch.classifiers.base import Backbone
-from augsearch.classifiers.weights import imagenet_file, load_into, read_weights
-from augsearch.device import even_threads, threads
+from augsearch.classifiers.network_inputs import Inputs, batch_size, row_by_row
+from augsearch.classifiers.torchvision_networks import SMALLEST_INPUT, Weights, headless
 from augsearch.errors import DataError, WeightsError
 from augsearch.seeds import Seed
-
-SMALLEST_INPUT = 32
-"""Pixels a side; below it the networks' pooling has nothing left to pool."""
-
-Weights = Literal["imagenet", "random"] | Path
-
-
-@dataclass(frozen=True)
-class _Family:
-    """How torchvision names the first layer and the classification head of a family."""
-
-    pattern: str
-    first: str
-    head: str
-
-
-_FAMILIES = (
-    _Family("densenet*", "features.conv0", "classifier"),
-    _Family("resnet*", "conv1", "fc"),
-    _Family("resnext*", "conv1", "fc"),
-    _Family("wide_resnet*", "conv1", "fc"),
-    _Family("efficientnet_v2_*", "features.0.0", "classifier"),
-)
-
-
-@dataclass(frozen=True)
-class _Transform:
-    """What becomes of [0, 1] pixels: channels, then (pixel - mean) / sd."""
-
-    channels: int
-    mean: tuple[float, ...]
-    sd: tuple[float, ...]
-
-    def __call__(self, images: Tensor) -> Tensor:
-        """Turn float32, (N, 1 or 3, H, W), into the network's channels and range."""
-        if images.shape[1] > self.channels:
-            images = images.mean(dim=1, keepdim=True)
-        images = images.expand(-1, self.channels, -1, -1)
-        mean, sd = (
-            torch.tensor(v, device=images.device).view(-1, 1, 1) for v in (self.mean, self.sd)
-        )
-        return (images - mean) / sd
-
-
-# torchxrayvision's networks take one channel from -1024 to 1024.
-_XRAYVISION = _Transform(channels=1, mean=(0.5,), sd=(1 / 2048,))
-
-
-def known_backbones() -> tuple[str, ...]:
-    """Return the names that `TorchvisionBackbone` takes."""
-    names = {
-        name
-        for family in _FAMILIES
-        for name in torchvision.models.list_models(torchvision.models, include=family.pattern)
-    }
-    return tuple(sorted(names))
 
 
 @final
@@ -108,25 +47,13 @@ class TorchvisionBackbone(Backbone):
     ) -> None:
         if input_size < SMALLEST_INPUT:
             raise DataError(f"input_size must be at least {SMALLEST_INPUT} but got {input_size}.")
-        family = _family(name)
-        preset = torchvision.models.get_model_weights(name).DEFAULT
-        network = _untrained(name, seed)
-        usual = preset.transforms()
-        self._transform = _Transform(3, tuple(usual.mean), tuple(usual.std))
-        if weights != "random":
-            path = imagenet_file(preset.url) if weights == "imagenet" else Path(weights)
-            tensors = read_weights(path, family.first)
-            if tensors[f"{family.first}.weight"].shape[1] == 1:
-                _make_grey(network, family.first)
-                self._transform = _XRAYVISION
-            load_into(network, tensors, ignored=(f"{family.head}.", "op_threshs"), path=path)
-        setattr(network, family.head, nn.Identity())
+        found = headless(name, weights, seed)
+        self._inputs = Inputs(input_size, found.transform)
         self._name = name
-        self._input_size = input_size
-        self._batch = _batch_size(input_size)
+        self._batch = batch_size(input_size)
         self._device = device
-        self._fingerprint = self._hash(network)
-        self._network = network.requires_grad_(False).eval().to(device)
+        self._fingerprint = self._hash(found.body)
+        self._network = found.body.requires_grad_(False).eval().to(device)
         self._network = self._network.to(memory_format=torch.channels_last)
 
     @property
@@ -146,75 +73,24 @@ class TorchvisionBackbone(Backbone):
                 "images must be uint8 of shape (N, H, W, 1) or (N, H, W, 3) but are "
                 f"{images.dtype} of shape {images.shape}."
             )
-        starts = range(0, max(len(images), 1), self._batch)
-        with threads(even_threads()):
-            parts = [self._one_batch(images[start : start + self._batch]) for start in starts]
-        features = np.concatenate(parts)
+        features = row_by_row(images, self._forward, batch=self._batch, device=self._device)
         if not np.isfinite(features).all():
             raise WeightsError(
                 f"features of {self._name} must be finite but are not; choose other weights."
             )
         return features
 
-    def _one_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        if len(images) == 0:  # one blank batch, to learn how many features there are
-            filled = np.zeros((self._batch, self._input_size, self._input_size, 1), dtype=np.uint8)
-        else:
-            filled = images[np.minimum(np.arange(self._batch), len(images) - 1)]
-        with (
-            torch.inference_mode(),
-            torch.backends.cudnn.flags(
-                enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-            ),
-        ):
-            x = torch.from_numpy(filled).to(self._device).permute(0, 3, 1, 2).float()
-            if x.shape[2:] != (self._input_size, self._input_size):
-                size = (self._input_size, self._input_size)
-                x = functional.interpolate(x, size, mode="bilinear", antialias=True)
-            x = self._transform(x / 255).contiguous(memory_format=torch.channels_last)
-            result: NDArray[np.float32] = self._network(x)[: len(images)].cpu().numpy()
-        return result
+    def _forward(self, images: Tensor) -> Tensor:
+        features: Tensor = self._network(self._inputs(images))
+        return features
 
     def _hash(self, network: nn.Module) -> str:
         kind = torch.device(self._device).type
-        facts = (self._name, self._transform, self._input_size, "float32", self._batch, kind)
+        inputs = self._inputs
+        facts = (self._name, inputs.transform, inputs.size, "float32", self._batch, kind)
         digest = hashlib.sha256(repr(facts).encode())
         for name, value in network.state_dict().items():
             if not name.endswith("num_batches_tracked"):
                 digest.update(name.encode())
                 digest.update(value.contiguous().numpy().data)
         return digest.hexdigest()
-
-
-def _family(name: str) -> _Family:
-    known = known_backbones()
-    if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise WeightsError(
-            f"backbone must be one of torchvision's networks but got {name!r}; "
-            f"{hint}Known: {', '.join(known)}."
-        )
-    return next(f for f in _FAMILIES if name.startswith(f.pattern.removesuffix("*")))
-
-
-def _untrained(name: str, seed: Seed) -> nn.Module:
-    """Build the network with torchvision's own initialisation, global generators untouched."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed.integer())
-        network: nn.Module = torchvision.models.get_model(name, weights=None)
-    return network
-
-
-def _make_grey(network: nn.Module, first: str) -> None:
-    """Give the first convolution a single input channel; its values are loaded afterwards."""
-    convolution = network.get_submodule(first)
-    if isinstance(convolution, nn.Conv2d):
-        convolution.in_channels = 1
-        convolution.weight = nn.Parameter(convolution.weight.detach()[:, :1].clone())
-
-
-def _batch_size(input_size: int) -> int:
-    """Return 64, or the largest power of two with as many pixels in all as 64 images of 128 px."""
-    fitting = max(1, 64 * 128**2 // input_size**2)
-    return min(64, int(2 ** (fitting.bit_length() - 1)))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from augsearch.events import Notify, silent
-from augsearch.records import ImageBlock, TrainingSet
+from augsearch.records import ImageBlock, Portion, TrainingSet
 
 
 class FittedClassifier(ABC):
@@ -19,9 +20,32 @@ class FittedClassifier(ABC):
     def predict_proba(self, block: ImageBlock) -> NDArray[np.float64]:
         """Return class probabilities, (N, n_classes), rows add up to 1."""
 
+    def predict_portion(self, portion: Portion) -> NDArray[np.float64]:
+        """Return class probabilities, (M, n_classes), of the portion's images; labels unused.
+
+        Looks at these images alone; what keeps something of whole blocks does otherwise.
+        """
+        return self.predict_proba(ImageBlock.of(portion.block.pixels[portion.rows]))
+
+    def embedding(self, block: ImageBlock) -> NDArray[np.float32] | None:
+        """Return what the last layer sees of each image, (N, D); None if there is no such thing."""
+        return None
+
+    @property
+    def training_curve(self) -> Mapping[str, Sequence[float]]:
+        """Losses and the like after each epoch, by name ("training loss"); empty without epochs."""
+        return {}
+
 
 class Classifier(ABC):
-    """A kind of classifier with its settings."""
+    """A kind of classifier with its settings.
+
+    Attributes:
+        fits_together: Whether many training sets in one call are faster than one after the other.
+            If not, every amount of a search is scored and kept before the next is trained.
+    """
+
+    fits_together: ClassVar[bool] = False
 
     @abstractmethod
     def fit(

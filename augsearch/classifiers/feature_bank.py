@@ -60,8 +60,3 @@ class FeatureBank:
             bank[start : start + len(part), :n_features] = part
             start += len(part)
         return bank
-
-
-def labels_of(cell: TrainingSet) -> NDArray[np.int64]:
-    """Return the class of each image of the training set, int64, (M,), in its order."""
-    return np.concatenate([portion.labels for portion in cell.portions])

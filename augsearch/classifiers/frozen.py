@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from augsearch.classifiers.adam_heads import HeadCell, train_adam_heads
 from augsearch.classifiers.base import Classifier, FittedClassifier
-from augsearch.classifiers.feature_bank import FeatureBank, labels_of
+from augsearch.classifiers.feature_bank import FeatureBank
 from augsearch.classifiers.feature_store import FeatureStore
 from augsearch.classifiers.linear_head import LinearHead
 from augsearch.classifiers.logistic_heads import fit_logistic_head
-from augsearch.errors import DataError
+from augsearch.classifiers.training_sets import check_training_set, labels_of
 from augsearch.events import Advanced, Notify, silent
-from augsearch.records import ImageBlock, TrainingSet
+from augsearch.records import ImageBlock, Portion, TrainingSet
 from augsearch.study.schema.classifier import AdamHead, LogisticHead
 
 
@@ -29,6 +29,8 @@ class FrozenClassifier(Classifier):
         head: Which head, with its settings.
         device: Where heads are trained.
     """
+
+    fits_together = True
 
     def __init__(
         self, store: FeatureStore, head: AdamHead | LogisticHead, *, device: str = "cpu"
@@ -48,7 +50,7 @@ class FrozenClassifier(Classifier):
         if not training_sets:
             return []
         for cell in training_sets:
-            _check(cell)
+            check_training_set(cell)
         bank = FeatureBank(self._store, training_sets, notify)
         if isinstance(self._head, LogisticHead):
             heads = _fit_logistic(bank, training_sets, self._head, notify)
@@ -68,6 +70,14 @@ class FittedFrozen(FittedClassifier):
     def predict_proba(self, block: ImageBlock) -> NDArray[np.float64]:
         """Return class probabilities, float64, (N, n_classes), rows add up to 1."""
         return self.head.predict_proba(self._store.features(block))
+
+    def predict_portion(self, portion: Portion) -> NDArray[np.float64]:
+        """Return class probabilities of the portion's images, from the features of its block."""
+        return self.predict_proba(portion.block)[portion.rows]
+
+    def embedding(self, block: ImageBlock) -> NDArray[np.float32]:
+        """Return the backbone's features, float32, (N, D)."""
+        return self._store.features(block)
 
 
 def _fit_logistic(
@@ -109,25 +119,3 @@ def _fit_adam(
         )  # fmt: skip
         heads.update(zip(members, fitted, strict=True))
     return [heads[i] for i in range(len(training_sets))]
-
-
-def _check(cell: TrainingSet) -> None:
-    labels = labels_of(cell) if cell.portions else np.empty(0, dtype=np.int64)
-    if len(labels) and (labels.min() < 0 or labels.max() >= cell.n_classes):
-        raise DataError(
-            f"labels must lie from 0 to {cell.n_classes - 1} but are {labels.min()} to "
-            f"{labels.max()}."
-        )
-    missing = [str(c) for c, n in enumerate(np.bincount(labels, minlength=cell.n_classes)) if not n]
-    if missing:
-        raise DataError(
-            f"a training set must hold images of each of its {cell.n_classes} classes but has none "
-            f"of class {', '.join(missing)} among its {len(labels)} images; check the split."
-        )
-    for portion in cell.portions:
-        rows = portion.rows
-        if len(rows) and (rows.min() < 0 or rows.max() >= len(portion.block)):
-            raise DataError(
-                f"rows must lie from 0 to {len(portion.block) - 1} but are {rows.min()} to "
-                f"{rows.max()}."
-            )

@@ -28,12 +28,17 @@ class LinearHead:
     bias: NDArray[np.float64]
     outputs: Literal["softmax", "sigmoid"] = "softmax"
 
-    def predict_proba(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return class probabilities, float64, (N, n_classes), of features, float32, (N, D)."""
+    def scores(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return z, float64, (N, n_classes), of features, float32, (N, D)."""
         z = np.empty((len(features), len(self.bias)))
         for start in range(0, len(features), _ROWS):
             part = np.asarray(features[start : start + _ROWS], dtype=np.float64)
             z[start : start + _ROWS] = part @ self.weight.T + self.bias
+        return z
+
+    def predict_proba(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return class probabilities, float64, (N, n_classes), of features, float32, (N, D)."""
+        z = self.scores(features)
         # In logarithms, so that the sum of the sigmoids cannot vanish.
         result: NDArray[np.float64] = softmax(log_expit(z) if self.outputs == "sigmoid" else z, 1)
         return result

@@ -1,7 +1,8 @@
 """Network weights in the forms people have them in, read without running any code from the file.
 
 Known forms: torchvision state dicts, CheXNet's ``model.pth.tar`` (nested, prefixed, names from
-before torch 0.4.1), state dicts of torchxrayvision (one input channel), and safetensors.
+before torch 0.4.1), state dicts of torchxrayvision (one input channel), safetensors, and HDF5 files
+of Keras.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ def read_weights(path: Path, first_convolution: str) -> dict[str, Tensor]:
     """Read a weight file and give its tensors the names of today's torchvision.
 
     Args:
-        path: ``.safetensors``, or anything `torch.load` reads with ``weights_only=True``.
+        path: ``.safetensors``, Keras's ``.h5`` or ``.hdf5``, or anything `torch.load` reads with
+            ``weights_only=True``.
         first_convolution: Name of the network's first layer; whatever stands before it in the
             file's names is a wrapper's prefix and is cut off.
 
@@ -117,6 +119,10 @@ def _not_to_be_had(url: str, path: Path, reason: str) -> WeightsError:
 
 
 def _load(path: Path) -> Any:
+    if path.suffix in (".h5", ".hdf5"):
+        from augsearch.classifiers.keras_weights import read_keras_weights
+
+        return read_keras_weights(path)
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -134,7 +140,7 @@ def _load(path: Path) -> Any:
         reason = text.strip().splitlines()[0] if text.strip() else type(error).__name__
         raise WeightsError(
             f"{path} cannot be read as network weights ({reason}); it must be a state dict saved "
-            "by torch.save, or a .safetensors file. Is it whole?"
+            "by torch.save, a .safetensors file or a Keras .h5 file. Is it whole?"
         ) from error
 
 

@@ -11,18 +11,16 @@ from numpy.typing import NDArray
 
 from augsearch.controller.arms import SearchedArm
 from augsearch.controller.directory import RunDirectory
-from augsearch.controller.preparation import Prepared
+from augsearch.controller.outputs import AnswerFiles
+from augsearch.controller.preparation import Prepared, classifier_name
 from augsearch.errors import RunDirectoryError
 from augsearch.evaluation.intervals import metric_interval
 from augsearch.evaluation.verdict import Verdict, verdict
-from augsearch.execution.cells import fresh_trainings, probabilities
-from augsearch.execution.recipes import Recipe
-from augsearch.files import replacing
+from augsearch.execution.cells import fresh_trainings
 from augsearch.records import Portion
 from augsearch.study.results import Interval, VerdictResult
 
-BINARY_METRICS = ("auc", "accuracy", "sensitivity", "specificity", "f1", "ppv", "npv")
-MULTICLASS_METRICS = ("auc", "accuracy", "balanced_accuracy", "f1", "kappa")
+METRICS = ("auc", "accuracy", "sensitivity", "specificity", "f1", "ppv", "npv", "kappa")
 
 SAME_SET = "the choice is the baseline's own training set, so there is nothing to gain"
 
@@ -51,12 +49,14 @@ class Outcome:
     Attributes:
         test: Arm -> class probabilities, float64, (trainings, images, classes).
         external: The same on the external set; empty without one.
+        files: Arm -> what its trainings left (features, training curve).
         gains: Arm -> gain over the baseline.
         answer: The verdict on the declared arm.
     """
 
     test: Outputs
     external: Outputs
+    files: Mapping[str, AnswerFiles]
     gains: Mapping[str, Verdict]
     answer: VerdictResult | None
 
@@ -107,35 +107,40 @@ def open_test_set(
     if prepared.external is not None:
         sets["external"] = prepared.external
     outputs: dict[str, dict[str, NDArray[np.float64]]] = {name: {} for name in sets}
-    known: dict[tuple[Recipe, ...], dict[str, NDArray[np.float64]]] = {}
+    known: dict[tuple[object, ...], AnswerFiles] = {}
+    files: dict[str, AnswerFiles] = {}
     for name, multiple in declaration.multiples.items():
         arm = searched[name]
-        recipes = tuple(arm.score.recipe(multiple, fold.class_counts) for fold in arm.score.folds)
-        if recipes not in known:  # arms of the same recipe are the same trainings
-            known[recipes] = _arm_outputs(arm, multiple, sets, prepared, directory)
-        for part, values in known[recipes].items():
+        same = _trainings(arm, multiple, prepared)
+        if same not in known:  # arms of the same recipe and classifier are the same trainings
+            known[same] = _tested(arm, multiple, sets, prepared, directory)
+        files[name] = known[same]
+        for part, values in files[name].outputs.items():
             outputs[part][name] = values
     gains = _gains(declaration, prepared, outputs["test"])
     answer = _answer(declaration, gains, outputs["test"])
-    return Outcome(outputs["test"], outputs.get("external", {}), gains, answer)
+    return Outcome(outputs["test"], outputs.get("external", {}), files, gains, answer)
 
 
-def _arm_outputs(
+def _trainings(arm: SearchedArm, multiple: float, prepared: Prepared) -> tuple[object, ...]:
+    """Return all that decides an arm's fresh trainings."""
+    recipes = tuple(arm.score.recipe(multiple, fold) for fold in arm.score.folds)
+    setting = tuple(arm.tuned.trials[arm.tuned.chosen].setting.items()) if arm.tuned else ()
+    return (recipes, classifier_name(prepared.study, arm.name), setting)
+
+
+def _tested(
     arm: SearchedArm,
     multiple: float,
     sets: Mapping[str, Portion],
     prepared: Prepared,
     directory: RunDirectory,
-) -> dict[str, NDArray[np.float64]]:
-    folder = directory.artifacts / "test"
-    paths = {part: folder / f"{arm.name}-{part}.npy" for part in sets}
-    if not all(path.exists() for path in paths.values()):
-        replicates = prepared.study.evaluation.test_replicates
-        fitted = fresh_trainings(arm.score, multiple, replicates)
-        for part, images in sets.items():
-            with replacing(paths[part]) as temporary, temporary.open("wb") as file:
-                np.save(file, probabilities(fitted, images), allow_pickle=False)
-    return {part: np.load(path, allow_pickle=False) for part, path in paths.items()}
+) -> AnswerFiles:
+    files = AnswerFiles(directory.artifacts / "test", arm.name, sets)
+    if not files.complete:
+        fitted = fresh_trainings(arm.score, multiple, prepared.study.evaluation.test_replicates)
+        files.write(fitted, sets, with_features="t-sne" in prepared.study.report.figures)
+    return files
 
 
 def _gains(declaration: Declaration, prepared: Prepared, outputs: Outputs) -> dict[str, Verdict]:
@@ -171,11 +176,9 @@ def intervals(
     prepared: Prepared, name: str, part: str, labels: NDArray[np.int64], outputs: Outputs
 ) -> dict[str, Interval]:
     """Return every reported metric of one arm with its interval."""
-    n_classes = len(prepared.images.classes)
-    metrics = BINARY_METRICS if n_classes == 2 else MULTICLASS_METRICS
     confidence = prepared.study.evaluation.confidence
     table = {}
-    for metric in dict.fromkeys([*metrics, prepared.metric.name]):
+    for metric in dict.fromkeys([*METRICS, prepared.metric.name]):
         seed = prepared.seed.child("interval", part, metric)  # the same draws for every arm
         values = metric_interval(metric, labels, outputs[name], confidence, seed)
         table[metric] = Interval.model_validate(

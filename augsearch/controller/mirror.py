@@ -7,7 +7,7 @@ from pathlib import Path
 
 from augsearch.controller.directory import RunDirectory
 from augsearch.errors import RunDirectoryError
-from augsearch.events import Event, Notify, PictureMade, TrainingLogged, Warned
+from augsearch.events import Event, Notify, PictureMade, Selected, TrainingLogged, Warned
 from augsearch.records import Evaluation
 from augsearch.study.compare import flatten
 from augsearch.study.results import StudyResult
@@ -45,8 +45,14 @@ class Mirror:
             return
         if isinstance(event, TrainingLogged):
             self._tracker.training(event.source, event.fold, event.iteration, event.metrics)
+        elif isinstance(event, Selected):
+            counts = {f"made {name}": float(count) for name, count in event.made.items()}
+            counts |= {f"kept {name}": float(count) for name, count in event.kept.items()}
+            self._tracker.training(event.source, event.fold, 0, counts)
         elif isinstance(event, PictureMade):
-            self._tracker.artifact(event.path, folder=f"samples/{event.path.parent.name}")
+            # .../source-NAME-fold0/class1/samples/000500.png, below samples of its own
+            place = event.path.parent.parent.relative_to(self._directory.artifacts)
+            self._tracker.artifact(event.path, folder=f"samples/{place}")
 
     def trial(self, arm: str, evaluation: Evaluation, cells: Sequence[tuple[int, int]]) -> None:
         """Mirror one amount's scores."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +18,23 @@ from augsearch.data.splits import Fold, Split, data_warnings, split_dataset
 from augsearch.device import pick_device
 from augsearch.evaluation.metrics import Metric, get_metric
 from augsearch.events import Notify, Warned
-from augsearch.execution.recipes import sources_of
 from augsearch.records import ImageBlock, LabelledImages, Portion
 from augsearch.seeds import Seed
 from augsearch.sources.base import Source
 from augsearch.sources.registry import create_source
-from augsearch.study.schema.study import StudyFile
+from augsearch.study.order import used_sources
+from augsearch.study.schema.classifier import ClassifierOptions
+from augsearch.study.schema.study import DEFAULT_CLASSIFIER, StudyFile
+
+
+def classifier_name(study: StudyFile, arm: str) -> str:
+    """Return the name of an arm's classifier."""
+    return study.arms[arm].classifier or DEFAULT_CLASSIFIER
+
+
+def classifier_options(study: StudyFile, name: str) -> ClassifierOptions:
+    """Return the settings of a classifier by name."""
+    return study.classifier if name == DEFAULT_CLASSIFIER else study.classifiers[name]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +48,8 @@ class Prepared:
         develop_rows: int64, the dataset's rows that `develop` holds, increasing.
         test: The test images.
         external: The external test images, if there are any.
+        make_classifier: Builds a classifier for these images from its settings.
+        classifiers: The classifiers that the arms use, by name (`classifier_name`).
         sources: The sources that the arms use, by name.
     """
 
@@ -47,9 +62,24 @@ class Prepared:
     develop_rows: NDArray[np.int64]
     test: Portion
     external: Portion | None
-    classifier: Classifier
+    make_classifier: Callable[[ClassifierOptions], Classifier]
+    classifiers: Mapping[str, Classifier]
     metric: Metric
     sources: Mapping[str, Source]
+
+    @property
+    def direction(self) -> Literal["maximize", "minimize"]:
+        """Which way the metric is better."""
+        return "maximize" if self.metric.greater_is_better else "minimize"
+
+    @property
+    def judging(self) -> Classifier:
+        """The classifier that judges sources: the study's own, or that of the first arm."""
+        return self.classifiers.get(DEFAULT_CLASSIFIER) or next(iter(self.classifiers.values()))
+
+    def classifier_of(self, arm: str) -> Classifier:
+        """Return an arm's classifier."""
+        return self.classifiers[classifier_name(self.study, arm)]
 
     @property
     def images(self) -> LabelledImages:
@@ -97,6 +127,7 @@ def prepare(study: StudyFile, folder: Path, notify: Notify) -> Prepared:
         notify(Warned(warning))
     external = _external(study, dataset, folder / "external", seed, notify)
     device = pick_device(study.device)  # the first thing that needs torch
+    make_classifier = _classifier_maker(study, dataset, folder, seed, device)
     develop_rows = np.unique(np.concatenate([[*fold.train, *fold.tune] for fold in split.folds]))
     return Prepared(
         study=study,
@@ -108,15 +139,26 @@ def prepare(study: StudyFile, folder: Path, notify: Notify) -> Prepared:
         develop_rows=develop_rows,
         test=Portion.whole(dataset.images.take(split.test)),
         external=external,
-        classifier=create_classifier(
-            study.classifier,
-            image_shape=dataset.images.pixels.shape[1:],
-            cache=folder / "features",
-            seed=seed.child("backbone"),
-            device=device,
-        ),
+        make_classifier=make_classifier,
+        classifiers={
+            name: make_classifier(classifier_options(study, name))
+            for name in dict.fromkeys(classifier_name(study, arm) for arm in study.arms)
+        },
         metric=metric,
-        sources={name: create_source(study.sources[name]) for name in sources_of(study.arms)},
+        sources={name: create_source(study.sources[name]) for name in used_sources(study)},
+    )
+
+
+def _classifier_maker(
+    study: StudyFile, dataset: Dataset, folder: Path, seed: Seed, device: str
+) -> Callable[[ClassifierOptions], Classifier]:
+    return partial(
+        create_classifier,
+        image_shape=dataset.images.pixels.shape[1:],
+        cache=folder / "features",
+        seed=seed.child("backbone"),
+        device=device,
+        sources=study.sources,
     )
 
 

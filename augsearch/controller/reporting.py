@@ -2,30 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
+from numpy.typing import NDArray
 
 from augsearch.controller.answer import Outcome
+from augsearch.controller.arms import SearchedArm
 from augsearch.controller.directory import RunDirectory
-from augsearch.controller.preparation import Prepared
+from augsearch.controller.preparation import Prepared, classifier_name
 from augsearch.data.splits import summary
+from augsearch.errors import SourceError
+from augsearch.evaluation.ms_ssim import ms_ssim_along, within_class_ms_ssim
+from augsearch.execution.cells import Floats
 from augsearch.execution.folds import FoldImages
 from augsearch.execution.recipes import describe
-from augsearch.report.contents import Gallery, Outputs, ReportContents
+from augsearch.report.contents import (
+    Gallery,
+    Likeness,
+    Outputs,
+    ReportContents,
+    TunedArm,
+    TuningOutputs,
+)
 from augsearch.report.html import write_report
 from augsearch.study.compare import flatten
 from augsearch.study.results import StudyResult
+from augsearch.study.schema.arms import SaturationSearch, SearchOptions, WindowSearch
 from augsearch.study.schema.sources import TRAINED
 
 PICTURES = 8
 """Images per class and gallery."""
 
+PAIRS = 100
+"""Pairs of images that MS-SSIM is averaged over, as Kong et al. 2022 do."""
+
+LARGEST_LIKENESS = 4096
+"""Images of a class that MS-SSIM along the amounts looks at; more would change no mean of pairs."""
+
 
 def write_run_report(
     directory: RunDirectory,
     prepared: Prepared,
-    folds: Sequence[FoldImages],
+    searched: Mapping[str, SearchedArm],
     result: StudyResult,
     outcome: Outcome,
     text: str,
@@ -34,12 +54,13 @@ def write_run_report(
     """Write report.html, tables and figures into the run directory."""
     study = prepared.study
     external = prepared.external
+    folds = next(iter(searched.values())).score.folds
     contents = ReportContents(
         result=result,
         classes=prepared.images.classes,
         metric=prepared.metric.name,
         confidence=study.evaluation.confidence,
-        windows={name: arm.search.window for name, arm in study.arms.items() if arm.search},
+        rules={name: rule_words(arm.search) for name, arm in study.arms.items() if arm.search},
         recipes={name: describe(study.arms[name]) for name in study.arms},
         test=Outputs(prepared.test.labels, outcome.test),
         external=Outputs(external.labels, outcome.external) if external else None,
@@ -48,10 +69,115 @@ def write_run_report(
         n_folds=len(folds),
         parts=summary(prepared.dataset, prepared.split),
         study_text=text,
+        classifiers={name: classifier_name(study, name) for name in study.arms},
+        searches={name: arm.search for name, arm in study.arms.items() if arm.search},
+        seed=prepared.seed,
+        tuning={name: _tuning(arm) for name, arm in searched.items()},
+        embeddings=_embeddings(outcome) if "t-sne" in study.report.figures else {},
+        likeness=_likenesses(prepared, searched) if "ms-ssim" in study.report.figures else {},
+        training_curves={name: files.curve for name, files in outcome.files.items() if files.curve},
+        tuned={name: tuned for name, arm in searched.items() if (tuned := _tuned(arm))},
+        tables=study.report.tables,
         settings=flatten(study),
         facts=facts,
     )
     write_report(contents, directory.path)
+
+
+def rule_words(search: SearchOptions) -> str:
+    """Name a search's rule.
+
+    Example:
+        >>> rule_words(WindowSearch(source="acgan", window=6))
+        'sliding window of 6'
+    """
+    match search:
+        case WindowSearch():
+            return f"sliding window of {search.window}"
+        case SaturationSearch():
+            return f"saturation: the smallest amount within {search.tolerance:g} of the best"
+        case _:
+            return "sweep: the best of all amounts"
+
+
+def _tuning(arm: SearchedArm) -> list[TuningOutputs]:
+    folds = arm.score.folds
+    return [
+        TuningOutputs(
+            amount=entry.multiple,
+            n_train=float(np.mean([arm.size(fold, entry.multiple) for fold in folds])),
+            folds=_labelled(folds, arm.tuning_outputs(entry.multiple)),
+        )
+        for entry in arm.found.history
+    ]
+
+
+def _labelled(
+    folds: Sequence[FoldImages], outputs: Sequence[Floats]
+) -> list[tuple[NDArray[np.int64], Floats]]:
+    return [(fold.tune.labels, output) for fold, output in zip(folds, outputs, strict=True)]
+
+
+def _tuned(arm: SearchedArm) -> TunedArm | None:
+    if arm.tuned is None:
+        return None
+    tuned, folds = arm.tuned, arm.score.folds
+    return TunedArm(
+        settings=[trial.setting for trial in tuned.trials],
+        scores=np.array([trial.scores for trial in tuned.trials]),
+        chosen=tuned.chosen,
+        outputs=[_labelled(folds, tuned.outputs(number)) for number in range(len(tuned.trials))],
+    )
+
+
+def _embeddings(outcome: Outcome) -> dict[str, NDArray[np.float32]]:
+    found = {name: files.features for name, files in outcome.files.items()}
+    return {name: features for name, features in found.items() if features is not None}
+
+
+def _likenesses(
+    prepared: Prepared, searched: Mapping[str, SearchedArm]
+) -> dict[str, list[Likeness]]:
+    return {
+        name: list(_likeness(prepared, arm, arm.arm.search.source))
+        for name, arm in searched.items()
+        if arm.arm.search is not None
+    }
+
+
+def _likeness(prepared: Prepared, arm: SearchedArm, source: str) -> Iterator[Likeness]:
+    """Yield, per class, how alike the first fold's images are that each amount adds."""
+    fold = arm.score.folds[0]
+    amounts = np.array([entry.multiple for entry in arm.found.history])
+    for label, name in enumerate(prepared.images.classes):
+        seed = prepared.seed.child("ms-ssim", label)
+        real = fold.train.block.pixels[fold.train.rows[fold.train.labels == label]]
+        if len(real) < 2:
+            continue
+        spread = within_class_ms_ssim(real, seed, PAIRS)
+        counts = np.array([_added(arm, fold, source, label, amount) for amount in amounts])
+        means = np.full(len(amounts), np.nan)
+        enough = counts >= 2
+        if enough.any():
+            counts = np.minimum(counts, LARGEST_LIKENESS)
+            images = _first_images(fold, source, label, int(counts.max()))
+            found = ms_ssim_along(images, counts[enough].tolist(), seed, PAIRS)
+            means[enough] = [one.mean for one in found]
+        note = f"{PAIRS} pairs at most, {spread.scales} of 5 scales"
+        yield Likeness(name, spread.mean, amounts, means, note)
+
+
+def _added(arm: SearchedArm, fold: FoldImages, source: str, label: int, amount: float) -> int:
+    """Return how many images of a class the recipe takes from a source."""
+    recipe = arm.score.recipe(amount, fold)
+    return sum(one.counts[label] for one in recipe.ingredients if one.source == source)
+
+
+def _first_images(fold: FoldImages, source: str, label: int, count: int) -> NDArray[np.uint8]:
+    blocks = fold.pools[source].blocks(label, 0, count)
+    shape = (0, *fold.train.block.pixels.shape[1:])
+    parts = [block.pixels[rows] for block, rows in blocks]
+    return np.concatenate([np.empty(shape, np.uint8), *parts])
 
 
 def _galleries(prepared: Prepared, fold: FoldImages) -> list[Gallery]:
@@ -62,7 +188,8 @@ def _galleries(prepared: Prepared, fold: FoldImages) -> list[Gallery]:
         for source, store in fold.pools.items():
             size = store.size(label)
             count = PICTURES if size is None else min(PICTURES, size)
-            shown = [block.pixels[rows] for block, rows in store.blocks(label, 0, count)]
-            if shown:  # a folder source may have no image of a class
-                galleries.append(Gallery(source, name, np.concatenate(shown)))
+            # A folder may have no image of a class, and a selection never meet one.
+            with suppress(SourceError):
+                images = _first_images(fold, source, label, count)
+                galleries.append(Gallery(source, name, images))
     return galleries

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
 from augsearch.controller.answer import (
@@ -13,8 +13,9 @@ from augsearch.controller.answer import (
     intervals,
     open_test_set,
 )
-from augsearch.controller.arms import SearchedArm, fit_sources, search_arm
+from augsearch.controller.arms import SearchedArm, search_arm
 from augsearch.controller.directory import RunDirectory, settle
+from augsearch.controller.fitting import empty_folds, fit_sources
 from augsearch.controller.mirror import Mirror
 from augsearch.controller.preparation import Prepared, prepare
 from augsearch.controller.reporting import write_run_report
@@ -23,8 +24,8 @@ from augsearch.device import thread_count, threads
 from augsearch.errors import AugsearchError, RunDirectoryError
 from augsearch.events import Event, Notify, StageStarted
 from augsearch.execution.folds import FoldImages
-from augsearch.execution.recipes import in_order
 from augsearch.study.consistency import baseline_arm
+from augsearch.study.order import search_order, sources_of
 from augsearch.study.results import ArmResult, HistoryEntry, Interval, StudyResult
 from augsearch.study.schema.study import StudyFile
 
@@ -76,11 +77,8 @@ def _train_and_test(
 
     facts = run_facts(prepared)
     mirror.start(facts)
-    tell(StageStarted("sources"))
-    with directory.timed("sources"):
-        folds = fit_sources(prepared, directory, tell)
-    with directory.timed("search"):
-        searched = _search(prepared, directory, folds, mirror, tell)
+    folds = empty_folds(prepared)
+    searched = _search(prepared, directory, folds, mirror, tell)
     tell(StageStarted("test"))
     with directory.timed("test"):
         declaration = declare(searched, baseline_arm(prepared.study), prepared, directory)
@@ -88,7 +86,7 @@ def _train_and_test(
         draft = _result(directory, prepared, searched, declaration.baseline, outcome)
     tell(StageStarted("report"))
     with directory.timed("report"):
-        write_run_report(directory, prepared, folds, draft, outcome, text, facts)
+        write_run_report(directory, prepared, searched, draft, outcome, text, facts)
     result = draft.model_copy(update={"seconds": directory.seconds})
     directory.write_results(result)
     _mirror(mirror, directory, result)
@@ -109,14 +107,27 @@ def _search(
 ) -> dict[str, SearchedArm]:
     searched: dict[str, SearchedArm] = {}
     chosen: dict[str, float] = {}
-    for name in in_order(prepared.study.arms):
-        base = prepared.study.arms[name].base
-        if base is not None and base not in chosen:
+
+    def fit(stage: str, names: Sequence[str]) -> None:
+        notify(StageStarted(stage))
+        with directory.timed("sources"):
+            fit_sources(names, prepared, directory, folds, searched, notify)
+
+    sources = prepared.study.sources
+    fit("sources", [name for name in prepared.sources if sources[name].train_on is None])
+    for name in search_order(prepared.study):
+        arm = prepared.study.arms[name]
+        if arm.base is not None and arm.base not in chosen:
             raise AugsearchError(
-                f"arms.{name}.base: arm {base!r} has no finite score to start from."
+                f"arms.{name}.base: arm {arm.base!r} has no finite score to start from."
             )
+        # What is trained on an arm's set can only be fitted once that arm has been searched.
+        late = [source for source in sources_of(arm) if source not in folds[0].pools]
+        if late:
+            fit(f"source {', '.join(late)}", late)
         notify(StageStarted(f"search {name}"))
-        searched[name] = search_arm(prepared, directory, folds, name, chosen, mirror, notify)
+        with directory.timed("search"):
+            searched[name] = search_arm(prepared, directory, folds, name, chosen, mirror, notify)
         multiple = searched[name].multiple
         if multiple is not None:
             chosen[name] = multiple
@@ -149,6 +160,7 @@ def _arm_result(prepared: Prepared, one: SearchedArm, outcome: Outcome) -> ArmRe
     gain = outcome.gains.get(one.name)
     return ArmResult(
         multiple=one.multiple,
+        unit=one.arm.unit,
         n_train=one.train_size,
         score=None if one.found.score is None else finite(one.found.score),
         stopped_at=one.found.stopped_at,

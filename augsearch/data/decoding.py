@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from augsearch.data.preprocessing import Limits, Plane, luma, own_range, preprocess, resize
 from augsearch.errors import DataError
 from augsearch.study.schema.data import Images
 
@@ -35,8 +36,6 @@ _DAMAGE = (
     struct.error,
     zlib.error,
 )
-_GREY = (19595 / 65536, 38470 / 65536, 7471 / 65536)
-"""ITU-R 601 luma, with the integer weights that Pillow uses."""
 _PHOTOMETRIC = 262
 _pillow_limit = threading.Lock()
 
@@ -45,15 +44,15 @@ def decode_image(path: Path, images: Images) -> NDArray[np.uint8]:
     """Read one PNG, JPEG, TIFF or BMP file.
 
     1-bit, 8-bit and 16-bit grey, RGB, palette, CMYK and (composited onto black) transparent images
-    are read, turned upright by their EXIF orientation, brought to one or three channels and
-    resized as `fit_array` does. Grey of 16 bits keeps its precision until the end. Colour of 16
+    are read, turned upright by their EXIF orientation and brought to the wanted form as
+    `fit_array` does. Grey of 16 bits keeps its precision until the end. Colour of 16
     bits does not: Pillow hands out its upper 8 bits only, which is all that is used of it. Colour
     profiles are ignored.
 
     Args:
         path: The file.
-        images: Size, channels, intensity range and the largest number of pixels; the last is
-            checked before anything is decoded.
+        images: What is wanted; its largest number of pixels is checked before anything is
+            decoded.
 
     Returns:
         uint8, (size, size, channels).
@@ -70,9 +69,11 @@ def decode_image(path: Path, images: Images) -> NDArray[np.uint8]:
 def fit_array(values: NDArray[Any], images: Images) -> NDArray[np.uint8]:
     """Bring one image in memory to the study's size, channels and intensity range.
 
-    Resizing is bicubic with anti-aliasing, in float32, to a square: the aspect ratio is not kept.
-    `intensity_range` is taken from the image before it is resized. "full" is 0 to 255 for 8 bits,
-    0 to 65535 for 16 bits and for wider whole numbers that fit, and 0 to 1 for fractions.
+    In float32 throughout: channels first, then the steps of `images.preprocess` in their order,
+    then the resizing to a square by `images.resize` (the aspect ratio is not kept), then black and
+    white. "full" is 0 to 255 for 8 bits, 0 to 65535 for 16 bits and for wider whole numbers that
+    fit, and 0 to 1 for fractions; "image" is the image's own range as the steps leave it, before it
+    is resized. A step that normalises sets black and white itself, to what it stretched to.
 
     Args:
         values: (H, W), (H, W, 1) or (H, W, 3), whole numbers or fractions.
@@ -88,20 +89,10 @@ def fit_array(values: NDArray[Any], images: Images) -> NDArray[np.uint8]:
     _check_size(values.shape[1], values.shape[0], images.max_pixels)
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise DataError("has pixels that are NaN or infinite; replace them before use")
-    low, high = (0.0, 0.0)
-    if images.intensity_range == "full":
-        low, high = _range_of_type(values)
-    planes = _planes(values, images.channels)
-    if images.intensity_range == "image":
-        low = float(min(plane.min() for plane in planes))
-        high = float(max(plane.max() for plane in planes))
-    elif images.intensity_range != "full":
-        low, high = images.intensity_range
-    size = (images.size, images.size)
-    resized = np.stack(
-        [np.asarray(Image.fromarray(p).resize(size, Image.Resampling.BICUBIC)) for p in planes],
-        axis=-1,
-    )
+    limits = _limits(values, images)
+    planes, limits = preprocess(_planes(values, images.channels), limits, images.preprocess)
+    low, high = own_range(planes) if limits is None else limits
+    resized = np.stack([resize(plane, images.size, images.resize) for plane in planes], axis=-1)
     # An image of one value has no range of its own: it becomes black.
     scale = 255.0 / (high - low) if high > low else 0.0
     scaled = np.rint(np.clip((resized - low) * scale, 0, 255)).astype(np.uint8)
@@ -201,22 +192,24 @@ def _values(picture: Image.Image) -> NDArray[Any]:
     return np.asarray(picture.convert("RGB"))
 
 
-def _planes(values: NDArray[Any], channels: int) -> list[NDArray[np.float32]]:
+def _planes(values: NDArray[Any], channels: int) -> list[Plane]:
     """Return one float32 plane per channel wanted; a grey image has one, whatever is wanted."""
     if values.ndim == 3 and values.shape[2] == 1:
         values = values[..., 0]
     if values.ndim == 2:
         return [np.ascontiguousarray(values, dtype=np.float32)]
     colours = [np.ascontiguousarray(values[..., c], dtype=np.float32) for c in range(3)]
-    if channels == 3:
-        return colours
-    grey = np.zeros(values.shape[:2], dtype=np.float32)
-    for weight, colour in zip(_GREY, colours, strict=True):
-        grey += np.float32(weight) * colour
-    return [grey]
+    return colours if channels == 3 else [luma(colours)]
 
 
-def _range_of_type(values: NDArray[Any]) -> tuple[float, float]:
+def _limits(values: NDArray[Any], images: Images) -> Limits | None:
+    """Return black and white; None if they are the image's own."""
+    if images.intensity_range == "full":
+        return _range_of_type(values)
+    return None if images.intensity_range == "image" else images.intensity_range
+
+
+def _range_of_type(values: NDArray[Any]) -> Limits:
     kind, n_bytes = values.dtype.kind, values.dtype.itemsize
     if kind == "u" and n_bytes <= 2:
         return (0.0, 255.0 if n_bytes == 1 else 65535.0)

@@ -1,10 +1,16 @@
 """Metrics of hard decisions, from confusion matrices; any number of matrices at once.
 
-Every function takes counts, (..., C, C), row = true class, column = decided class, and returns
+Every metric takes counts, (..., C, C), row = true class, column = decided class, and returns
 float64, (...). An undefined quotient (0 / 0) gives NaN without a warning.
+
+Sensitivity, specificity, PPV, NPV and F1 ask about one class. With two classes that is the
+positive one (index 1); with more, each class is taken against the rest, and the metric is the
+macro mean over the classes. `per_class` has the values of every class.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,37 +44,89 @@ def balanced_accuracy(counts: Floats) -> Floats:
     return np.asarray(_ratio(_right(counts), counts.sum(axis=-1)).mean(axis=-1))
 
 
-def f1(counts: Floats) -> Floats:
-    """Return 2 TP / (2 TP + FP + FN) of the positive class; its mean over more than two classes."""
-    per_class = _ratio(2 * _right(counts), counts.sum(axis=-1) + counts.sum(axis=-2))
-    return per_class[..., 1] if counts.shape[-1] == 2 else np.asarray(per_class.mean(axis=-1))
-
-
 def kappa(counts: Floats) -> Floats:
-    """Return the agreement beyond chance, (p - e) / (1 - e), of Cohen 1960."""
+    """Return the agreement beyond chance, (p - e) / (1 - e), of Cohen 1960, over all classes."""
     total = counts.sum(axis=(-2, -1))
     chance = _ratio((counts.sum(axis=-1) * counts.sum(axis=-2)).sum(axis=-1), total**2)
     return _ratio(accuracy(counts) - chance, 1 - chance)
 
 
 def sensitivity(counts: Floats) -> Floats:
-    """Return the share of positives decided positive; two classes."""
+    """Return the share of a class's images that are decided so (recall)."""
+    if counts.shape[-1] > 2:
+        return _macro(sensitivity, counts)
     return _ratio(counts[..., 1, 1], counts[..., 1, :].sum(axis=-1))
 
 
 def specificity(counts: Floats) -> Floats:
-    """Return the share of negatives decided negative; two classes."""
+    """Return the share of the other images that are not decided to be of the class."""
+    if counts.shape[-1] > 2:
+        return _macro(specificity, counts)
     return _ratio(counts[..., 0, 0], counts[..., 0, :].sum(axis=-1))
 
 
 def ppv(counts: Floats) -> Floats:
-    """Return the share of positive decisions that are right; two classes."""
+    """Return the share of decisions for a class that are right (precision)."""
+    if counts.shape[-1] > 2:
+        return _macro(ppv, counts)
     return _ratio(counts[..., 1, 1], counts[..., :, 1].sum(axis=-1))
 
 
 def npv(counts: Floats) -> Floats:
-    """Return the share of negative decisions that are right; two classes."""
+    """Return the share of decisions against a class that are right."""
+    if counts.shape[-1] > 2:
+        return _macro(npv, counts)
     return _ratio(counts[..., 0, 0], counts[..., :, 0].sum(axis=-1))
+
+
+def f1(counts: Floats) -> Floats:
+    """Return 2 TP / (2 TP + FP + FN), the harmonic mean of sensitivity and PPV."""
+    if counts.shape[-1] > 2:
+        return _macro(f1, counts)
+    right = counts[..., 1, 1]
+    return _ratio(2 * right, counts[..., 1, :].sum(axis=-1) + counts[..., :, 1].sum(axis=-1))
+
+
+def one_against_the_rest(counts: Floats) -> Floats:
+    """Return every class's own matrix of two classes, [[TN, FP], [FN, TP]], (..., C, 2, 2)."""
+    right = _right(counts)
+    missed = counts.sum(axis=-1) - right
+    false = counts.sum(axis=-2) - right
+    others = counts.sum(axis=(-2, -1))[..., None] - right - missed - false
+    cells = np.stack([others, false, missed, right], axis=-1)
+    return cells.reshape(*right.shape, 2, 2)
+
+
+def per_class(counts: Floats) -> Mapping[str, Floats]:
+    """Return each metric of every class against the rest: name -> float64, (..., C).
+
+    The names are those of `CLASS_METRICS`; kappa is that of the class against the rest. NaN means
+    undefined: a class without images has no sensitivity, one that is never decided no PPV.
+    """
+    own = one_against_the_rest(counts)
+    return {name: metric(own) for name, metric in CLASS_METRICS.items()}
+
+
+CLASS_METRICS: Mapping[str, Callable[[Floats], Floats]] = {
+    "sensitivity": sensitivity,
+    "specificity": specificity,
+    "f1": f1,
+    "ppv": ppv,
+    "npv": npv,
+    "kappa": kappa,
+}
+"""What `per_class` measures, in the order of its table."""
+
+
+def _macro(metric: Callable[[Floats], Floats], counts: Floats) -> Floats:
+    """Return the mean of a two-class metric over the classes; NaN if a class has no images.
+
+    A class that is never decided has no PPV. It counts as 0, as in scikit-learn: left out, it
+    would reward the model that ignores it.
+    """
+    of_classes = np.nan_to_num(metric(one_against_the_rest(counts)))
+    present = counts.sum(axis=-1).all(axis=-1)
+    return np.where(present, of_classes.mean(axis=-1), np.nan)
 
 
 def _right(counts: Floats) -> Floats:

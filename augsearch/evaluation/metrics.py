@@ -95,11 +95,36 @@ def auc(labels: ArrayLike, scores: ArrayLike) -> Floats:
     return np.asarray(placements(labels, scores)[..., positive].mean(axis=-1))
 
 
-def macro_auc(labels: NDArray[np.int64], probabilities: Floats) -> float:
-    """Return the AUC of column 1 for two classes, the mean one-against-the-rest AUC for more."""
-    n_classes = probabilities.shape[1]
-    classes = (1,) if n_classes == 2 else range(n_classes)
-    return float(np.mean([auc(labels == c, probabilities[:, c]) for c in classes]))
+def auc_per_class(labels: ArrayLike, probabilities: ArrayLike) -> Floats:
+    """Return the AUC of every class against the rest.
+
+    Args:
+        labels: Integers, (N,), 0 to C - 1.
+        probabilities: (..., N, C); column c orders the images for class c.
+
+    Returns:
+        float64, (..., C), 0 to 1. NaN for a class without images, or with all of them, and for a
+        column with a NaN.
+
+    Raises:
+        ValueError: Shapes or labels that do not match.
+    """
+    true, given = check(labels, probabilities)
+    return np.stack([auc(true == c, given[..., c]) for c in range(given.shape[-1])], axis=-1)
+
+
+def macro_auc(labels: ArrayLike, probabilities: ArrayLike) -> float:
+    """Return the AUC of column 1 for two classes, the mean one-against-the-rest AUC for more.
+
+    Args:
+        labels: Integers, (N,), 0 to C - 1.
+        probabilities: (N, C).
+
+    Raises:
+        ValueError: Shapes or labels that do not match.
+    """
+    aucs = auc_per_class(labels, probabilities)
+    return float(aucs[1] if len(aucs) == 2 else aucs.mean())
 
 
 def check(
@@ -152,11 +177,9 @@ def _of_decisions(
     return float(of_confusion(counts))
 
 
-def _decision_metric(
-    name: str, of_confusion: Callable[[Floats], Floats], two_classes_only: bool = False
-) -> Metric:
+def _decision_metric(name: str, of_confusion: Callable[[Floats], Floats]) -> Metric:
     function = partial(_of_decisions, of_confusion)
-    return Metric(name, True, function, two_classes_only, of_confusion)
+    return Metric(name, True, function, of_confusion=of_confusion)
 
 
 _METRICS = {
@@ -167,9 +190,9 @@ _METRICS = {
         _decision_metric("balanced_accuracy", confusion.balanced_accuracy),
         _decision_metric("f1", confusion.f1),
         _decision_metric("kappa", confusion.kappa),
-        _decision_metric("sensitivity", confusion.sensitivity, two_classes_only=True),
-        _decision_metric("specificity", confusion.specificity, two_classes_only=True),
-        _decision_metric("ppv", confusion.ppv, two_classes_only=True),
-        _decision_metric("npv", confusion.npv, two_classes_only=True),
+        _decision_metric("sensitivity", confusion.sensitivity),
+        _decision_metric("specificity", confusion.specificity),
+        _decision_metric("ppv", confusion.ppv),
+        _decision_metric("npv", confusion.npv),
     )
 }

@@ -21,14 +21,15 @@ from augsearch.errors import AugsearchError, DataError
 from augsearch.evaluation.metrics import get_metric
 from augsearch.events import Notify, silent
 from augsearch.execution.cells import ArmScore
-from augsearch.execution.folds import FoldImages, judge
+from augsearch.execution.experts import RealExpert, judge
+from augsearch.execution.folds import FoldImages
 from augsearch.execution.recipes import Recipe
 from augsearch.records import LabelledImages, Portion, content_key
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext, Source
 from augsearch.sources.registry import create_source
 from augsearch.sources.store import PoolStore
-from augsearch.study.schema.classifier import ClassifierOptions
+from augsearch.study.schema.classifier import ClassifierOptions, FrozenOptions
 from augsearch.study.schema.sources import SourceOptions
 from augsearch.study.wording import explain
 
@@ -110,8 +111,9 @@ class AugmentationScore:
     def _score(self) -> ArmScore:
         balance = self._balance  # not self: a cycle would keep the temporary folder alive
 
-        def recipe(multiple: float, real: tuple[int, ...]) -> Recipe:
-            base = Recipe(real).balanced("source") if balance else Recipe(real)
+        def recipe(multiple: float, fold: FoldImages) -> Recipe:
+            real = Recipe(fold.class_counts)
+            base = real.balanced("source") if balance else real
             return base.plus("source", base.extra(multiple))
 
         return ArmScore(
@@ -125,7 +127,8 @@ class AugmentationScore:
         )
 
     def _fold(self) -> FoldImages:
-        tune = Portion.whole(self._tune)
+        train, tune = Portion.whole(self._train), Portion.whole(self._tune)
+        n_classes = len(self._train.classes)
         classifier, metric, seed = self._classifier, self._metric, self._seed.child("judge")
         context = FitContext(
             name="source",
@@ -135,13 +138,15 @@ class AugmentationScore:
             device=self._device,
             notify=self._notify,
             judge=lambda images: judge(images, tune, classifier, metric, seed),
+            expert=RealExpert(classifier, train, n_classes, self._seed.child("expert")),
         )
         pool = self._source.fit(self._train, context)
         return FoldImages(
             number=0,
-            train=Portion.whole(self._train),
+            train=train,
             tune=tune,
-            n_classes=len(self._train.classes),
+            n_classes=n_classes,
+            seed=self._seed,
             pools={"source": PoolStore(pool, context.folder / "pool")},
         )
 
@@ -155,7 +160,7 @@ class AugmentationScore:
     def _as_classifier(self, given: str | ClassifierOptions | Classifier) -> tuple[Classifier, str]:
         if isinstance(given, Classifier):
             return given, type(given).__qualname__
-        options = ClassifierOptions(backbone=given) if isinstance(given, str) else given
+        options = FrozenOptions(backbone=given) if isinstance(given, str) else given
         classifier = create_classifier(
             options,
             image_shape=self._train.pixels.shape[1:],

@@ -16,56 +16,78 @@ from augsearch.execution.recipes import Recipe
 from augsearch.records import Portion
 from augsearch.seeds import Seed
 
+Floats = NDArray[np.float64]
+Keep = Callable[[float, Sequence[Floats]], None]
+"""Takes an amount and, for each fold, the class probabilities of its tuning images, (replicates, N,
+n_classes)."""
+
+
+def keep_nothing(amount: float, outputs: Sequence[Floats]) -> None:
+    """Let the outputs go."""
+
 
 @dataclass(frozen=True, eq=False)
 class ArmScore:
-    """The score of one arm as a function of the multiple, for `find_optimal_multiple`.
+    """The score of one arm as a function of the amount, for `find_optimal_multiple`.
 
-    All multiples of a call train together; each cell's randomness depends on (study seed, fold,
-    replicate) alone, so replicate r starts from the same head at every multiple and in every arm.
+    All amounts of a call train together if the classifier gains by it; each cell's randomness
+    depends on (study seed, fold, replicate) alone, so replicate r starts from the same head at
+    every amount and in every arm.
 
     Attributes:
-        recipe: (multiple, real class counts of a fold) -> recipe.
-        folds: The folds; a multiple's scores come in order of fold, then replicate.
+        recipe: (amount, fold) -> what is trained on.
+        folds: The folds; an amount's scores come in order of fold, then replicate.
         replicates: Trainings per fold.
         seed: The study's seed.
+        keep: Takes what the trainings said, before their scores are given.
     """
 
-    recipe: Callable[[float, tuple[int, ...]], Recipe]
+    recipe: Callable[[float, FoldImages], Recipe]
     folds: Sequence[FoldImages]
     classifier: Classifier
     metric: Metric
     replicates: int
     seed: Seed
     notify: Notify = silent
+    keep: Keep = keep_nothing
 
     def __call__(self, multiple: float) -> tuple[float, ...]:
-        """Return the tuning scores of one multiple, one per cell."""
+        """Return the tuning scores of one amount, one per cell."""
         return next(self.score_many([multiple]))
 
     def score_many(self, multiples: Sequence[float]) -> Iterator[tuple[float, ...]]:
-        """Yield the tuning scores of each multiple, in order."""
-        places = self.cells
+        """Yield the tuning scores of each amount, in order."""
+        batch = max(1, len(multiples)) if self.classifier.fits_together else 1
+        for start in range(0, len(multiples), batch):
+            yield from self._scores(multiples[start : start + batch])
+
+    def _scores(self, multiples: Sequence[float]) -> Iterator[tuple[float, ...]]:
         sets = [
             fold.training_set(
-                self.recipe(multiple, fold.class_counts),
+                self.recipe(multiple, fold),
                 replicate,
                 self.seed.child("search", fold.number, replicate),
             )
             for multiple in multiples
-            for fold, replicate in places
+            for fold, replicate in self.cells
         ]
         fitted = iter(self.classifier.fit(sets, self.notify))
-        for _ in multiples:
-            yield tuple(self._tuned(next(fitted), fold.tune) for fold, _ in places)
+        for multiple in multiples:
+            outputs = [
+                probabilities([next(fitted) for _ in range(self.replicates)], fold.tune)
+                for fold in self.folds
+            ]
+            self.keep(multiple, outputs)
+            yield tuple(
+                self.metric(fold.tune.labels, output)
+                for fold, per_fold in zip(self.folds, outputs, strict=True)
+                for output in per_fold
+            )
 
     @property
     def cells(self) -> list[tuple[FoldImages, int]]:
         """The (fold, replicate) of each score, in order."""
         return [(fold, replicate) for fold in self.folds for replicate in range(self.replicates)]
-
-    def _tuned(self, fitted: FittedClassifier, tune: Portion) -> float:
-        return self.metric(tune.labels, fitted.predict_proba(tune.block)[tune.rows])
 
 
 def fresh_trainings(score: ArmScore, multiple: float, replicates: int) -> list[FittedClassifier]:
@@ -76,7 +98,7 @@ def fresh_trainings(score: ArmScore, multiple: float, replicates: int) -> list[F
     """
     sets = [
         fold.training_set(
-            score.recipe(multiple, fold.class_counts),
+            score.recipe(multiple, fold),
             FIRST_TEST_STREAM + replicate,
             score.seed.child("test", fold.number, replicate),
         )
@@ -86,6 +108,6 @@ def fresh_trainings(score: ArmScore, multiple: float, replicates: int) -> list[F
     return score.classifier.fit(sets, score.notify)
 
 
-def probabilities(fitted: Sequence[FittedClassifier], images: Portion) -> NDArray[np.float64]:
+def probabilities(fitted: Sequence[FittedClassifier], images: Portion) -> Floats:
     """Return class probabilities, float64, (models, images, classes)."""
-    return np.stack([one.predict_proba(images.block)[images.rows] for one in fitted])
+    return np.stack([one.predict_portion(images) for one in fitted])

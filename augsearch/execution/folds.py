@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from augsearch.classifiers.base import Classifier
-from augsearch.evaluation.metrics import Metric
 from augsearch.execution.recipes import Recipe
-from augsearch.records import LabelledImages, Portion, TrainingSet
+from augsearch.records import Portion, TrainingSet
 from augsearch.seeds import Seed
 from augsearch.sources.numbering import STREAM
 from augsearch.sources.store import PoolStore
@@ -28,47 +25,60 @@ class FoldImages:
         train: The real training images as rows of a block, with their labels.
         tune: The tuning images.
         n_classes: Number of classes.
-        pools: Fitted sources by name.
+        seed: Where the order of the real images comes from, for arms that use a share of them.
+        pools: Fitted sources by name; a source is added when an arm first needs it.
     """
 
     number: int
     train: Portion
     tune: Portion
     n_classes: int
-    pools: Mapping[str, PoolStore] = field(default_factory=dict)
+    seed: Seed
+    pools: dict[str, PoolStore] = field(default_factory=dict)
 
     @property
     def class_counts(self) -> tuple[int, ...]:
         """Real training images of each class."""
         return tuple(np.bincount(self.train.labels, minlength=self.n_classes).tolist())
 
+    @property
+    def sizes(self) -> dict[str, tuple[int | None, ...]]:
+        """Images of each class that every fitted source has, None without an end."""
+        return {
+            name: tuple(store.size(label) for label in range(self.n_classes))
+            for name, store in self.pools.items()
+        }
+
     def training_set(self, recipe: Recipe, stream: int, seed: Seed) -> TrainingSet:
         """Return the real images and what `recipe` adds from stream number `stream`."""
-        portions = [self.train]
+        portions = [self._real(recipe.real)] if any(recipe.real) else []
         for ingredient in recipe.ingredients:
             store = self.pools[ingredient.source]
             for label, (start, count) in enumerate(
                 zip(ingredient.starts, ingredient.counts, strict=True)
             ):
                 portions += _pool_portions(store, label, stream, start, count)
-        return TrainingSet(tuple(portions), self.n_classes, seed)
+        return TrainingSet(tuple(portions), self.n_classes, seed, self.tune)
+
+    def _real(self, counts: tuple[int, ...]) -> Portion:
+        """Return the first `counts[c]` real images of each class, in one random order for all."""
+        if counts == self.class_counts:
+            return self.train
+        chosen = []
+        for label, count in enumerate(counts):
+            own = np.flatnonzero(self.train.labels == label)
+            order = self.seed.child("real order", self.number, label).generator().permutation(own)
+            chosen.append(order[:count])
+        places = np.sort(np.concatenate(chosen))
+        return Portion(self.train.block, self.train.rows[places], self.train.labels[places])
 
 
 def _pool_portions(
     store: PoolStore, label: int, stream: int, start: int, count: int
 ) -> list[Portion]:
-    # A finite pool (a folder) has one stream only: all replicates see the same images.
-    offset = stream * STREAM if store.size(label) is None else 0
+    # A pool without streams (a folder): all replicates see the same images.
+    offset = stream * STREAM if store.has_streams(label) else 0
     return [
         Portion(block, rows, np.full(len(rows), label, dtype=np.int64))
         for block, rows in store.blocks(label, offset + start, count)
     ]
-
-
-def judge(
-    images: LabelledImages, tune: Portion, classifier: Classifier, metric: Metric, seed: Seed
-) -> float:
-    """Score labelled images as the only training set: train on synthetic, tune on real."""
-    only = TrainingSet((Portion.whole(images),), len(images.classes), seed)
-    fitted = classifier.fit([only])[0]
-    return metric(tune.labels, fitted.predict_proba(tune.block)[tune.rows])

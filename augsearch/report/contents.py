@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from augsearch.seeds import Seed
 from augsearch.study.results import StudyResult
+from augsearch.study.schema.arms import SearchOptions
+from augsearch.study.schema.report import TableOptions
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +41,74 @@ class Outputs:
 
 
 @dataclass(frozen=True, eq=False)
+class TuningOutputs:
+    """What the trainings of one amount said about the tuning images of each fold.
+
+    Attributes:
+        amount: The amount, in the arm's unit.
+        n_train: Images of the training set, the mean over the folds.
+        folds: Per fold the labels, int64, (N,), and the probabilities, float64, (replicates, N,
+            classes). Over all folds every developing image occurs once per replicate.
+    """
+
+    amount: float
+    n_train: float
+    folds: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]]
+
+
+@dataclass(frozen=True, eq=False)
+class Likeness:
+    """MS-SSIM of pairs of images within a class: real ones, and those added up to an amount.
+
+    Attributes:
+        class_name: The class.
+        real: Mean over pairs of real training images; NaN if there are too few.
+        amounts: (A,), in the arm's unit.
+        synthetic: (A,), mean over pairs of the images that the amount adds; NaN where too few.
+        note: How it was measured ("100 pairs, 3 of 5 scales").
+    """
+
+    class_name: str
+    real: float
+    amounts: NDArray[np.float64]
+    synthetic: NDArray[np.float64]
+    note: str
+
+
+@dataclass(frozen=True, eq=False)
+class TunedArm:
+    """What the settings of an arm's classifier scored on the tuning set.
+
+    Attributes:
+        settings: Each setting tried, key -> value.
+        scores: float64, (settings, trainings): metric of the study.
+        chosen: Index of the setting with the best mean.
+        outputs: Per setting what `TuningOutputs.folds` holds.
+    """
+
+    settings: Sequence[Mapping[str, object]]
+    scores: NDArray[np.float64]
+    chosen: int
+    outputs: Sequence[Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]]]
+
+
+@dataclass(frozen=True, eq=False)
 class ReportContents:
     """Everything that the report shows.
 
     Attributes:
-        windows: Searched arm -> window of its rule.
+        rules: Searched arm -> its rule in words ("sliding window of 12").
         recipes: Arm -> what it is made of, in words ("real images, balanced by acgan").
+        classifiers: Arm -> name of its classifier ("classifier" for the study's own).
+        tuning: Arm -> what it said about the tuning images, one entry per amount, rising.
+        embeddings: Arm -> last-layer features of the test images by its first training, float32,
+            (N, D); only if the study asks for t-SNE.
+        likeness: Searched arm -> one entry per class; only if the study asks for MS-SSIM.
+        training_curves: Arm -> curve of its first test training, name -> value after each epoch.
+        tuned: Arm -> the settings tried; empty without [tune].
+        tables: The study's own tables, by name.
+        searches: Searched arm -> its options, for what its figure shows beside the curve.
+        seed: The study's seed, for bootstrap intervals and t-SNE.
         generators: Names of the trained generators that any arm uses.
         n_folds: Number of folds.
         parts: Rows (part, class, images, groups).
@@ -55,7 +120,7 @@ class ReportContents:
     classes: tuple[str, ...]
     metric: str
     confidence: float
-    windows: Mapping[str, int]
+    rules: Mapping[str, str]
     recipes: Mapping[str, str]
     test: Outputs
     external: Outputs | None
@@ -64,5 +129,14 @@ class ReportContents:
     n_folds: int
     parts: Sequence[tuple[str, str, int, int]]
     study_text: str
+    classifiers: Mapping[str, str] = field(default_factory=dict)
+    tuning: Mapping[str, Sequence[TuningOutputs]] = field(default_factory=dict)
+    embeddings: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    likeness: Mapping[str, Sequence[Likeness]] = field(default_factory=dict)
+    training_curves: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
+    tuned: Mapping[str, TunedArm] = field(default_factory=dict)
+    tables: Mapping[str, TableOptions] = field(default_factory=dict)
+    searches: Mapping[str, SearchOptions] = field(default_factory=dict)
+    seed: Seed = field(default_factory=lambda: Seed.of(0))
     settings: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from augsearch.amounts import amount_words
 from augsearch.study.results import Interval, StudyResult
 
 
@@ -18,11 +19,12 @@ def verdict_sentence(result: StudyResult, confidence: float) -> str:
             return f"No verdict: the baseline, arm {result.baseline!r}, has no finite score."
         return "No verdict: there is no other arm with a finite score to compare."
     arm = result.arms[answer.arm]
-    what = f"arm {answer.arm!r} at K = {arm.multiple:g}"
+    amount = "no amount" if arm.multiple is None else amount_words(arm.multiple, arm.unit)
+    what = f"arm {answer.arm!r} at {amount}"
     over = f"arm {result.baseline!r}"
     if answer.gain == answer.low == answer.high == 0:
         return (
-            f"No evidence that adding images helps: arm {answer.arm!r} chose K = {arm.multiple:g}, "
+            f"No evidence that adding images helps: arm {answer.arm!r} chose {amount}, "
             f"the training set of {over} itself."
         )
     if answer.low is None or answer.high is None:
@@ -61,6 +63,16 @@ def scope_sentence(generators: Sequence[str], n_folds: int) -> str:
             "trainings is approximate."
         )
     return " ".join(sentences)
+
+
+def metric_title(name: str) -> str:
+    """Write a metric's name as papers do.
+
+    Example:
+        >>> metric_title("auc"), metric_title("balanced_accuracy"), metric_title("brier")
+        ('AUC', 'balanced accuracy', 'brier')
+    """
+    return name.upper() if name in ("auc", "f1", "ppv", "npv") else name.replace("_", " ")
 
 
 def with_interval(interval: Interval | None, sign: bool = False) -> str:

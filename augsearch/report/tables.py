@@ -7,7 +7,11 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from augsearch.files import write_text
+from augsearch.report.paper_tables import PaperTable
 from augsearch.study.results import Interval, StudyResult
 
 Row = Sequence[object]
@@ -23,14 +27,40 @@ def write_tables(result: StudyResult, folder: Path) -> None:
         write_text(folder / f"{name}.csv", _csv(rows))
 
 
+def write_paper_tables(
+    tables: Iterable[PaperTable],
+    matrices: Mapping[str, Mapping[str, NDArray[np.float64]]],
+    classes: Sequence[str],
+    folder: Path,
+) -> None:
+    """Write NAME.csv of each of the study's own tables, and confusion/NAME.csv where it has any.
+
+    Args:
+        tables: The tables.
+        matrices: Name of a table -> arm -> confusion matrix, (C, C), row = true class.
+        classes: Names of the classes.
+        folder: Where to.
+    """
+    for table in tables:
+        write_text(folder / f"{table.name}.csv", _csv(paper_rows(table)))
+        if found := matrices.get(table.name):
+            write_text(
+                folder / "confusion" / f"{table.name}.csv", _csv(_matrix_rows(found, classes))
+            )
+
+
 def arm_rows(result: StudyResult) -> Iterable[Row]:
     """Yield a header and one row per arm: what was chosen, and its gain."""
-    yield "arm", "multiple", "n_train", "score", "stopped_at", "reason", "gain", "low", "high"
+    yield (
+        *("arm", "multiple", "unit", "n_train", "score", "stopped_at", "reason"),
+        *("gain", "low", "high"),
+    )
     for name, arm in result.arms.items():
         gain = arm.gain or Interval(value=None, low=None, high=None)
         yield (
             name,
             arm.multiple,
+            arm.unit,
             arm.n_train,
             arm.score,
             arm.stopped_at,
@@ -53,12 +83,31 @@ def metric_rows(result: StudyResult) -> Iterable[Row]:
 
 
 def history_rows(result: StudyResult) -> Iterable[Row]:
-    """Yield a header and one row per arm, amount and cell."""
+    """Yield a header and one row per arm, amount and cell; arms.csv has the unit of amounts."""
     yield "arm", "multiple", "cell", "score"
     for name, arm in result.arms.items():
         for entry in arm.history:
             for cell, score in enumerate(entry.scores):
                 yield name, entry.multiple, cell, score
+
+
+def paper_rows(table: PaperTable) -> Iterable[Row]:
+    """Yield a header and the rows of one of the study's own tables, a number per field."""
+    yield (*table.keys, *(field for column in table.columns for field in column.fields))
+    for row in table.rows:
+        numbers: list[object] = []
+        for column, value in zip(table.columns, row.values, strict=True):
+            numbers += value.numbers if value else [None] * len(column.fields)
+        yield (*row.keys, *numbers)
+
+
+def _matrix_rows(
+    matrices: Mapping[str, NDArray[np.float64]], classes: Sequence[str]
+) -> Iterable[Row]:
+    yield "arm", "true_class", "decided_class", "count"
+    for arm, counts in matrices.items():
+        for (true, decided), count in np.ndenumerate(counts):
+            yield arm, classes[true], classes[decided], float(count)
 
 
 def _csv(rows: Iterable[Row]) -> str:

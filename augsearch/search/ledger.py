@@ -24,7 +24,7 @@ from augsearch.errors import AugsearchError, StorageError
 from augsearch.files import exclusive
 from augsearch.records import Evaluation
 from augsearch.search.base import SearchRule
-from augsearch.search.sliding_window import Direction
+from augsearch.search.settings import Direction
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 PARAMETER = "multiple"
 _SCORES = "scores"  # trial attribute
 _SETTINGS = "search"  # study attribute
-_LARGEST = 1e6  # upper end of the parameter's range, for Optuna's plots only
+_RANGE = (0.0, 1e7)  # of the parameter, for Optuna's plots only: multiples and counts of images
 
 
 class LedgerError(AugsearchError, ValueError):
@@ -62,8 +62,8 @@ def open_ledger(
 
     with contextlib.ExitStack() as stack:
         if isinstance(storage, str):
-            storage = stack.enter_context(_connected(storage))
-        with _calling_optuna():
+            storage = stack.enter_context(connected(storage))
+        with calling_optuna():
             study = optuna.create_study(
                 storage=storage,
                 study_name=study_name,
@@ -108,7 +108,7 @@ class Ledger:
         from optuna.trial import TrialState
 
         history: list[Evaluation] = []
-        with _calling_optuna():
+        with calling_optuna():
             completed = self._trials(TrialState.COMPLETE)
         for evaluation in map(_evaluation, completed):
             certain = rule.propose(history)
@@ -118,7 +118,7 @@ class Ledger:
                 raise self._mismatch(evaluation.multiple, certain[0], settings)
             history.append(evaluation)
         if self._study.user_attrs.get(_SETTINGS) != settings:
-            with _calling_optuna():
+            with calling_optuna():
                 self._study.set_user_attr(_SETTINGS, dict(settings))
         return history
 
@@ -130,7 +130,7 @@ class Ledger:
         Raises:
             LedgerError: Someone else has enqueued a trial in the meantime.
         """
-        with _calling_optuna():
+        with calling_optuna():
             if self._open and self._open[0][0] != multiple:
                 self._fail_open()  # taken over out of turn they would break the order
             if self._open:
@@ -155,13 +155,13 @@ class Ledger:
         value = evaluation.score if math.isfinite(evaluation.score) else self._worst
         # JSON knows neither NaN nor infinities: "nan", "inf", "-inf".
         scores = [score if math.isfinite(score) else str(score) for score in evaluation.scores]
-        with _calling_optuna():
+        with calling_optuna():
             trial.set_user_attr(_SCORES, scores)
             self._study.tell(trial, value, state=TrialState.COMPLETE)
 
     def close_open(self) -> None:
         """Set what a killed search left behind, and this one does not need, to FAIL."""
-        with _calling_optuna():
+        with calling_optuna():
             self._fail_open()
 
     def _fail_open(self) -> None:
@@ -201,8 +201,9 @@ class Ledger:
 
 
 def _with_parameter(trial: Trial, multiple: float) -> Trial:
-    """Give the trial its K, which was fixed when it was enqueued."""
-    trial.suggest_float(PARAMETER, min(1.0, multiple), max(_LARGEST, multiple))
+    """Give the trial its K, which was fixed when it was enqueued, unless it has it already."""
+    if PARAMETER not in trial.params:
+        trial.suggest_float(PARAMETER, min(_RANGE[0], multiple), max(_RANGE[1], multiple))
     return trial
 
 
@@ -220,8 +221,14 @@ def _evaluation(trial: FrozenTrial) -> Evaluation:
 
 
 @contextlib.contextmanager
-def _connected(url: str) -> Iterator[BaseStorage]:
-    """Connect to a storage URL; a SQLite file is made, with its folder, and locked."""
+def connected(url: str) -> Iterator[BaseStorage]:
+    """Connect to a storage URL; a SQLite file is made, with its folder, and locked.
+
+    Raises:
+        RunDirectoryError: Another process holds the SQLite file.
+        StorageError: The storage cannot be read or written.
+        ValueError: It is no URL.
+    """
     from optuna.storages import RDBStorage
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
@@ -239,7 +246,7 @@ def _connected(url: str) -> Iterator[BaseStorage]:
             file = Path(parsed.database)
             stack.enter_context(exclusive(file.with_name(file.name + ".lock")))
         options = {"connect_args": {"timeout": 60}} if sqlite else None
-        with _calling_optuna():
+        with calling_optuna():
             storage = RDBStorage(url, engine_kwargs=options)
         stack.callback(storage.engine.dispose)
         stack.callback(storage.remove_session)
@@ -247,8 +254,12 @@ def _connected(url: str) -> Iterator[BaseStorage]:
 
 
 @contextlib.contextmanager
-def _calling_optuna() -> Iterator[None]:
-    """For the length of a call, mute Optuna below warnings and name its storage errors."""
+def calling_optuna() -> Iterator[None]:
+    """For the length of a call, mute Optuna below warnings and name its storage errors.
+
+    Raises:
+        StorageError: The storage cannot be read or written.
+    """
     import optuna
     from sqlalchemy.exc import SQLAlchemyError
 

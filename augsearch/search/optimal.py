@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,15 +13,21 @@ from augsearch.records import Evaluation
 from augsearch.search.base import SearchRule
 from augsearch.search.ledger import Ledger, open_ledger
 from augsearch.search.scoring import BatchScore, OneAtATime, Score, in_order
-from augsearch.search.sliding_window import DIRECTIONS, Direction, SlidingWindow, check_known
+from augsearch.search.settings import DIRECTIONS, Direction, check_known
+from augsearch.search.sliding_window import SlidingWindow
+from augsearch.search.sweep import Saturation, Sweep
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 __all__ = ["RULES", "BatchScore", "Callback", "SearchResult", "find_optimal_multiple"]
 
-RULES: Mapping[str, Callable[..., SearchRule]] = {"sliding-window": SlidingWindow}
-"""The rules that go by a name; each takes the settings of `find_optimal_multiple`."""
+RULES: Mapping[str, Callable[..., SearchRule]] = {
+    "sliding-window": SlidingWindow,
+    "sweep": Sweep,
+    "saturation": Saturation,
+}
+"""The rules that go by a name; each takes the settings of `find_optimal_multiple` that it names."""
 
 _PLAIN = (str, int, float, bool, type(None))
 
@@ -37,8 +44,8 @@ class SearchResult:
         score: Its score (the mean of its replicates); None if no score was finite. As the winner
             of many it is optimistic: measure the chosen amount anew on untouched data.
         stopped_at: The last amount that was evaluated, an int when whole.
-        reason: Why the search stopped: "window", "max_multiple" or "no_finite_score" (or what a
-            rule of the caller's says).
+        reason: Why the search stopped: "window", "max_multiple", "all_amounts" or
+            "no_finite_score" (or what a rule of the caller's says).
         history: Every evaluation, in order.
     """
 
@@ -64,6 +71,8 @@ def find_optimal_multiple(
     step: float = 1,
     max_multiple: float | None = None,
     min_delta: float = 0.0,
+    amounts: Sequence[float] | None = None,
+    tolerance: float = 0.005,
     direction: Direction = "maximize",
     rule: str | SearchRule = "sliding-window",
     replicates: int = 1,
@@ -73,28 +82,34 @@ def find_optimal_multiple(
 ) -> SearchResult:
     """Find the multiple K of the training set that scores best (Kong et al. 2022).
 
-    Calls `score` for K = start, start + step, ... until the rule stops. Whatever stops the search
-    early (a kill, Ctrl-C, an exception in `score`), the same call on the same `storage` goes on:
-    finished amounts are read back, the one under way is evaluated again.
+    Calls `score` for K = start, start + step, ... until the rule stops, or, with another rule, for
+    every one of `amounts`. Whatever stops the search early (a kill, Ctrl-C, an exception in
+    `score`), the same call on the same `storage` goes on: finished amounts are read back, the one
+    under way is evaluated again.
 
     Args:
         score: K -> its score, or a sequence with one score per replicate; NaN for one that could
-            not be computed. K is an int if `start` and `step` are. An object with a method
-            `score_many` (see `BatchScore`) is given all amounts that are certain to be evaluated
-            at once; the result is the same.
+            not be computed. K is an int if `start` and `step`, or `amounts`, are. An object with a
+            method `score_many` (see `BatchScore`) is given all amounts that are certain to be
+            evaluated at once; the result is the same.
         window: Stop when this many amounts after the best one brought no gain.
         start: The first amount; 1 is the base set alone.
         step: Distance of two amounts.
         max_multiple: No amount goes beyond it. None is no limit: a score that never stops rising
             is then never stopped.
         min_delta: A gain counts only if it exceeds this over the best so far.
+        amounts: What is tried, rising; numbers of images as well as multiples.
+        tolerance: How much worse than the best still counts as saturated.
         direction: "maximize" or "minimize".
-        rule: A rule's name, or a `SearchRule`, which brings its own settings instead of `window`
-            to `min_delta`.
+        rule: "sliding-window" (with `window` to `min_delta`); "sweep" (all of `amounts`, the best
+            wins); "saturation" (all of `amounts`, the smallest within `tolerance` of the best
+            wins, as Frid-Adar et al. 2018 chose theirs); or a `SearchRule`, which brings its own
+            settings. A setting that the rule does not take must be left out.
         replicates: How often `score` is called per amount, if it gives a number; the mean counts.
         storage: Where the search is kept: an Optuna storage or its URL, for instance
             "sqlite:///search.db"; None keeps it in memory. A larger window, limit or another
-            min_delta may go on with what is stored; another start, step or direction may not.
+            min_delta may go on with what is stored, and so may a list with further amounts at its
+            end; another start, step or direction may not.
         study_name: The Optuna study's name in `storage`.
         callbacks: Each is called as ``callback(evaluation, best)`` after every new evaluation.
 
@@ -108,6 +123,9 @@ def find_optimal_multiple(
         >>> found = find_optimal_multiple(lambda k: 0.9 - 0.001 * (k - 14) ** 2, window=12)
         >>> found.multiple, found.stopped_at, found.reason
         (14, 26, 'window')
+        >>> curve = {0: 0.81, 500: 0.85, 1000: 0.88, 2000: 0.882}
+        >>> find_optimal_multiple(curve.get, rule="saturation", amounts=tuple(curve)).multiple
+        1000
     """
     settings = {
         "window": window,
@@ -115,6 +133,8 @@ def find_optimal_multiple(
         "step": step,
         "max_multiple": max_multiple,
         "min_delta": min_delta,
+        "amounts": amounts,
+        "tolerance": tolerance,
         "direction": direction,
     }
     chosen = _choose_rule(rule, settings)
@@ -157,22 +177,36 @@ def _search(
 
 
 def _choose_rule(rule: str | SearchRule, settings: Mapping[str, Any]) -> SearchRule:
-    """Return the named rule with its settings, or the given one if nothing contradicts it."""
+    """Return the named rule with its settings, or the given one; what it ignores is left out."""
     check_known("direction", settings["direction"], DIRECTIONS)
     if isinstance(rule, str):
         check_known("rule", rule, tuple(RULES))
-        return RULES[rule](**settings)
+        takes = inspect.signature(RULES[rule]).parameters
+        _check_defaults(
+            {name: value for name, value in settings.items() if name not in takes},
+            f"rule {rule!r}",
+            f"it takes {', '.join(takes)}.",
+        )
+        return RULES[rule](**{name: settings[name] for name in takes})
     if not isinstance(rule, SearchRule):
         raise TypeError(f"rule must be a rule's name or a SearchRule but got {rule!r}.")
-    default = {field.name: field.default for field in dataclasses.fields(SlidingWindow)}
-    default["direction"] = getattr(rule, "direction", settings["direction"])
-    for name, value in settings.items():
-        if value != default[name]:
-            raise ValueError(
-                f"{name} must be {default[name]!r} beside {rule!r} but got {value!r}; "
-                "a SearchRule brings its own settings."
-            )
+    own = {"direction": getattr(rule, "direction", settings["direction"])}
+    _check_defaults(settings, repr(rule), "a SearchRule brings its own settings.", own)
     return rule
+
+
+def _check_defaults(
+    settings: Mapping[str, Any], beside: str, remedy: str, own: Mapping[str, Any] | None = None
+) -> None:
+    """Refuse settings that the rule takes no notice of, unless they are as they are by default."""
+    signature = inspect.signature(find_optimal_multiple).parameters
+    defaults = {name: signature[name].default for name in settings} | dict(own or {})
+    for name, value in settings.items():
+        default = defaults[name]
+        if value is default or (default is not None and value == default):
+            continue
+        rule = "be left out" if default is None else f"be {default!r}"
+        raise ValueError(f"{name} must {rule} beside {beside} but got {value!r}; {remedy}")
 
 
 def _settings(rule: SearchRule) -> dict[str, Any]:
@@ -180,10 +214,15 @@ def _settings(rule: SearchRule) -> dict[str, Any]:
     settings: dict[str, Any] = {"rule": type(rule).__name__}
     if dataclasses.is_dataclass(rule):
         for field in dataclasses.fields(rule):
-            value = getattr(rule, field.name)
-            # The ledger keeps JSON; what is not is kept as text, to be named in an error.
-            settings[field.name] = value if isinstance(value, _PLAIN) else repr(value)
+            settings[field.name] = _json(getattr(rule, field.name))
     return settings
+
+
+def _json(value: object) -> object:
+    """Return a setting as the ledger, which keeps JSON, gives it back; else its text, to name."""
+    if isinstance(value, list | tuple):
+        return [_json(item) for item in value]
+    return value if isinstance(value, _PLAIN) else repr(value)
 
 
 def _check_score(score: Score, replicates: int) -> None:

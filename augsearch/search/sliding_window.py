@@ -6,14 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from numbers import Integral, Real
-from typing import Literal, get_args
 
 from augsearch.records import Evaluation
 from augsearch.search.base import SearchRule
-
-Direction = Literal["maximize", "minimize"]
-DIRECTIONS: tuple[str, ...] = get_args(Direction)
+from augsearch.search.settings import DIRECTIONS, Direction, check_known, plain_number
 
 
 @dataclass(frozen=True)
@@ -60,9 +56,9 @@ class SlidingWindow(SearchRule):
 
     def __post_init__(self) -> None:
         for name in ("window", "start", "step", "min_delta"):
-            object.__setattr__(self, name, _number(name, getattr(self, name)))
+            object.__setattr__(self, name, plain_number(name, getattr(self, name)))
         if self.max_multiple is not None:
-            limit = _number("max_multiple", self.max_multiple)
+            limit = plain_number("max_multiple", self.max_multiple)
             object.__setattr__(self, "max_multiple", limit)
         self._check()
 
@@ -132,20 +128,3 @@ class SlidingWindow(SearchRule):
     def _multiple(self, position: int) -> float:
         amount = self.start + position * self.step
         return amount if isinstance(amount, int) else round(amount, 12)
-
-
-def _number(name: str, value: object) -> float:
-    """Return a plain int or float (numpy's have their own types)."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number but got {value!r}.")
-    if isinstance(value, Integral):
-        return int(value)
-    if not math.isfinite(value):
-        raise ValueError(f"{name} must be finite but got {value!r}.")
-    return float(value)
-
-
-def check_known(name: str, value: object, known: Sequence[str]) -> None:
-    """Raise ValueError, with the list, unless `value` is one of `known`."""
-    if value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)} but got {value!r}.")

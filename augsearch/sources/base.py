@@ -34,6 +34,33 @@ class Pool(ABC):
         """Return how many images of the class there are; None if there is no end."""
         return None
 
+    def has_streams(self, label: int) -> bool:
+        """Whether replicate r reads from r * STREAM on, where as many images are, but fresh ones.
+
+        Without streams all replicates get the same images, as those of a folder.
+        """
+        return self.size(label) is None
+
+
+class Expert(ABC):
+    """A classifier trained on one fold's real training images, for what must look at images."""
+
+    @abstractmethod
+    def predict_proba(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Return class probabilities, (N, n_classes), of images, (N, H, W, C)."""
+
+    @abstractmethod
+    def training_images(self, label: int) -> NDArray[np.uint8]:
+        """Return the real training images of a class, (N, H, W, C)."""
+
+    @abstractmethod
+    def embedding(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return features, (N, D), of images, (N, H, W, C).
+
+        Raises:
+            SourceError: The classifier has none.
+        """
+
 
 @dataclass(frozen=True)
 class FitContext:
@@ -48,6 +75,7 @@ class FitContext:
         notify: Takes progress, warnings, losses and pictures.
         judge: Scores labelled images as the only training set, on the tuning set; None if there is
             no tuning set to ask.
+        expert: Knows the fold's real training images; trained when it is first asked something.
     """
 
     name: str
@@ -57,6 +85,7 @@ class FitContext:
     device: str = "cpu"
     notify: Notify = silent
     judge: Callable[[LabelledImages], float] | None = field(default=None, repr=False)
+    expert: Expert | None = field(default=None, repr=False)
 
 
 class Source(ABC):

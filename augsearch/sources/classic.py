@@ -17,8 +17,9 @@ from augsearch.sources.numbering import BLOCK, by_blocks
 from augsearch.sources.order import BalancedOrder
 from augsearch.study.schema.sources import ClassicOptions
 
-DRAWS = 8
-"""Random numbers per image: two flips, angle, shift down, shift right, zoom, brightness, contrast.
+DRAWS = 9
+"""Random numbers per image: two flips, angle, shift down, shift right, zoom, brightness, contrast,
+saturation.
 Always all of them, so that switching one change on leaves the others as they were."""
 
 _GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as torchvision weighs
@@ -54,7 +55,11 @@ class _ClassicPool(Pool):
         )
 
     def _draws(self, label: int, block: int) -> NDArray[np.float64]:
-        return self._seed.child(label, block).generator().uniform(-1, 1, (BLOCK, DRAWS))
+        seed = self._seed.child(label, block)
+        first = seed.generator().uniform(-1, 1, (BLOCK, DRAWS - 1))
+        # From a stream of its own: it came later, and the others stay what they were.
+        last = seed.child("saturation").generator().uniform(-1, 1, (BLOCK, 1))
+        return np.concatenate([first, last], axis=1)
 
 
 def augment(
@@ -64,7 +69,8 @@ def augment(
 
     In this order: flips; rotation, shift and zoom about the centre in one bilinear resampling;
     brightness (all values times a factor); contrast (distance from the mean grey value times a
-    factor); rounding.
+    factor); saturation (distance from a pixel's own grey value times a factor; colour images);
+    rounding.
 
     Args:
         pixels: uint8, (N, H, W, C).
@@ -129,9 +135,21 @@ def _relit(
     values: NDArray[np.float32], draw: NDArray[np.float64], options: ClassicOptions
 ) -> NDArray[np.float32]:
     if options.brightness:
-        values = np.clip(values * np.float32(1 + options.brightness * draw[6]), 0, 255)
+        values = np.clip(values * _factor(options.brightness, draw[6]), 0, 255)
     if options.contrast:
-        grey = values @ _GREY if values.shape[-1] == 3 else values
-        mean = grey.mean(dtype=np.float32)
-        values = mean + (values - mean) * np.float32(1 + options.contrast * draw[7])
+        mean = _grey(values).mean(dtype=np.float32)
+        values = mean + (values - mean) * _factor(options.contrast, draw[7])
+    if options.saturation and values.shape[-1] == 3:
+        grey = _grey(np.clip(values, 0, 255))
+        values = grey + (values - grey) * _factor(options.saturation, draw[8])
     return values
+
+
+def _factor(jitter: float | tuple[float, float], draw: float) -> np.float32:
+    low, high = jitter if isinstance(jitter, tuple) else (1 - jitter, 1 + jitter)
+    return np.float32((low + high) / 2 + (high - low) / 2 * draw)
+
+
+def _grey(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return luma, (H, W, 1)."""
+    return (values @ _GREY)[..., None] if values.shape[-1] == 3 else values

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
-
-from augsearch.errors import SourceError
+from augsearch.plugins import create_plugin
 from augsearch.sources.base import Source
 from augsearch.study.schema.sources import (
     SOURCE_PLUGINS,
     AcganOptions,
     CallableOptions,
     ClassicOptions,
+    DcganOptions,
     FolderOptions,
     PluginOptions,
     RepeatOptions,
     SourceOptions,
+    WganOptions,
 )
 
 
@@ -22,13 +22,23 @@ def create_source(options: SourceOptions) -> Source:
     """Build the source that `options` describe; only its own module is imported.
 
     Raises:
-        SourceError: A function or plugin cannot be imported or does not take its options.
+        SourceError: A function cannot be imported or does not take its options.
+        AugsearchError: The same of a plugin.
     """
-    match options:
-        case AcganOptions():
-            from augsearch.sources.acgan import Acgan
+    source = _created(options)
+    if options.select is None:
+        return source
+    from augsearch.sources.select import Selection
 
-            return Acgan(options)
+    return Selection(source, options.select)
+
+
+def _created(options: SourceOptions) -> Source:
+    match options:
+        case AcganOptions() | DcganOptions() | WganOptions():
+            from augsearch.sources.generator import GeneratorSource
+
+            return GeneratorSource(options)
         case ClassicOptions():
             from augsearch.sources.classic import Classic
 
@@ -46,28 +56,5 @@ def create_source(options: SourceOptions) -> Source:
 
             return CallableSource(options)
         case PluginOptions():
-            return _plugin(options)
-
-
-def _plugin(options: PluginOptions) -> Source:
-    found = entry_points(group=SOURCE_PLUGINS, name=options.kind)
-    if not found:
-        known = ", ".join(sorted(entry_points(group=SOURCE_PLUGINS).names)) or "none"
-        raise SourceError(
-            f"kind must be an installed plugin but got {options.kind!r} (installed: {known}); "
-            "install the package that brings it"
-        )
-    entry = next(iter(found))
-    try:
-        source = entry.load()(**options.options)
-    except Exception as error:
-        raise SourceError(
-            f"plugin {options.kind!r} ({entry.value}) must take its options but raised "
-            f"{type(error).__name__}: {error}"
-        ) from error
-    if not isinstance(source, Source):
-        raise SourceError(
-            f"plugin {options.kind!r} ({entry.value}) must be a subclass of "
-            f"augsearch.sources.base.Source but gave a {type(source).__name__}"
-        )
-    return source
+            source: Source = create_plugin(SOURCE_PLUGINS, options.kind, options.options, Source)
+            return source

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augsearch.errors import SourceError, StorageError
-from augsearch.files import map_array, replacing
+from augsearch.files import map_array, write_array
 from augsearch.records import ImageBlock, content_key
 from augsearch.sources.base import Pool
-from augsearch.sources.numbering import BLOCK
+from augsearch.sources.numbering import BLOCK, STREAM
 
 _FILE = re.compile(r"class(\d+)_(\d+)-(\d+)_([0-9a-f]{64})\.npy")
 _Extent = tuple[int, int, int]  # label, first image, one past the last
@@ -55,7 +55,7 @@ class PoolStore:
     The images of a class are cut into extents of BLOCK images at fixed places, whoever asks for
     what in which order; so the content keys, and with them all cached features, do not depend on
     the history of requests. At most 63 images at either end are made that nobody asked for. The
-    last extent of a finite pool ends with the pool.
+    last extent of a finite pool ends with the pool (or the stream).
 
     Each extent is one .npy file (uint8, (N, H, W, C)) that is written once, whole or not at all;
     its name carries class, first image, end and content key. One of a wrong size (damaged disk,
@@ -83,6 +83,10 @@ class PoolStore:
         """Return how many images of the class the pool has; None if there is no end."""
         return self._pool.size(label)
 
+    def has_streams(self, label: int) -> bool:
+        """Whether replicate r reads fresh images from r * STREAM on."""
+        return self._pool.has_streams(label)
+
     def blocks(
         self, label: int, start: int, count: int
     ) -> list[tuple[ImageBlock, NDArray[np.int64]]]:
@@ -90,7 +94,7 @@ class PoolStore:
 
         Args:
             label: The class.
-            start: First image; r * STREAM for replicate r of an endless pool.
+            start: First image; r * STREAM for replicate r of a pool that has streams.
             count: How many images.
 
         Returns:
@@ -101,19 +105,25 @@ class PoolStore:
             StorageError: The disk is full or cannot be written. What was made before stays.
         """
         stop = start + count
-        size = self._pool.size(label)
-        if size is not None and stop > size:
-            self._refuse(label, size, stop)
+        last = self._end(label, start)
+        if last is not None and stop > last:
+            self._refuse(label, last, stop)
         covering = []
         for first in range(start - start % BLOCK if count else stop, stop, BLOCK):
-            end = first + BLOCK if size is None else min(first + BLOCK, size)
+            end = first + BLOCK if last is None else min(first + BLOCK, last)
             rows = np.arange(max(start - first, 0), min(stop, end) - first, dtype=np.int64)
             covering.append((self._block((label, first, end)), rows))
         return covering
 
-    def _refuse(self, label: int, size: int, stop: int) -> None:
-        self._pool.images(label, size, stop)  # raises: the pool knows the names of its classes
-        raise SourceError(f"a pool with {size} images of class {label} gave images up to {stop}")
+    def _end(self, label: int, start: int) -> int | None:
+        """Return the end of the stream that `start` lies in; None if it has none."""
+        size = self._pool.size(label)
+        origin = start - start % STREAM if self._pool.has_streams(label) else 0
+        return None if size is None else origin + size
+
+    def _refuse(self, label: int, last: int, stop: int) -> None:
+        self._pool.images(label, last, stop)  # raises: the pool knows the names of its classes
+        raise SourceError(f"a pool whose class {label} ends at {last} gave images up to {stop}")
 
     def _block(self, extent: _Extent) -> ImageBlock:
         if extent not in self._blocks:
@@ -137,7 +147,5 @@ class PoolStore:
             )
         key = content_key(images)
         path = self._folder / f"class{label}_{first}-{end}_{key}.npy"
-        # Plain writing, not through a memory map: on a full disk that would end in SIGBUS.
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.save(file, np.ascontiguousarray(images), allow_pickle=False)
+        write_array(path, images)
         return StoredBlock(path, key, end - first)

@@ -5,12 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 
-from augsearch.messages import unknown
+from augsearch.messages import show, unknown
 from augsearch.study.lines import Location
-from augsearch.study.schema.arms import Arm
+from augsearch.study.order import order_problems
+from augsearch.study.report_tables import table_problems
+from augsearch.study.schema.arms import Arm, WindowSearch
+from augsearch.study.schema.classifier import (
+    OWN_NETWORKS,
+    ClassifierOptions,
+    DiscriminatorOptions,
+    EndToEndOptions,
+    FrozenOptions,
+)
 from augsearch.study.schema.data import CsvData, DigitsData, FolderData, GivenSplit
-from augsearch.study.schema.sources import AcganOptions
-from augsearch.study.schema.study import KNOWN_METRICS, METRIC_PLUGINS, StudyFile
+from augsearch.study.schema.sources import TRAINED, AcganOptions, PluginOptions
+from augsearch.study.schema.study import (
+    DEFAULT_CLASSIFIER,
+    KNOWN_METRICS,
+    METRIC_PLUGINS,
+    StudyFile,
+)
+from augsearch.study.settings import tune_problems
+from augsearch.study.training_sets import amount_problems
 
 Problem = tuple[Location, str]
 
@@ -19,15 +35,31 @@ BACKBONE_FAMILIES = ("densenet", "resnet", "resnext", "wide_resnet", "efficientn
 
 def find_problems(study: StudyFile) -> list[Problem]:
     """Return every broken rule of a study whose tables are each valid by themselves."""
-    checks = (_sources, _bases, _baseline, _searches, _split, _image_size, _names)
+    checks = (
+        _sources,
+        _bases,
+        _baseline,
+        _searches,
+        _split,
+        _image_size,
+        _unlabelled,
+        _selects,
+        _names,
+        _classifiers,
+        _classifier_names,
+        amount_problems,
+        order_problems,
+        tune_problems,
+        table_problems,
+    )
     return [problem for check in checks for problem in check(study)]
 
 
 def baseline_arm(study: StudyFile) -> str:
     """Return the arm that gains are measured against.
 
-    It is `baseline` if given, else the first plain arm (no search, no addition, no base) that is
-    balanced as the first searched arm is, else the first plain arm.
+    It is `baseline` if given, else the first plain arm (all real images, no search, no addition,
+    no base) that is balanced as the first searched arm is, else the first plain arm.
 
     Args:
         study: A study without problems.
@@ -44,7 +76,7 @@ def _plain_arms(study: StudyFile) -> list[str]:
     return [
         name
         for name, arm in study.arms.items()
-        if arm.search is None and not arm.add and arm.base is None
+        if arm.search is None and not arm.add and arm.base is None and arm.real == 1
     ]
 
 
@@ -106,7 +138,11 @@ def _circle(study: StudyFile, name: str) -> list[str]:
 def _baseline(study: StudyFile) -> Iterator[Problem]:
     if study.baseline is None:
         if not _plain_arms(study):
-            yield ("arms",), "one must neither search nor add, to compare with; add [arms.real]"
+            yield (
+                ("arms",),
+                "one must train on all real images and neither search nor add, to compare with; "
+                "add [arms.real]",
+            )
     elif study.baseline not in study.arms:
         known = ", ".join(study.arms)
         yield ("baseline",), f"must name an arm ({known}) {unknown(study.baseline, study.arms)}"
@@ -117,7 +153,9 @@ def _baseline(study: StudyFile) -> Iterator[Problem]:
 def _searches(study: StudyFile) -> Iterator[Problem]:
     for name, arm in study.arms.items():
         search = arm.search
-        if search and search.max_multiple is not None and search.max_multiple < search.start:
+        if not isinstance(search, WindowSearch):
+            continue
+        if search.max_multiple is not None and search.max_multiple < search.start:
             yield (
                 ("arms", name, "search", "max_multiple"),
                 f"must be at least start, {search.start:g}, but got {search.max_multiple:g}",
@@ -141,9 +179,9 @@ def _split(study: StudyFile) -> Iterator[Problem]:
 def _image_size(study: StudyFile) -> Iterator[Problem]:
     size = study.images.size
     for name, source in study.sources.items():
-        if not isinstance(source, AcganOptions):
+        if not isinstance(source, TRAINED):
             continue
-        n_steps = len(source.generator_filters)
+        n_steps = source.n_doublings
         factor = 2**n_steps
         if size % factor:
             lower = size // factor * factor
@@ -155,15 +193,96 @@ def _image_size(study: StudyFile) -> Iterator[Problem]:
             )
 
 
+def _unlabelled(study: StudyFile) -> Iterator[Problem]:
+    for name, source in study.sources.items():
+        if not isinstance(source, TRAINED) or source.labelled:
+            continue
+        if source.select is None:
+            yield (
+                ("sources", name, "kind"),
+                f"{source.kind} with strategy {source.strategy!r} has no classes; add select = "
+                '{by = "confidence", best = ...} or strategy = "per-class"',
+            )
+        elif source.select.by == "discriminator":
+            yield (
+                ("sources", name, "select", "by"),
+                "must be 'confidence' or 'distance' where images have no classes yet "
+                f"({source.kind}, strategy {source.strategy!r}) but got 'discriminator', which "
+                "knows none",
+            )
+
+
+def _selects(study: StudyFile) -> Iterator[Problem]:
+    for name, source in study.sources.items():
+        if source.select is None or source.select.by != "discriminator":
+            continue
+        if not isinstance(source, (*TRAINED, PluginOptions)):
+            yield (
+                ("sources", name, "select", "by"),
+                f"'discriminator' needs a trained generator but kind {source.kind} has none; "
+                "use 'confidence' or 'distance'",
+            )
+
+
 def _names(study: StudyFile) -> Iterator[Problem]:
-    metric, backbone = study.evaluation.metric, study.classifier.backbone
+    metric = study.evaluation.metric
     metrics = (*KNOWN_METRICS, *sorted(entry_points(group=METRIC_PLUGINS).names))
     if metric not in metrics:
         known = ", ".join(metrics)
         yield ("evaluation", "metric"), f"must be one of {known} {unknown(metric, metrics)}"
-    if not backbone.startswith(BACKBONE_FAMILIES):
+
+
+def _classifiers(study: StudyFile) -> Iterator[Problem]:
+    tables: dict[Location, ClassifierOptions] = {("classifier",): study.classifier}
+    tables |= {("classifiers", name): table for name, table in study.classifiers.items()}
+    for where, table in tables.items():
+        if isinstance(table, FrozenOptions) and not table.backbone.startswith(BACKBONE_FAMILIES):
+            yield (
+                (*where, "backbone"),
+                f"must be a torchvision name that begins with {', '.join(BACKBONE_FAMILIES)} "
+                f"{unknown(table.backbone, BACKBONE_FAMILIES)}",
+            )
+        if isinstance(table, EndToEndOptions):
+            yield from _networks(where, table)
+        if isinstance(table, DiscriminatorOptions) and not isinstance(
+            study.sources.get(table.source), AcganOptions
+        ):
+            known = [name for name, one in study.sources.items() if isinstance(one, AcganOptions)]
+            yield (
+                (*where, "source"),
+                f"must name an acgan of [sources] ({', '.join(known) or 'none yet'}) "
+                f"{unknown(table.source, known)}",
+            )
+
+
+def _classifier_names(study: StudyFile) -> Iterator[Problem]:
+    if DEFAULT_CLASSIFIER in study.classifiers:
         yield (
-            ("classifier", "backbone"),
-            f"must be a torchvision name that begins with {', '.join(BACKBONE_FAMILIES)} "
-            f"{unknown(backbone, BACKBONE_FAMILIES)}",
+            ("classifiers", DEFAULT_CLASSIFIER),
+            f"must have another name: {DEFAULT_CLASSIFIER!r} is what [classifier] is called",
+        )
+    for name, arm in study.arms.items():
+        if arm.classifier is not None and arm.classifier not in study.classifiers:
+            known = list(study.classifiers)
+            yield (
+                ("arms", name, "classifier"),
+                f"must name a table of [classifiers] ({', '.join(known) or 'none yet'}) "
+                f"{unknown(arm.classifier, known)}",
+            )
+
+
+def _networks(where: Location, table: EndToEndOptions) -> Iterator[Problem]:
+    if table.network in OWN_NETWORKS:
+        if table.weights != "random":
+            yield (
+                (*where, "weights"),
+                f"must be 'random' for network {table.network}, whose weights nobody publishes, "
+                f"but got {show(str(table.weights))}; drop weights",
+            )
+    elif not table.network.startswith(BACKBONE_FAMILIES):
+        known = (*OWN_NETWORKS, *BACKBONE_FAMILIES)
+        yield (
+            (*where, "network"),
+            f"must be {', '.join(OWN_NETWORKS)} or a torchvision name that begins with "
+            f"{', '.join(BACKBONE_FAMILIES)} {unknown(table.network, known)}",
         )

@@ -36,11 +36,19 @@ def load_study_file(path: Path) -> StudyFile:
             {"name": path.stem} | document, context={"folder": path.parent}
         )
     except ValidationError as error:
-        raise _failure(path, lines, [explain(entry) for entry in error.errors()]) from None
+        entries = [entry for entry in error.errors() if not _is_echo(entry)]
+        raise _failure(path, lines, [explain(entry) for entry in entries]) from None
     problems = find_problems(study)
     if problems:
         raise _failure(path, lines, problems)
     return study
+
+
+def _is_echo(error: Mapping[str, Any]) -> bool:
+    """Tell whether a list is called too short only because what is in it is wrong."""
+    if error["type"] != "too_short":
+        return False
+    return len(error["input"]) >= int(error["ctx"]["min_length"])
 
 
 def _failure(

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from augsearch.amounts import Unit
+
 Label = Literal["helps", "no evidence", "harms"]
 
 
@@ -32,7 +34,12 @@ class HistoryEntry(_Record):
 class ArmResult(_Record):
     """One arm: what was chosen and how it fared."""
 
-    multiple: float | None = Field(description="the chosen amount, K")
+    multiple: float | None = Field(description="the chosen amount, counted as unit says")
+    unit: Unit = Field(
+        "multiple",
+        description="what amounts count: multiple is K, the size over the base size; added is "
+        "images added in all; per_class is images added of each class",
+    )
     n_train: int = Field(description="images in the chosen training set (first fold)")
     score: float | None = Field(description="mean tuning score of the chosen amount")
     stopped_at: float | None = Field(description="the last amount that was evaluated")

@@ -93,6 +93,7 @@ def _images(layout: Layout) -> str:
 [images]
 size = {side:<8} # height and width in pixels; the generator needs a multiple of 8
 channels = {layout.channels:<4} # 1 for grey images, 3 for colour
+# preprocess = ["normalise", "crop"]    # before that: stretch the greys, cut off black borders
 # on_bad_image = "skip"    # go on without files that cannot be read, instead of stopping
 """
 

@@ -16,8 +16,8 @@ def check_rule(rule: SearchRule, curves: int = 100, limit: int = 10_000) -> None
     """Assert everything that augsearch relies on in a search rule, on random score curves.
 
     The curves rise, fall, saturate or are flat, with noise, ties and NaN in them; one is NaN
-    throughout. On each of them, evaluating all proposed amounts at once must give the history,
-    the winner and the reason of evaluating one amount at a time.
+    throughout. On each of them, evaluating all proposed amounts at once must give the history of
+    evaluating one amount at a time. The winner may be any finite evaluation, not just the best.
 
     Args:
         rule: The rule; it must end on every curve.
@@ -52,12 +52,16 @@ def _proposed(rule: SearchRule, history: Sequence[Evaluation]) -> tuple[float, .
     history = tuple(history)
     proposed, reason, best = rule.propose(history), rule.finished(history), rule.best(history)
     assert proposed == rule.propose(history), "propose must depend on the history alone"
+    assert reason == rule.finished(history), "finished must depend on the history alone"
+    assert best == rule.best(history), "best must depend on the history alone"
     assert bool(proposed) == (reason is None), (
         f"propose must be empty exactly when finished gives a reason but they gave {proposed} "
         f"and {reason!r}"
     )
     assert reason is None or reason, "a reason must not be empty"
-    assert all(multiple >= 1 for multiple in proposed), f"amounts must be at least 1: {proposed}"
+    assert all(0 <= amount < math.inf for amount in proposed), (
+        f"amounts must be at least 0: {proposed}"
+    )
     finite = [entry for entry in history if math.isfinite(entry.score)]
     assert (best is None) == (not finite), "best must be None exactly when no score is finite"
     assert best is None or best in finite, (

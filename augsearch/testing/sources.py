@@ -60,10 +60,10 @@ def _images(pool: Pool, label: int, train: LabelledImages) -> NDArray[np.uint8]:
     shape = (count, *train.pixels.shape[1:])
     assert images.dtype == np.uint8, f"images must be uint8 but are {images.dtype}"
     assert images.shape == shape, f"images must have shape {shape} but have {images.shape}"
-    if size is None:
+    if pool.has_streams(label) and (size is None or size >= FAR % STREAM + 2):
         far = pool.images(label, FAR, FAR + 2)
-        assert far.shape == (2, *shape[1:]), f"image {FAR} of an endless pool is missing"
-    else:
+        assert far.shape == (2, *shape[1:]), f"image {FAR} of a pool with streams is missing"
+    if size is not None:
         _check_end(pool, label, size)
     return images.copy()
 

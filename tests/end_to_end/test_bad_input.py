@@ -79,7 +79,7 @@ def test_images_that_cannot_be_used(augsearch, spoil, words):
 STUDY_FAULTS = [
     ("window = 2", "windw = 2", ["study.toml:13: arms.search.search.windw", "'window'"]),
     ("window = 2", "window = 0", [":13: arms.search.search.window", "at least 1", "got 0"]),
-    ('kind = "classic"', 'kind = "clasic"', [":7: sources.classic.kind", "acgan, classic"]),
+    ('kind = "classic"', 'kind = "clasic"', [":7: sources.classic.kind", "acgan, dcgan"]),
     ('source = "classic"', 'source = "clasic"', [":13: arms.search.search.source", "classic"]),
     ("size = 16", 'size = "big"', ["study.toml:2: images.size", "big"]),
     ("size = 16", "size = = 16", ["study.toml:2"]),

@@ -23,10 +23,11 @@ def test_check_gives_json(call, tmp_path):
     assert all(line.startswith("warning: ") for line in err.splitlines())
     assert [f"warning: {message}" for message in report["warnings"]] == err.splitlines()
     plan = {work["what"]: work for work in report["plan"]}
-    assert list(plan) == ["source acgan", "features", "heads"]
+    assert list(plan) == ["source acgan", "classifier: features", "classifier: heads"]
     assert (plan["source acgan"]["amount"], plan["source acgan"]["unit"]) == (700, "iterations")
-    assert plan["heads"]["amount"] == 3 + 2 * 5  # real, 1.5, 2 once; two arms five times anew
-    assert plan["features"]["amount"] == 78 + 24 + 5 * 24
+    # real, 1.5, 2 once; two arms five times anew
+    assert plan["classifier: heads"]["amount"] == 3 + 2 * 5
+    assert plan["classifier: features"]["amount"] == 78 + 24 + 5 * 24
     assert all(0 < work["seconds"] < 3600 for work in report["plan"])
     assert [path.name for path in tmp_path.iterdir()] == ["demo.toml"]
 

@@ -176,5 +176,5 @@ def test_check_shows_the_data_and_the_plan_and_leaves_nothing(
     assert f"smallest class of a training set: yes, {fewest} images" in out
     # K = 1 and 2 of the search and one amount of the others, twice; five arms three times anew
     work = {row[0]: row[1:] for row in rows if len(row) == 3}
-    assert work["heads"][0] == f"{2 * 2 * (2 + 4) + 2 * 3 * 5} trainings"
+    assert work["classifier: heads"][0] == f"{2 * 2 * (2 + 4) + 2 * 3 * 5} trainings"
     assert all(row[1].endswith((" s", " min", " h")) for row in work.values())

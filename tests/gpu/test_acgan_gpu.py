@@ -6,10 +6,11 @@ import torch
 
 from augsearch.records import LabelledImages
 from augsearch.seeds import Seed
-from augsearch.sources.acgan import Acgan
 from augsearch.sources.base import FitContext, Pool
-from augsearch.sources.gan.pool import GeneratorPool, read_generator
-from augsearch.study.schema.sources import AcganOptions
+from augsearch.sources.generator import GeneratorSource
+from augsearch.sources.generators.networks import read_discriminator, read_generator
+from augsearch.sources.generators.pool import GeneratorPool
+from augsearch.study.schema.generators import AcganOptions
 
 pytestmark = [
     pytest.mark.gpu,
@@ -31,7 +32,9 @@ def _train() -> LabelledImages:
 def _fit(folder: Path, preset: str) -> Pool:
     settings = {"kind": "acgan", "preset": preset, "iterations": 300, "snapshot": "last"}
     options = AcganOptions.model_validate(settings)
-    return Acgan(options).fit(_train(), FitContext("acgan", 0, SEED, folder, device="cuda"))
+    return GeneratorSource(options).fit(
+        _train(), FitContext("acgan", 0, SEED, folder, device="cuda")
+    )
 
 
 @pytest.mark.parametrize("preset", ["small-data", "kong2022"])
@@ -44,7 +47,9 @@ def test_pools_agree_with_the_cpus_and_do_not_depend_on_the_range(tmp_path: Path
     pool = _fit(tmp_path, "small-data")
     images = pool.images(1, 0, 200)
     assert np.array_equal(pool.images(1, 70, 75), images[70:75])
-    on_cpu = GeneratorPool(read_generator(tmp_path / "generator.safetensors"), SEED, "cpu")
+    generator = read_generator(tmp_path / "generator.safetensors")
+    discriminator = read_discriminator(tmp_path / "discriminator.safetensors")
+    on_cpu = GeneratorPool(generator, discriminator, SEED, "cpu")
     difference = on_cpu.images(1, 0, 200).astype(int) - images
     assert np.abs(difference).max() <= 1
     assert (difference != 0).mean() < 0.01

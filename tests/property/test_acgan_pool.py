@@ -2,16 +2,20 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from augsearch.gan.discriminator import DiscriminatorDesign, built_discriminator
+from augsearch.gan.generator import GeneratorDesign, built_generator
 from augsearch.seeds import Seed
-from augsearch.sources.gan.networks import GeneratorDesign, built_generator
-from augsearch.sources.gan.pool import GeneratorPool
+from augsearch.sources.generators.pool import GeneratorPool
 
 GENERATOR = built_generator(
-    GeneratorDesign(8, 1, 3, 4, 1.0, 4, (16, 8), 4), Seed.of("weights").torch_generator()
+    GeneratorDesign(8, 1, 3, 4, 4, (16, 8), 4), Seed.of("weights").torch_generator()
 ).eval()
 for parameter in GENERATOR.parameters():
     parameter.data.mul_(8)  # untrained images are nearly grey otherwise, and all alike
-POOL = GeneratorPool(GENERATOR, Seed.of(0, "acgan"), "cpu")
+DISCRIMINATOR = built_discriminator(
+    DiscriminatorDesign(8, 1, 3, (8, 8), 4, "spectral", 0.5), Seed.of("weights").torch_generator()
+).eval()
+POOL = GeneratorPool(GENERATOR, DISCRIMINATOR, Seed.of(0, "acgan"), "cpu")
 
 starts = st.one_of(
     st.integers(0, 300),
@@ -19,7 +23,7 @@ starts = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(label=st.integers(0, 2), start=starts, count=st.integers(0, 150), data=st.data())
 def test_an_image_depends_on_its_coordinates_alone(
     label: int, start: int, count: int, data: st.DataObject
@@ -29,6 +33,9 @@ def test_an_image_depends_on_its_coordinates_alone(
     low = data.draw(st.integers(0, count))
     high = data.draw(st.integers(low, count))
     assert np.array_equal(POOL.images(label, start + low, start + high), whole[low:high])
+    scores = POOL.realness(label, start, start + count)
+    assert scores.shape == (count,) and scores.dtype == np.float64
+    assert np.array_equal(POOL.realness(label, start + low, start + high), scores[low:high])
 
 
 def test_classes_streams_and_neighbours_differ() -> None:

@@ -19,7 +19,7 @@ from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext
 from augsearch.sources.repeat import Repeat
 from augsearch.sources.store import PoolStore
-from augsearch.study.schema.arms import Addition, Arm, SearchOptions
+from augsearch.study.schema.arms import Addition, Arm, WindowSearch
 from augsearch.study.schema.classifier import AdamHead, LogisticHead
 from augsearch.testing.images import toy_images
 
@@ -47,7 +47,7 @@ def fold(number, counts, folder):
     context = FitContext("repeat", number, Seed.of(number), folder)
     pool = Repeat().fit(images, context)
     stores = {"repeat": PoolStore(pool, folder / f"pool-{number}")}
-    return FoldImages(number, train, tune, len(counts), stores)
+    return FoldImages(number, train, tune, len(counts), Seed.of(0), stores)
 
 
 COUNTS = st.lists(st.integers(2, 9), min_size=2, max_size=3)
@@ -56,7 +56,7 @@ HEADS = st.sampled_from(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     counts=COUNTS,
     n_folds=st.integers(1, 2),
@@ -73,12 +73,14 @@ def test_alone_together_and_in_any_split(
     arm = Arm(
         balance="repeat" if balance else None,
         add=(Addition(source="repeat", multiple=extra),),
-        search=SearchOptions(source="repeat"),
+        search=WindowSearch(source="repeat"),
     )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         score = ArmScore(
-            recipe=lambda multiple, real: arm_recipe({"a": arm}, "a", multiple, real, {}),
+            recipe=lambda multiple, fold: arm_recipe(
+                {"a": arm}, "a", multiple, fold.class_counts, {}, fold.sizes
+            ),
             folds=[fold(number, counts, folder) for number in range(n_folds)],
             classifier=FrozenClassifier(FeatureStore(Pixels(), folder / "features"), head),
             metric=get_metric("auc"),

@@ -26,7 +26,7 @@ ARRAYS = DTYPES.flatmap(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(ARRAYS, st.integers(8, 48), st.sampled_from([1, 3]), st.sampled_from(["full", "image"]))
 def test_any_image_becomes_bytes_of_the_size_asked_for(
     values: np.ndarray, size: int, channels: int, intensity_range: str
@@ -39,7 +39,7 @@ def test_any_image_becomes_bytes_of_the_size_asked_for(
         assert (pixels == pixels[..., :1]).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 255), SHAPES, st.integers(8, 48), st.sampled_from([1, 3]))
 def test_a_flat_image_stays_flat(
     value: int, shape: tuple[int, ...], size: int, channels: int
@@ -50,7 +50,7 @@ def test_a_flat_image_stays_flat(
     assert (fit_array(deep, images) == value).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(hnp.arrays(np.uint8, (16, 16)), st.integers(1, 200), st.integers(0, 1000))
 def test_an_image_of_its_own_range_does_not_depend_on_gain_and_offset(
     values: np.ndarray, gain: int, offset: int
@@ -71,7 +71,7 @@ FILES = {
 }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(sorted(FILES)), st.floats(0, 1), st.integers(0, 3))
 def test_a_cut_file_is_refused_or_complete(kind: str, share: float, seed: int) -> None:
     colours = np.random.default_rng(seed).integers(0, 256, (24, 24, 3), dtype=np.uint8)

@@ -45,7 +45,7 @@ k_folds = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(datasets(), hold_outs | k_folds, st.integers(0, 9))
 def test_a_split_is_a_partition_by_group_with_every_class_or_an_error(
     dataset: Dataset, options: HoldOutSplit | KFoldSplit, number: int
@@ -68,7 +68,7 @@ def test_a_split_is_a_partition_by_group_with_every_class_or_an_error(
         assert sorted([*tuned.tolist(), *split.test.tolist()]) == everything
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.integers(1, 60), min_size=2, max_size=5),
     st.lists(st.floats(0.05, 1), min_size=2, max_size=6),

@@ -42,7 +42,7 @@ def _train(cells: list[HeadCell], options: AdamHead, n_classes: int) -> list[Lin
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     sizes=st.lists(st.integers(1, 50), min_size=1, max_size=2 * lanes_for("cpu") + 3),
     chosen=st.data(),
@@ -63,7 +63,7 @@ def test_company_and_place_leave_a_head_as_it_is(
         np.testing.assert_array_equal(head.bias, together[index].bias)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(lane=st.integers(0, lanes_for("cpu") - 1), n_classes=st.integers(2, 5))
 def test_every_lane_computes_the_same_bits(lane: int, n_classes: int) -> None:
     one, others = _cell(30, 1, n_classes), [_cell(30, n, n_classes) for n in range(2, 9)]

@@ -29,7 +29,7 @@ def joined(blocks):
     return np.concatenate([empty, *(block.pixels[rows] for block, rows in blocks)])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(requests=REQUESTS, again=st.randoms(use_true_random=False))
 def test_any_order_of_requests_gives_the_images_and_keys_of_the_pool(requests, again):
     with tempfile.TemporaryDirectory() as name:
@@ -46,7 +46,7 @@ def test_any_order_of_requests_gives_the_images_and_keys_of_the_pool(requests, a
             assert [block.key for block, _ in reopened.blocks(*request)] == keys[request]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(start=st.integers(0, 300), length=st.integers(0, 200), cut=st.integers(0, 200))
 def test_a_slice_of_a_pool_is_the_slice_of_a_longer_one(start, length, cut):
     whole = POOL.images(0, start, start + length)

@@ -29,6 +29,23 @@ searches = st.fixed_dictionaries(
     }
 )
 curves = st.lists(scores, max_size=25)
+amounts_of_lists = st.lists(
+    st.sampled_from([0, 1, 1.5, 2, 3, 7, 100, 500, 10_000_000]), min_size=1, unique=True
+).map(sorted)
+lists = st.one_of(
+    st.fixed_dictionaries(
+        {"rule": st.just("sweep"), "amounts": amounts_of_lists},
+        optional={"direction": st.sampled_from(["maximize", "minimize"])},
+    ),
+    st.fixed_dictionaries(
+        {
+            "rule": st.just("saturation"),
+            "amounts": amounts_of_lists,
+            "tolerance": st.sampled_from([0, 0.125, 0.3, 1.0]),
+        },
+        optional={"direction": st.sampled_from(["maximize", "minimize"])},
+    ),
+)
 
 
 def one_at_a_time(curve, window, start, step, max_multiple, min_delta, direction):
@@ -62,10 +79,12 @@ class Scorer:
     """Reads a curve by amount, however the amounts come, and keeps what was asked of it."""
 
     def __init__(self, curve, search):
-        start, step = (Decimal(str(search[name])) for name in ("start", "step"))
-        self.curve = {
-            float(start + i * step): curve[i] if i < len(curve) else math.nan for i in range(60)
-        }
+        if "amounts" in search:
+            amounts = search["amounts"]
+        else:
+            start, step = (Decimal(str(search[name])) for name in ("start", "step"))
+            amounts = [float(start + i * step) for i in range(60)]
+        self.curve = dict(zip(amounts, [*curve, *[math.nan] * len(amounts)], strict=False))
         self.seen = []
 
     def __call__(self, multiple):
@@ -83,7 +102,7 @@ def legal(search):
     return search["max_multiple"] is None or search["max_multiple"] >= search["start"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(curves, searches.filter(legal))
 def test_equals_the_plain_loop_and_evaluates_nothing_else(curve, search):
     amounts, winner, reason = one_at_a_time(curve, **search)
@@ -99,7 +118,7 @@ def test_equals_the_plain_loop_and_evaluates_nothing_else(curve, search):
         assert all(type(multiple) is (int if whole else float) for multiple in scorer.seen)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(curves, searches.filter(legal))
 def test_what_is_proposed_is_certain_and_empty_only_at_the_end(curve, search):
     rule = SlidingWindow(**search)
@@ -116,6 +135,43 @@ def test_what_is_proposed_is_certain_and_empty_only_at_the_end(curve, search):
         history.append(Evaluation.of(amount, [curve[i] if i < len(curve) else math.nan]))
     assert rule.propose(history) == ()
     assert rule.finished(history) == reason
+
+
+def winner_of_list(scores, rule, amounts, tolerance=0.0, direction="maximize"):
+    """Return (amount, score) of the smallest that nothing beats by more than the tolerance."""
+    worse = (lambda a, b: b - a) if direction == "maximize" else (lambda a, b: a - b)
+    finite = [(k, score) for k, score in zip(amounts, scores, strict=False) if math.isfinite(score)]
+    for amount, score in finite:
+        if all(worse(score, other) <= tolerance for _, other in finite):
+            return amount, score
+    return None, None
+
+
+@settings(max_examples=150)
+@given(curves, lists)
+def test_lists_are_tried_whole_and_the_winner_is_the_plain_one(curve, search):
+    expected = winner_of_list(curve, **search)
+    for scorer in (Scorer(curve, search), BatchScorer(curve, search)):
+        found = find_optimal_multiple(scorer, **search)
+        assert scorer.seen == search["amounts"]
+        assert [e.multiple for e in found.history] == search["amounts"]
+        assert (found.multiple, found.score) == expected
+        assert found.reason == ("no_finite_score" if expected[0] is None else "all_amounts")
+        assert found.stopped_at == search["amounts"][-1]
+
+
+@settings(max_examples=100)
+@given(curves, lists, st.integers(0, 9))
+def test_a_list_that_is_lengthened_equals_the_long_one_from_the_start(curve, search, first):
+    storage = InMemoryStorage()
+    begun = search | {"amounts": search["amounts"][:first] or search["amounts"][:1]}
+    find_optimal_multiple(Scorer(curve, search), **begun, storage=storage)
+    scorer = BatchScorer(curve, search)
+    found = find_optimal_multiple(scorer, **search, storage=storage)
+    assert scorer.seen == search["amounts"][len(begun["amounts"]) :]
+    assert repr(found.history) == repr(
+        find_optimal_multiple(Scorer(curve, search), **search).history
+    )
 
 
 class Killed(BaseException):
@@ -156,10 +212,10 @@ for name in WRITES:
     setattr(Fused, name, _fuse(name))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     curves,
-    searches.filter(legal),
+    st.one_of(searches.filter(legal), lists),
     st.lists(st.tuples(st.integers(0, 40), st.booleans()), min_size=1, max_size=8),
     st.booleans(),
 )

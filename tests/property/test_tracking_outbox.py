@@ -11,7 +11,7 @@ from augsearch.tracking.outbox import Outbox, Point, PointsLogged
 names = st.lists(st.integers(0, 30), max_size=8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(names, st.floats(0, 1)), min_size=1, max_size=6))
 def test_killed_and_repeated_appends_give_every_entry_once(
     sessions: list[tuple[list[int], float]],

@@ -3,7 +3,15 @@ import math
 import numpy as np
 import pytest
 
-from augsearch.records import Evaluation, ImageBlock, LabelledImages, content_key
+from augsearch.records import (
+    Evaluation,
+    ImageBlock,
+    LabelledImages,
+    Portion,
+    TrainingSet,
+    content_key,
+)
+from augsearch.seeds import Seed
 
 
 def test_a_mean_that_is_undefined_is_nan():
@@ -23,6 +31,16 @@ def test_a_content_key_depends_on_shape_and_bytes_alone():
     changed = pixels.copy()
     changed[-1, -1, -1] += 1
     assert content_key(pixels) != content_key(changed)
+
+
+def test_a_training_sets_images_in_memory():
+    first = Portion(ImageBlock.of(np.arange(3, dtype=np.uint8).reshape(3, 1, 1, 1)), [2, 0], [1, 0])
+    second = Portion(ImageBlock.of(np.full((1, 1, 1, 1), 9, np.uint8)), [0], [1])
+    images = TrainingSet((first, second), 2, Seed.of(0)).images(("no", "yes"))
+    assert images.pixels.ravel().tolist() == [2, 0, 9]
+    assert images.labels.tolist() == [1, 0, 1]
+    assert len(set(images.groups.tolist())) == len(set(images.names)) == 3
+    assert images.classes == ("no", "yes")
 
 
 @pytest.mark.parametrize("rows", [[3, 1, 1], []])

@@ -2,24 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from itertools import pairwise
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, Tag, model_validator
 
-from augsearch.study.schema.tables import Table
+from augsearch.amounts import Unit
+from augsearch.study.schema.tables import Table, choose_by
 
 Multiple = Annotated[float, Field(ge=1, le=10_000)]
+Count = Annotated[int, Field(ge=0, le=10_000_000)]
+COUNTED: tuple[Unit, ...] = ("multiple", "added", "per_class")
+
+
+def nothing_added(unit: Unit) -> float:
+    """Return the amount that adds nothing: K = 1, or 0 images."""
+    return 1.0 if unit == "multiple" else 0.0
 
 
 class Addition(Table):
-    """A fixed amount: (multiple - 1) times the base size, from one source."""
+    """A fixed amount from one source: just one of the four keys beside it says how much."""
 
     source: str
-    multiple: Multiple
+    multiple: Multiple | None = None
+    added: Count | None = None
+    per_class: Count | None = None
+    everything: bool = False
+    """All images of a source that has an end: a folder, or what passed a selection's threshold."""
+
+    @model_validator(mode="after")
+    def _one_amount(self) -> Self:
+        if sum(getattr(self, unit) is not None for unit in COUNTED) + self.everything != 1:
+            raise ValueError(
+                "must have one of multiple, added, per_class and everything; give just one"
+            )
+        return self
+
+    @property
+    def unit(self) -> Unit:
+        """What `amount` counts."""
+        return next((unit for unit in COUNTED if getattr(self, unit) is not None), "everything")
+
+    @property
+    def amount(self) -> float:
+        """The one amount that is given; 1 for everything."""
+        return float(getattr(self, self.unit))
 
 
-class SearchOptions(Table):
-    """An amount that is searched: how, and from which source the images come."""
+class WindowSearch(Table):
+    """K = 1, 2, 3 ... until the last `window` amounts brought no gain (Kong et al. 2022)."""
 
     source: str
     rule: Literal["sliding-window"] = "sliding-window"
@@ -29,13 +60,81 @@ class SearchOptions(Table):
     max_multiple: Multiple | None = None
     min_delta: Annotated[float, Field(ge=0)] = 0.0
 
+    @property
+    def unit(self) -> Unit:
+        """What the amounts count."""
+        return "multiple"
+
+
+class ListSearch(Table):
+    """All amounts of a list; exactly one of the three lists says them and what they count."""
+
+    source: str
+    multiples: Annotated[tuple[Multiple, ...], Field(strict=False, min_length=1)] | None = None
+    added: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)] | None = None
+    per_class: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one_rising_list(self) -> Self:
+        if sum(one is not None for one in (self.multiples, self.added, self.per_class)) != 1:
+            raise ValueError("must have one of multiples, added and per_class; give just one list")
+        amounts = self.amounts
+        if any(later <= earlier for earlier, later in pairwise(amounts)):
+            raise ValueError(f"amounts must rise but are {', '.join(f'{a:g}' for a in amounts)}")
+        return self
+
+    @property
+    def unit(self) -> Unit:
+        """What the amounts count."""
+        if self.multiples is not None:
+            return "multiple"
+        return "added" if self.added is not None else "per_class"
+
+    @property
+    def amounts(self) -> tuple[float, ...]:
+        """The amounts, rising."""
+        return tuple(map(float, self.multiples or self.added or self.per_class or ()))
+
+
+class SweepSearch(ListSearch):
+    """Tries every amount of a list; the best score wins."""
+
+    rule: Literal["sweep"]
+
+
+class SaturationSearch(ListSearch):
+    """Tries every amount of a list; the smallest within `tolerance` of the best score wins."""
+
+    rule: Literal["saturation"]
+    tolerance: Annotated[float, Field(ge=0)] = 0.005
+
+
+SearchOptions = Annotated[
+    Annotated[WindowSearch, Tag("sliding-window")]
+    | Annotated[SweepSearch, Tag("sweep")]
+    | Annotated[SaturationSearch, Tag("saturation")],
+    choose_by("rule", "sliding-window", "sweep", "saturation", default="sliding-window"),
+]
+
 
 class Arm(Table):
     """One recipe of a training set that is compared with the others."""
 
     base: str | None = None
     """Start from this arm's training set (its optimum, if it was searched)."""
+    real: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Share of the real training images of each class that is used; 0 trains on added images
+    alone. Amounts still count in sizes of the whole base set."""
     balance: str | None = None
     """Fill every class up to the largest one with images of this source."""
     add: Annotated[tuple[Addition, ...], Field(strict=False)] = ()
     search: SearchOptions | None = None
+    classifier: str | None = None
+    """A table of [classifiers]; default: [classifier]."""
+
+    @property
+    def unit(self) -> Unit:
+        """What this arm's amounts count: as its search says, else as its first addition does."""
+        if self.search is not None:
+            return self.search.unit
+        return self.add[0].unit if self.add else "multiple"

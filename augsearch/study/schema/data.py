@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, Tag, model_validator
 
 from augsearch.messages import show
+from augsearch.study.schema.preprocessing import PreprocessStep, ResizeMethod, Side
 from augsearch.study.schema.tables import (
     ExistingFile,
     ExistingFolder,
@@ -27,7 +28,7 @@ def _rising(low_high: str | tuple[float, float]) -> str | tuple[float, float]:
 class Images(Table):
     """How image files become uint8 arrays of one shape."""
 
-    size: Annotated[int, Field(ge=8, le=1024)] = 64
+    size: Side = 64
     """Height and width in pixels."""
     channels: Literal[1, 3] = 1
     intensity_range: Annotated[
@@ -36,6 +37,10 @@ class Images(Table):
         AfterValidator(_rising),
     ] = "full"
     """What becomes 0 and 255: the range of the file's type, each image's own, or two values."""
+    preprocess: Annotated[tuple[PreprocessStep, ...], Field(strict=False)] = ()
+    """Steps in their order: "normalise", "denoise", "crop", {step = "resize", size = 256}."""
+    resize: ResizeMethod = "bicubic"
+    """How the image is brought to `size`, after all steps."""
     on_bad_image: Literal["error", "skip"] = "error"
     max_pixels: Annotated[int, Field(ge=64)] = 64_000_000
     """A file that decodes to more pixels is refused (decompression bombs)."""

@@ -5,15 +5,22 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, Tag
 
-from augsearch.study.presets import ACGAN_PRESETS
+from augsearch.messages import show
+from augsearch.study.schema.generators import TRAINED as TRAINED
+from augsearch.study.schema.generators import AcganOptions as AcganOptions
+from augsearch.study.schema.generators import DcganOptions as DcganOptions
+from augsearch.study.schema.generators import GanOptions as GanOptions
+from augsearch.study.schema.generators import TrainedOptions as TrainedOptions
+from augsearch.study.schema.generators import WganOptions as WganOptions
+from augsearch.study.schema.selection import SelectOptions as SelectOptions
+from augsearch.study.schema.selection import SourceTable as SourceTable
 from augsearch.study.schema.tables import (
     BelowOne,
-    Counts,
     ExistingFolder,
-    Table,
     choose_by,
+    or_else,
     unknown_choice,
 )
 
@@ -22,57 +29,20 @@ SOURCE_PLUGINS = "augsearch.sources"
 FUNCTION_PATTERN = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
 
 
-class AcganOptions(Table):
-    """A class-conditional GAN with an auxiliary classifier (Odena et al. 2017)."""
-
-    model_config = ConfigDict(json_schema_extra={"required": ["kind"]})  # presets give the rest
-
-    kind: Literal["acgan"]
-    preset: str = "small-data"
-    width: Annotated[float, Field(gt=0, le=8)] = 1.0
-    """Factor on all numbers of filters."""
-    latent_dim: Annotated[int, Field(ge=1)]
-    latent_sd: Annotated[float, Field(gt=0)]
-    embedding_dim: Annotated[int, Field(ge=1)]
-    generator_filters: Counts
-    generator_kernel: Annotated[int, Field(ge=2, le=9)]
-    discriminator_filters: Counts
-    discriminator_kernel: Annotated[int, Field(ge=2, le=9)]
-    discriminator_norm: Literal["batch", "spectral"]
-    dropout: BelowOne
-    loss: Literal["cross-entropy", "hinge"]
-    generator_learning_rate: Annotated[float, Field(gt=0)]
-    discriminator_learning_rate: Annotated[float, Field(gt=0)]
-    betas: Annotated[tuple[BelowOne, BelowOne], Field(strict=False)]
-    batch_size: Annotated[int, Field(ge=2)]
-    iterations: Annotated[int, Field(ge=1)]
-    moving_average: BelowOne
-    """Decay of the exponential moving average of the generator; 0 is off."""
-    augment: Annotated[
-        tuple[Literal["brightness", "contrast", "translation", "flip"], ...], Field(strict=False)
-    ]
-    """Differentiable augmentation of real and synthetic images alike, in the discriminator."""
-    balanced_batches: bool
-    """Draw real batches uniform over the classes; else uniform over the images: then a rare class
-    is seldom seen as real beside its synthetic images, and the label gives the source away."""
-    snapshot: Literal["last", "best"]
-    """"best": of the snapshots that have not collapsed, the one whose images alone train the head
-    that scores best on tuning images."""
-    snapshot_every: Annotated[int, Field(ge=1)] = 500
-    checkpoint_every: Annotated[int, Field(ge=1)] = 250
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_from_preset(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        preset = given.get("preset", "small-data")
-        if not isinstance(preset, str) or preset not in ACGAN_PRESETS:
-            raise unknown_choice("preset", ACGAN_PRESETS)
-        return ACGAN_PRESETS[preset] | given
+def _rising(jitter: float | tuple[float, float]) -> float | tuple[float, float]:
+    if isinstance(jitter, tuple) and not 0 <= jitter[0] < jitter[1]:
+        raise ValueError(f"must be two rising factors from 0 on but got {show(jitter)}")
+    return jitter
 
 
-class ClassicOptions(Table):
+Jitter = Annotated[
+    BelowOne | Annotated[tuple[float, float], Field(strict=False)],
+    or_else("must be a number from 0 to below 1 or two factors, [low, high],", "0.2, [0.8, 1.2]"),
+    AfterValidator(_rising),
+]
+
+
+class ClassicOptions(SourceTable):
     """Classic augmentation of real training images; names as in torchvision."""
 
     kind: Literal["classic"]
@@ -83,24 +53,26 @@ class ClassicOptions(Table):
     """Largest shift as a fraction of the image's side."""
     scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Largest relative change of size: 0.1 draws from 0.9 to 1.1."""
-    brightness: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    contrast: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    brightness: Jitter = 0.0
+    """Factors: 0.2 draws from 0.8 to 1.2, [0.7, 0.9] from 0.7 to 0.9; the same for the next two."""
+    contrast: Jitter = 0.0
+    saturation: Jitter = 0.0
 
 
-class RepeatOptions(Table):
+class RepeatOptions(SourceTable):
     """The real training images again: the control for more optimiser steps."""
 
     kind: Literal["repeat"]
 
 
-class FolderOptions(Table):
+class FolderOptions(SourceTable):
     """Images made elsewhere, one folder per class, named like the classes of the data."""
 
     kind: Literal["folder"]
     path: ExistingFolder
 
 
-class CallableOptions(Table):
+class CallableOptions(SourceTable):
     """A Python function that gives the images: "package.module:function"."""
 
     kind: Literal["callable"]
@@ -108,10 +80,10 @@ class CallableOptions(Table):
     options: dict[str, Any] = Field({})
 
 
-_BUILT_IN_SOURCES = ("acgan", "classic", "repeat", "folder", "callable")
+_BUILT_IN_SOURCES = ("acgan", "dcgan", "wgan", "classic", "repeat", "folder", "callable")
 
 
-class PluginOptions(Table):
+class PluginOptions(SourceTable):
     """A source that another package registers under the entry point group augsearch.sources."""
 
     kind: Annotated[str, Field(json_schema_extra={"not": {"enum": list(_BUILT_IN_SOURCES)}})]
@@ -129,6 +101,8 @@ def _known_plugin(value: Any) -> Any:
 
 SourceOptions = Annotated[
     Annotated[AcganOptions, Tag("acgan")]
+    | Annotated[DcganOptions, Tag("dcgan")]
+    | Annotated[WganOptions, Tag("wgan")]
     | Annotated[ClassicOptions, Tag("classic")]
     | Annotated[RepeatOptions, Tag("repeat")]
     | Annotated[FolderOptions, Tag("folder")]
@@ -136,6 +110,3 @@ SourceOptions = Annotated[
     | Annotated[PluginOptions, BeforeValidator(_known_plugin), Tag("plugin")],
     choose_by("kind", *_BUILT_IN_SOURCES, other="plugin"),
 ]
-
-TRAINED = (AcganOptions,)
-"""Sources that are trained for minutes or hours: generators. A new one's options belong here."""

@@ -7,10 +7,12 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from augsearch.study.schema.arms import Arm
-from augsearch.study.schema.classifier import ClassifierOptions
+from augsearch.study.schema.classifier import ClassifierOptions, FrozenOptions
 from augsearch.study.schema.data import DataOptions, HoldOutSplit, Images, SplitOptions
+from augsearch.study.schema.report import ReportOptions
 from augsearch.study.schema.sources import SourceOptions
 from augsearch.study.schema.tables import Fraction, Name, Table
+from augsearch.study.schema.tune import TuneOptions
 
 KNOWN_METRICS = (
     "auc",
@@ -25,6 +27,9 @@ KNOWN_METRICS = (
 decides everything the same way, which no search should trip over."""
 METRIC_PLUGINS = "augsearch.metrics"
 """Entry point group of third-party metrics: ``name = "package.module:metric"``, a `Metric`."""
+
+DEFAULT_CLASSIFIER = "classifier"
+"""What the study's own classifier is called beside those of [classifiers]."""
 
 
 class EvaluationOptions(Table):
@@ -65,7 +70,11 @@ class StudyFile(Table):
     external: DataOptions | None = None
     split: SplitOptions = HoldOutSplit()
     sources: dict[Name, SourceOptions] = Field({})
-    classifier: ClassifierOptions = ClassifierOptions()
+    classifier: ClassifierOptions = FrozenOptions()
+    classifiers: dict[Name, ClassifierOptions] = Field({})
+    """Further classifiers, for arms that name one."""
     arms: Annotated[dict[Name, Arm], Field(min_length=1)]
+    tune: TuneOptions | None = None
     evaluation: EvaluationOptions = EvaluationOptions()
+    report: ReportOptions = ReportOptions()
     tracking: TrackingOptions = TrackingOptions()

@@ -102,8 +102,15 @@ def unknown_choice(key: str, known: Iterable[str]) -> PydanticCustomError:
     return PydanticCustomError("unknown_choice", _CHOICE, _choice_context(key, known))
 
 
+class _Context(dict[str, Any]):
+    """What a message needs, hashable: ``Union[Annotated[...], None]`` hashes its annotations."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(self.items()))
+
+
 def _choice_context(key: str, known: Iterable[str]) -> dict[str, Any]:
-    return {"key": key, "known": ", ".join(known)}
+    return _Context(key=key, known=", ".join(known))
 
 
 def or_else(rule: str, known: str) -> WrapValidator:

@@ -4,7 +4,8 @@ import torch
 import torchvision
 from numpy.typing import NDArray
 
-from augsearch.classifiers.backbones import TorchvisionBackbone, known_backbones
+from augsearch.classifiers.backbones import TorchvisionBackbone
+from augsearch.classifiers.torchvision_networks import known_backbones
 from augsearch.errors import DataError, WeightsError
 from augsearch.seeds import Seed
 

@@ -9,7 +9,7 @@ from augsearch.classifiers.registry import create_classifier
 from augsearch.errors import WeightsError
 from augsearch.records import ImageBlock, Portion, TrainingSet
 from augsearch.seeds import Seed
-from augsearch.study.schema.classifier import ClassifierOptions, LogisticHead
+from augsearch.study.schema.classifier import FrozenOptions, LogisticHead
 
 
 def test_from_options_to_probabilities(tmp_path: Path) -> None:
@@ -18,7 +18,7 @@ def test_from_options_to_probabilities(tmp_path: Path) -> None:
     pixels = rng.integers(0, 120, (30, 8, 8, 1), dtype=np.uint8)
     pixels[labels == 1, 2:6, 2:6] += 100
     images = ImageBlock.of(pixels)
-    options = ClassifierOptions(
+    options = FrozenOptions(
         backbone="resnet18", weights="random", head=LogisticHead(kind="logistic")
     )
     found = []
@@ -36,7 +36,7 @@ def test_from_options_to_probabilities(tmp_path: Path) -> None:
 def test_an_unknown_backbone_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="backbone must be one of"):
         create_classifier(
-            ClassifierOptions(backbone="alexnet"),
+            FrozenOptions(backbone="alexnet"),
             image_shape=(32, 32, 1),
             cache=tmp_path,
             seed=Seed.of(0),

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,11 +17,13 @@ from augsearch.execution.folds import FoldImages
 from augsearch.execution.recipes import arm_recipe
 from augsearch.records import Evaluation, ImageBlock, Portion
 from augsearch.search.optimal import SearchResult
+from augsearch.search.tuning import SettingTrial
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext
 from augsearch.sources.repeat import Repeat
 from augsearch.sources.store import PoolStore
-from augsearch.study.schema.arms import Addition, Arm, SearchOptions
+from augsearch.study.schema.arms import Addition, Arm, WindowSearch
+from augsearch.study.schema.report import ReportOptions
 from augsearch.study.schema.study import EvaluationOptions
 from augsearch.testing.images import toy_images
 
@@ -29,8 +32,9 @@ LOSS = Metric("loss", False, AUC.function)
 ARMS = {
     "real": Arm(),
     "twice": Arm(add=(Addition(source="repeat", multiple=2),)),
-    "search": Arm(search=SearchOptions(source="repeat")),
-    "again": Arm(search=SearchOptions(source="repeat")),
+    "search": Arm(search=WindowSearch(source="repeat")),
+    "again": Arm(search=WindowSearch(source="repeat")),
+    "other": Arm(add=(Addition(source="repeat", multiple=2),), classifier="other"),
 }
 
 
@@ -62,7 +66,9 @@ def directory(tmp_path):
 
 
 def prepared(metric=AUC, arms=ARMS, external=False):
-    study = SimpleNamespace(arms=arms, evaluation=EvaluationOptions(test_replicates=3))
+    study = SimpleNamespace(
+        arms=arms, evaluation=EvaluationOptions(test_replicates=3), report=ReportOptions()
+    )
     part = block(toy_images((20, 20), size=4, seed=7))
     return SimpleNamespace(
         study=study, metric=metric, test=part, external=part if external else None
@@ -84,6 +90,8 @@ def chosen(multiples, scores, arms=ARMS, score=None):
             SearchResult(
                 multiple, value, 5, "window", (Evaluation.of(multiple or 1, [value or np.nan]),)
             ),
+            files=None,
+            tuned=None,
         )
         for (name, multiple), value in zip(multiples.items(), scores, strict=True)
     }
@@ -140,21 +148,23 @@ def tested(tmp_path, directory):
     """Give chosen amounts -> (outcome, sizes of the training sets that were fitted)."""
     images = toy_images((5, 5), size=4)
     pool = Repeat().fit(images, FitContext("repeat", 0, Seed.of(0), tmp_path))
-    fold = FoldImages(
-        0, block(images), block(images), 2, {"repeat": PoolStore(pool, tmp_path / "pool")}
-    )
+    stores = {"repeat": PoolStore(pool, tmp_path / "pool")}
+    fold = FoldImages(0, block(images), block(images), 2, Seed.of(0), stores)
     guess = Guess()
 
     def score(name):
-        def recipe(multiple, real):
-            return arm_recipe(ARMS, name, multiple, real, {})
+        def recipe(multiple, fold):
+            return arm_recipe(ARMS, name, multiple, fold.class_counts, {}, fold.sizes)
 
         return ArmScore(recipe, [fold], guess, AUC, 1, Seed.of(0))
 
-    def run(external=False, **multiples):
+    def run(external=False, tuned=None, **multiples):
         guess.sizes.clear()
         ready = prepared(external=external)
         searched = chosen(multiples, [0.5] * len(multiples), score=score)
+        searched |= {
+            name: replace(searched[name], tuned=one) for name, one in (tuned or {}).items()
+        }
         declaration = declare(searched, "real", ready, directory)
         return open_test_set(declaration, searched, ready, directory), guess.sizes
 
@@ -181,6 +191,23 @@ def test_arms_of_the_same_recipe_are_the_same_trainings(tested):
     assert outcome.test["twice"] is outcome.test["search"]
     assert outcome.test["again"] is outcome.test["real"]
     assert outcome.gains["twice"] == outcome.gains["search"]
+
+
+def test_another_classifier_or_setting_is_another_training(tested):
+    outcome, sizes = tested(real=1, twice=2, other=2)
+    assert sizes == [10] * 3 + [20] * 3 + [20] * 3
+    assert outcome.test["other"] is not outcome.test["twice"]
+
+
+@pytest.mark.parametrize(("settings", "trainings"), [((8, 8), 1), ((8, 16), 2)])
+def test_arms_tuned_to_the_same_setting_are_the_same_trainings(tested, settings, trainings):
+    tuned = {
+        # The setting counts, not its place among those that were tried.
+        name: SimpleNamespace(trials=[None] * place + [SettingTrial({"n": n}, ())], chosen=place)
+        for place, (name, n) in enumerate(zip(("search", "again"), settings, strict=True))
+    }
+    _, sizes = tested(real=1, search=2, again=2, tuned=tuned)
+    assert sizes == [10] * 3 + [20] * 3 * trainings
 
 
 def test_choosing_the_baselines_own_set_is_no_evidence_and_says_so(tested):

@@ -1,7 +1,7 @@
 import pytest
 
-from augsearch.classifiers.base import Classifier, FittedClassifier
-from augsearch.controller.check import PlannedWork, check_study
+from augsearch.controller.check import check_study
+from augsearch.controller.plan import PlannedWork
 from augsearch.events import Warned
 from augsearch.study.schema.study import StudyFile
 
@@ -21,43 +21,7 @@ STUDY = {
 }
 
 
-class Clock:
-    now = 0.0
-
-    def perf_counter(self):
-        return self.now
-
-
-class Slow(Classifier, FittedClassifier):
-    """Takes 60 s to begin, 1 s for an image's features and 0.01 s to train on one."""
-
-    def __init__(self, clock):
-        self.clock, self.seen = clock, set()
-
-    def see(self, block):
-        if not self.seen:
-            self.clock.now += 60
-        if block.key not in self.seen:
-            self.clock.now += len(block)
-        self.seen.add(block.key)
-
-    def fit(self, training_sets, notify=None):
-        for one in training_sets:
-            for portion in one.portions:
-                self.see(portion.block)
-            self.clock.now += 0.01 * len(one)
-        return [self] * len(training_sets)
-
-    def predict_proba(self, block):
-        self.see(block)
-
-
-def test_the_plan_is_counted_and_timed(monkeypatch):
-    clock = Clock()
-    monkeypatch.setattr("augsearch.controller.check.time", clock)
-    monkeypatch.setattr(
-        "augsearch.controller.preparation.create_classifier", lambda *a, **k: Slow(clock)
-    )
+def test_the_plan_is_counted_and_timed(clock):
     told = []
     report = check_study(StudyFile.model_validate(STUDY), told.append)
     # K = 1, 2, 3 are certain, and "more" begins at K = 1; then the test trains each arm anew
@@ -65,8 +29,8 @@ def test_the_plan_is_counted_and_timed(monkeypatch):
     added = 2 * (40 + 20) + 3 * (40 + 20)
     real = 20 + 12 + 30 + 10
     assert report.plan == [
-        PlannedWork("features", real + added, "images", pytest.approx(real + added)),
-        PlannedWork("heads", 2 * 5 + 3 * 3, "trainings", pytest.approx(0.01 * images)),
+        PlannedWork("classifier: features", real + added, "images", pytest.approx(real + added)),
+        PlannedWork("classifier: heads", 2 * 5 + 3 * 3, "trainings", pytest.approx(0.01 * images)),
     ]
     warned = [event.message for event in told if isinstance(event, Warned)]
     assert report.warnings == warned != []

@@ -202,3 +202,14 @@ def test_refuses_what_does_not_fit() -> None:
         metric_interval("auc", labels, given[:0], 0.95, SEED)
     with pytest.raises(ValueError, match="between 0 and 1 but got 95"):
         metric_interval("auc", labels, given, 95, SEED)
+
+
+@pytest.mark.parametrize("name", ["sensitivity", "specificity", "ppv", "npv", "f1"])
+def test_macro_means_of_three_classes_have_an_interval(name: str) -> None:
+    generator = Seed.of(name).generator()
+    labels = np.arange(90) % 3
+    votes = generator.random((2, 90, 3)) + 0.6 * np.eye(3)[labels]
+    given = votes / votes.sum(axis=2, keepdims=True)
+    value, low, high = metric_interval(name, labels, given, 0.95, Seed.of(0))
+    assert value == pytest.approx(np.mean([get_metric(name)(labels, one) for one in given]))
+    assert 0 < low < value < high < 1

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from importlib.metadata import EntryPoint, EntryPoints
 
 import numpy as np
@@ -7,7 +8,7 @@ from sklearn import metrics as reference
 
 from augsearch.errors import AugsearchError
 from augsearch.evaluation import metrics
-from augsearch.evaluation.metrics import Metric, auc, get_metric
+from augsearch.evaluation.metrics import Metric, auc, auc_per_class, get_metric, macro_auc
 from augsearch.seeds import Seed
 from augsearch.study.schema.study import KNOWN_METRICS
 
@@ -69,22 +70,42 @@ def test_auc_of_two_classes_reads_the_positive_column_alone() -> None:
 def test_more_classes_equal_scikit_learn(n_classes: int) -> None:
     labels, given = _task(n_classes)
     decided = given.argmax(axis=1)
+    precision, recall, f1, _ = reference.precision_recall_fscore_support(
+        labels, decided, average="macro"
+    )
+    rest = [reference.confusion_matrix(labels == c, decided == c) for c in range(n_classes)]
     expected = {
         "auc": reference.roc_auc_score(labels, given, multi_class="ovr", average="macro"),
         "accuracy": reference.accuracy_score(labels, decided),
         "balanced_accuracy": reference.balanced_accuracy_score(labels, decided),
-        "f1": reference.f1_score(labels, decided, average="macro"),
+        "f1": f1,
         "kappa": reference.cohen_kappa_score(labels, decided),
+        "sensitivity": recall,
+        "specificity": np.mean([tn / (tn + fp) for (tn, fp), _ in rest]),
+        "ppv": precision,
+        "npv": np.mean([tn / (tn + fn) for (tn, _), (fn, _) in rest]),
     }
     for name, value in expected.items():
         assert get_metric(name)(labels, given) == pytest.approx(value, abs=1e-12), name
 
 
-@pytest.mark.parametrize("name", ["sensitivity", "specificity", "ppv", "npv"])
-def test_metrics_of_a_positive_class_refuse_three_classes(name: str) -> None:
+@pytest.mark.parametrize("n_classes", [2, 3, 7])
+def test_auc_per_class_equals_scikit_learn(n_classes: int) -> None:
+    labels, given = _task(n_classes)
+    expected = reference.roc_auc_score(np.eye(n_classes)[labels], given, average=None)
+    found = auc_per_class(labels, np.stack([given, 1 - given]))
+    np.testing.assert_allclose(found, [expected, 1 - expected], atol=1e-12)
+
+
+def test_auc_per_class_is_nan_for_the_classes_that_cannot_be_ordered() -> None:
     labels, given = _task(3)
-    with pytest.raises(AugsearchError, match=f"{name} must be used with 2 classes but there are 3"):
-        get_metric(name)(labels, given)
+    kept = labels < 2
+    found = auc_per_class(labels[kept], given[kept])
+    assert np.isnan(found).tolist() == [False, False, True]
+    assert np.isnan(macro_auc(labels[kept], given[kept]))
+    spoiled = given.copy()
+    spoiled[5, 0] = np.nan
+    assert np.isnan(auc_per_class(labels, spoiled)).tolist() == [True, False, False]
 
 
 @pytest.mark.parametrize("name", [*KNOWN_METRICS, "ppv", "npv"])
@@ -101,7 +122,7 @@ def test_undefined_scores_are_nan(name: str) -> None:
 
 def test_a_class_that_does_not_occur_is_nan() -> None:
     labels, given = _task(3)
-    for name in ("auc", "accuracy", "balanced_accuracy", "f1", "kappa"):
+    for name in (*KNOWN_METRICS, "ppv", "npv"):
         assert np.isnan(get_metric(name)(labels[labels < 2], given[labels < 2])), name
 
 
@@ -148,6 +169,13 @@ def test_unknown_metric_names_the_known_ones() -> None:
 
 
 BRIER = Metric("brier", False, lambda labels, given: float(np.mean((given[:, 1] - labels) ** 2)))
+
+
+def test_a_metric_of_two_classes_refuses_three() -> None:
+    labels, given = _task(3)
+    binary = replace(BRIER, two_classes_only=True)
+    with pytest.raises(AugsearchError, match="brier must be used with 2 classes but there are 3"):
+        binary(labels, given)
 
 
 def test_other_packages_add_metrics(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,12 +6,15 @@ import pytest
 from augsearch.classifiers.base import Classifier, FittedClassifier
 from augsearch.execution.folds import FoldImages
 from augsearch.records import ImageBlock, Portion
+from augsearch.seeds import Seed
 from augsearch.sources.base import Pool
 from augsearch.sources.store import PoolStore
 
 
 class NearestMean(Classifier):
     """A class is as probable as its mean training image is near; keeps all training sets."""
+
+    fits_together = True
 
     def __init__(self):
         self.sets = []
@@ -103,7 +106,7 @@ def make_fold(tmp_path):
             for name, size in (("endless", None), ("finite", 300))
         }
         train, tune = block_of(counts, 2 * number), block_of((15, 15), 2 * number + 1)
-        return FoldImages(number, train, tune, len(counts), pools)
+        return FoldImages(number, train, tune, len(counts), Seed.of(3), pools)
 
     return make
 

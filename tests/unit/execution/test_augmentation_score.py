@@ -12,10 +12,10 @@ from augsearch.search.optimal import find_optimal_multiple
 from augsearch.seeds import Seed
 from augsearch.sources.base import Source
 from augsearch.sources.repeat import Repeat
-from augsearch.study.schema.classifier import ClassifierOptions, LogisticHead
+from augsearch.study.schema.classifier import FrozenOptions, LogisticHead
 from augsearch.study.schema.sources import ClassicOptions
 
-RESNET = ClassifierOptions(
+RESNET = FrozenOptions(
     backbone="resnet18", weights="random", input_size=32, head=LogisticHead(kind="logistic")
 )
 

@@ -12,8 +12,9 @@ from augsearch.sources.numbering import STREAM
 @pytest.fixture
 def make_score(make_fold, classifier):
     def make(source="endless", replicates=3, balance=False):
-        def recipe(multiple, real):
-            base = Recipe(real).balanced(source) if balance else Recipe(real)
+        def recipe(multiple, fold):
+            real = Recipe(fold.class_counts)
+            base = real.balanced(source) if balance else real
             return base.plus(source, base.extra(multiple))
 
         folds = [make_fold(0, (6, 4)), make_fold(1, (5, 5))]

@@ -2,14 +2,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
 
 from augsearch.errors import SourceError
-from augsearch.evaluation.metrics import get_metric
-from augsearch.execution.folds import FIRST_TEST_STREAM, judge
-from augsearch.execution.recipes import Recipe
+from augsearch.execution.folds import FIRST_TEST_STREAM
+from augsearch.execution.recipes import Recipe, arm_recipe
 from augsearch.seeds import Seed
-from augsearch.testing.images import toy_images
+from augsearch.study.schema.arms import Addition, Arm
 
 SEED = Seed.of(0)
 
@@ -61,13 +59,41 @@ def test_a_finite_source_shows_all_replicates_the_same_images(make_fold, read):
         fold.training_set(recipe(60, "finite"), 0, SEED)
 
 
-def test_a_judge_trains_on_the_given_images_alone(make_fold, classifier, read):
-    tune = make_fold().tune
-    synthetic = toy_images((5, 3), size=4)
-    score = judge(synthetic, tune, classifier, get_metric("auc"), SEED)
-    (only,) = classifier.sets
-    pixels, labels = read.images(only)
-    assert np.array_equal(pixels, synthetic.pixels)
-    assert np.array_equal(labels, synthetic.labels)
-    probabilities = classifier.fit([only])[0].predict_proba(tune.block)
-    assert score == pytest.approx(roc_auc_score(tune.labels, probabilities[tune.rows, 1]))
+def test_a_share_of_the_real_images_is_nested_and_the_same_for_every_arm(make_fold):
+    fold = make_fold(counts=(6, 4))
+    shares = [(0, 0), (1, 1), (3, 2), (5, 4)]
+    rows = [set() if not any(counts) else set(real_rows(fold, counts)) for counts in shares]
+    for counts, small, large in zip(shares, rows, rows[1:], strict=False):
+        assert small < large
+        assert len(small) == sum(counts)
+    labels = fold.train.labels[np.isin(fold.train.rows, sorted(rows[2]))]
+    assert np.bincount(labels).tolist() == [3, 2]
+    assert real_rows(fold, (3, 2)) == real_rows(fold, (3, 2))
+
+
+def real_rows(fold, counts):
+    return fold.training_set(Recipe(counts), 0, SEED).portions[0].rows.tolist()
+
+
+def test_without_real_images_there_are_the_added_ones_alone(make_fold):
+    fold = make_fold(counts=(6, 4))
+    made = fold.training_set(Recipe((0, 0)).plus("endless", (3, 2)), 0, SEED)
+    assert len(made) == 5
+    assert all(part.block is not fold.train.block for part in made.portions)
+
+
+def test_tuning_images_come_along_for_those_who_stop_early(make_fold):
+    fold = make_fold()
+    assert fold.training_set(Recipe((6, 4)), 0, SEED).tune is fold.tune
+
+
+def test_everything_of_a_source_that_has_an_end(make_fold, read):
+    fold = make_fold(counts=(6, 4))
+    arm = Arm(balance="finite", add=(Addition(source="finite", everything=True),))
+    made = fold.training_set(arm_recipe({"a": arm}, "a", 1, (6, 4), {}, fold.sizes), 0, SEED)
+    assert sorted(read.added(made)) == [(label, i) for label in (0, 1) for i in range(300)]
+    assert len(made) == 610
+
+
+def test_sources_say_how_many_images_they_have(make_fold):
+    assert make_fold().sizes == {"endless": (None, None), "finite": (300, 300)}

@@ -229,6 +229,61 @@ def test_settings_that_do_not_fit_what_is_stored(change, message):
     assert find_optimal_multiple(refuse, window=2, storage=storage).multiple == 4
 
 
+def sweep(score, storage, amounts, rule="sweep", **settings):
+    return find_optimal_multiple(score, rule=rule, amounts=amounts, storage=storage, **settings)
+
+
+def test_amounts_from_0_to_the_largest_count_are_kept(url, loaded):
+    amounts = (0, 0.5, 1, 10_000_000)
+    found = sweep(peak, url, amounts)
+    assert sweep(refuse, url, amounts) == found
+    assert completed(loaded(url)) == list(amounts)
+    ranges = {repr(trial.distributions["multiple"]) for trial in loaded(url).trials}
+    assert len(ranges) == 1  # Optuna's analyses leave out parameters whose range changes
+    settings = loaded(url).user_attrs["search"]
+    assert settings == {"rule": "Sweep", "amounts": list(amounts), "direction": "maximize"}
+
+
+def test_a_list_goes_on_at_its_end_and_is_cut_there():
+    storage, seen = InMemoryStorage(), []
+    short = sweep(peak, storage, (1, 2, 4))
+    long = sweep(lambda k: seen.append(k) or peak(k), storage, (1, 2, 4, 8, 16))
+    assert seen == [8, 16]
+    assert long.history[:3] == short.history
+    assert long == sweep(peak, None, (1, 2, 4, 8, 16))
+    assert sweep(refuse, storage, (1, 2, 4)) == short
+
+
+def test_another_rule_over_the_same_list_reads_what_is_stored():
+    storage = InMemoryStorage()
+    curve = {1: 0.8, 2: 0.89, 4: 0.9}.get
+    assert sweep(curve, storage, (1, 2, 4)).multiple == 4
+    assert sweep(refuse, storage, (1, 2, 4), "saturation", tolerance=0.02).multiple == 2
+    assert sweep(refuse, storage, (1, 2, 4), "saturation", tolerance=0.2).multiple == 1
+
+
+@pytest.mark.parametrize(
+    ("amounts", "message"),
+    [
+        ((1, 3, 4), r"holds multiple 2 where .* tries 3 \(amounts was \[1, 2, 4\] and is now "),
+        ((0, 1, 2), r"holds multiple 1 where .* tries 0 .* is now \[0, 1, 2\]\)"),
+    ],
+)
+def test_a_list_that_does_not_begin_with_what_is_stored(amounts, message):
+    storage = InMemoryStorage()
+    sweep(peak, storage, (1, 2, 4))
+    with pytest.raises(LedgerError, match=message):
+        sweep(refuse, storage, amounts)
+    assert sweep(refuse, storage, (1, 2, 4)).multiple == 4
+
+
+def test_another_rule_that_tries_something_else_is_named():
+    storage = InMemoryStorage()
+    find_optimal_multiple(peak, window=2, storage=storage)
+    with pytest.raises(LedgerError, match="rule was SlidingWindow and is now Sweep; window was 2"):
+        sweep(refuse, storage, (1, 3))
+
+
 def test_another_number_of_replicates_than_stored():
     storage = InMemoryStorage()
     find_optimal_multiple(peak, window=2, storage=storage)

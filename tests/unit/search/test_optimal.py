@@ -5,7 +5,14 @@ import sys
 
 import pytest
 
-from augsearch.search import SearchRule, SlidingWindow, find_optimal_multiple, optimal
+from augsearch.search import (
+    Saturation,
+    SearchRule,
+    SlidingWindow,
+    Sweep,
+    find_optimal_multiple,
+    optimal,
+)
 
 
 def peak(k):
@@ -140,16 +147,52 @@ def test_a_rule_of_the_callers_own():
     assert (found.multiple, found.reason, found.stopped_at) == (16, "grid", 16)
 
 
+def test_every_amount_of_a_list_by_name_or_by_rule():
+    score, amounts = Batch({0: 0.6, 500: 0.79, 1000: 0.8}.get), [0, 500, 1000]
+    found = find_optimal_multiple(score, rule="sweep", amounts=amounts)
+    assert (found.multiple, found.stopped_at, found.reason) == (1000, 1000, "all_amounts")
+    assert score.calls == [amounts]
+    assert find_optimal_multiple(score, rule=Sweep(amounts)) == found
+    found = find_optimal_multiple(score, rule="saturation", amounts=amounts, tolerance=0.01)
+    assert (found.multiple, found.score) == (500, 0.79)
+    assert find_optimal_multiple(score, rule=Saturation(amounts, 0.01)) == found
+    found = find_optimal_multiple(score, rule="sweep", amounts=amounts, direction="minimize")
+    assert found.multiple == 0
+
+
+def test_no_amount_of_a_list_has_a_finite_score():
+    found = find_optimal_multiple(lambda k: math.nan, rule="sweep", amounts=(1, 2))
+    assert (found.multiple, found.score, found.stopped_at) == (None, None, 2)
+    assert found.reason == "no_finite_score"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"window": 0}, "window must be at least 1 but got 0"),
         ({"replicates": 0}, "replicates must be at least 1 but got 0"),
-        ({"rule": "windw"}, "rule must be one of sliding-window but got 'windw'"),
+        ({"rule": "windw"}, "rule must be one of sliding-window, sweep, saturation but got"),
         ({"direction": "up"}, "direction must be one of maximize, minimize but got 'up'"),
         ({"direction": "up", "rule": SlidingWindow()}, "direction must be one of"),
         ({"rule": SlidingWindow(), "window": 3}, "window must be 12 beside SlidingWindow"),
         ({"rule": SlidingWindow(direction="minimize")}, "direction must be 'minimize' beside"),
+        ({"rule": SlidingWindow(), "amounts": (1, 2)}, "amounts must be left out beside Sliding"),
+        ({"amounts": (1, 2)}, "amounts must be left out beside rule 'sliding-window' but got"),
+        ({"tolerance": 0.1}, "tolerance must be 0.005 beside rule 'sliding-window' but got 0.1"),
+        (
+            {"rule": "sweep", "amounts": (1, 2), "window": 3},
+            "window must be 12 beside rule 'sweep' but got 3; it takes amounts, direction",
+        ),
+        (
+            {"rule": "sweep", "amounts": (1, 2), "tolerance": 0.1},
+            "tolerance must be 0.005 beside rule 'sweep' but got 0.1",
+        ),
+        (
+            {"rule": "saturation", "amounts": (1, 2), "max_multiple": 3},
+            "max_multiple must be left out beside rule 'saturation' but got 3; it takes amounts, "
+            "tolerance, direction",
+        ),
+        ({"rule": "sweep", "amounts": ()}, "amounts must not be empty"),
         ({"storage": "search.db"}, "storage must be an Optuna storage or its URL"),
     ],
 )
@@ -163,6 +206,8 @@ def test_arguments_of_the_wrong_type():
         find_optimal_multiple(0.5)
     with pytest.raises(TypeError, match="rule must be a rule's name or a SearchRule"):
         find_optimal_multiple(peak, rule=12)
+    with pytest.raises(TypeError, match="amounts must be a list of numbers but got None"):
+        find_optimal_multiple(peak, rule="sweep")
     with pytest.raises(TypeError, match="replicates must be a whole number"):
         find_optimal_multiple(peak, replicates=1.5)
     with pytest.raises(ValueError, match="replicates must be 1 beside a score with score_many"):

@@ -8,12 +8,12 @@ import torch
 
 from augsearch.errors import DivergedError, SourceError, StorageError
 from augsearch.events import Event, PictureMade, TrainingLogged
+from augsearch.gan.acgan_step import AcganStep
 from augsearch.records import LabelledImages
 from augsearch.seeds import Seed
-from augsearch.sources.acgan import Acgan
 from augsearch.sources.base import FitContext
-from augsearch.sources.gan.acgan_step import AcganStep
-from augsearch.study.schema.sources import AcganOptions
+from augsearch.sources.generator import GeneratorSource
+from augsearch.study.schema.generators import AcganOptions
 from augsearch.testing.sources import check_source
 
 SEED = Seed.of(0, "acgan")
@@ -59,7 +59,7 @@ def _brighter_side(pixels: np.ndarray) -> np.ndarray:
 
 def test_a_short_training_learns_which_class_is_which(tmp_path: Path) -> None:
     options = _options(iterations=120, width=0.25, generator_learning_rate=1e-3, augment=[])
-    pool = Acgan(options).fit(_train(), _context(tmp_path))
+    pool = GeneratorSource(options).fit(_train(), _context(tmp_path))
     for label in (0, 1):
         images = pool.images(label, 0, 64)
         assert images.shape == (64, 16, 16, 1) and images.dtype == np.uint8
@@ -70,7 +70,7 @@ def test_a_short_training_learns_which_class_is_which(tmp_path: Path) -> None:
 @pytest.mark.parametrize("stop_at", [4, 22])
 def test_a_killed_fit_ends_with_the_same_files(tmp_path: Path, preset: str, stop_at: int) -> None:
     width = {"kong2022": 0.04, "small-data": 0.125}[preset]
-    source = Acgan(_options(preset=preset, width=width, snapshot="best"))
+    source = GeneratorSource(_options(preset=preset, width=width, snapshot="best"))
 
     def judge(images: LabelledImages) -> float:
         return float(images.pixels.mean())
@@ -91,9 +91,9 @@ def test_a_killed_fit_ends_with_the_same_files(tmp_path: Path, preset: str, stop
 
 
 def test_a_finished_fit_returns_at_once(tmp_path: Path) -> None:
-    first = Acgan(_options()).fit(_train(), _context(tmp_path))
+    first = GeneratorSource(_options()).fit(_train(), _context(tmp_path))
     content, events = _files(tmp_path), []
-    second = Acgan(_options()).fit(_train(), _context(tmp_path, events.append))
+    second = GeneratorSource(_options()).fit(_train(), _context(tmp_path, events.append))
     assert not [event for event in events if isinstance(event, TrainingLogged | PictureMade)]
     assert _files(tmp_path) == content
     assert np.array_equal(first.images(1, 3, 9), second.images(1, 3, 9))
@@ -101,12 +101,12 @@ def test_a_finished_fit_returns_at_once(tmp_path: Path) -> None:
 
 def test_it_keeps_the_promises_of_a_source(tmp_path: Path) -> None:
     before = torch.random.get_rng_state()
-    check_source(Acgan(_options(iterations=3)), _train(), _context(tmp_path))
+    check_source(GeneratorSource(_options(iterations=3)), _train(), _context(tmp_path))
     assert torch.equal(before, torch.random.get_rng_state())
 
 
 def test_folds_and_seeds_differ(tmp_path: Path) -> None:
-    source = Acgan(_options(iterations=2))
+    source = GeneratorSource(_options(iterations=2))
     one = source.fit(_train(), _context(tmp_path / "a"))
     other = source.fit(
         _train(), FitContext("acgan", 1, Seed.of(0, "acgan", "fold", 1), tmp_path / "b")
@@ -116,38 +116,38 @@ def test_folds_and_seeds_differ(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["checkpoint.safetensors", "generator.safetensors"])
 def test_a_damaged_file_is_named_with_the_remedy(tmp_path: Path, name: str) -> None:
-    Acgan(_options()).fit(_train(), _context(tmp_path))
+    GeneratorSource(_options()).fit(_train(), _context(tmp_path))
     whole = (tmp_path / "generator.safetensors").read_bytes()
     (tmp_path / "generator.safetensors").unlink()
     (tmp_path / name).write_bytes(b"torn")
     with pytest.raises(StorageError, match=rf"{name} is damaged .* delete it"):
-        Acgan(_options()).fit(_train(), _context(tmp_path))
+        GeneratorSource(_options()).fit(_train(), _context(tmp_path))
     (tmp_path / name).unlink()
-    Acgan(_options()).fit(_train(), _context(tmp_path))
+    GeneratorSource(_options()).fit(_train(), _context(tmp_path))
     assert (tmp_path / "generator.safetensors").read_bytes() == whole
 
 
 def test_an_exploding_training_ends_with_a_clear_error(tmp_path: Path) -> None:
     options = _options(generator_learning_rate=1e30, preset="kong2022", width=0.04)
     with pytest.raises(DivergedError, match=r"source acgan, fold 0: .* iteration \d+"):
-        Acgan(options).fit(_train(), _context(tmp_path))
+        GeneratorSource(options).fit(_train(), _context(tmp_path))
     assert not (tmp_path / "generator.safetensors").exists()
 
 
 def test_images_that_do_not_suit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="divisible by 8"):
-        Acgan(_options()).fit(_train(size=12), _context(tmp_path))
+        GeneratorSource(_options()).fit(_train(size=12), _context(tmp_path))
     train = _train()
     flat = replace(train, pixels=train.pixels[:, :8])
     with pytest.raises(SourceError, match=r"square .* 8 x 16"):
-        Acgan(_options()).fit(flat, _context(tmp_path))
+        GeneratorSource(_options()).fit(flat, _context(tmp_path))
 
 
 @pytest.mark.parametrize("balanced", [True, False])
 def test_real_batches_are_balanced_if_told(balanced: bool) -> None:
     options = _options(batch_size=2000, balanced_batches=balanced)
     step = AcganStep(options, _train(counts=(3, 17)), SEED, "cpu")
-    images, labels = step._real_batch(SEED.torch_generator())
+    images, labels = step._real.draw(2000, SEED.torch_generator())
     assert labels.float().mean().item() == pytest.approx(0.5 if balanced else 0.85, abs=0.04)
     pixels = ((images + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
     assert np.array_equal(_brighter_side(pixels), labels.numpy())

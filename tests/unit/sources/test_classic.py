@@ -11,7 +11,7 @@ from augsearch.study.schema.sources import ClassicOptions
 from augsearch.testing.images import toy_images
 
 STILL = {"horizontal_flip": False, "degrees": 0.0}
-UP, DOWN, ANGLE, RIGHT, ZOOM, BRIGHTNESS, CONTRAST = 1, 3, 2, 4, 5, 6, 7
+UP, DOWN, ANGLE, RIGHT, ZOOM, BRIGHTNESS, CONTRAST, SATURATION = 1, 3, 2, 4, 5, 6, 7, 8
 
 
 def options(**changes):
@@ -95,6 +95,22 @@ def test_brightness_and_contrast_agree_with_pillow(channels, draw):
             picture = Image.fromarray(original.squeeze())
             reference = np.asarray(enhance(picture).enhance(1 + 0.5 * draw))
             assert np.abs(image.squeeze().astype(int) - reference).max() <= 1
+
+
+@pytest.mark.parametrize("draw", [-1.0, -0.3, 0.8])
+def test_saturation_and_ranges_of_factors_agree_with_pillow(draw):
+    pixels = toy_images((3, 3), channels=3).pixels
+    drawn = np.repeat(draws(saturation=draw), 6, axis=0)
+    changed = augment(pixels, drawn, options(saturation=[0.7, 0.9]))
+    for image, original in zip(changed, pixels, strict=True):
+        reference = ImageEnhance.Color(Image.fromarray(original)).enhance(0.8 + 0.1 * draw)
+        assert np.abs(image.astype(int) - np.asarray(reference)).max() <= 1
+
+
+def test_grey_images_have_no_saturation_to_change():
+    grey = toy_images((3, 3)).pixels
+    drawn = np.repeat(draws(saturation=0.5), 6, axis=0)
+    assert np.array_equal(augment(grey, drawn, options(saturation=0.5)), grey)
 
 
 def test_a_flat_image_stays_flat_when_it_is_turned_shifted_and_zoomed():

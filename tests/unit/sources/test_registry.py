@@ -4,8 +4,7 @@ from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
-from augsearch.errors import SourceError
-from augsearch.sources import registry
+from augsearch.errors import AugsearchError
 from augsearch.sources.base import Source
 from augsearch.sources.classic import Classic
 from augsearch.sources.folder import FolderSource
@@ -13,6 +12,7 @@ from augsearch.sources.function import CallableSource
 from augsearch.sources.registry import create_source
 from augsearch.sources.repeat import Repeat
 from augsearch.study.schema.sources import (
+    SOURCE_PLUGINS,
     CallableOptions,
     ClassicOptions,
     FolderOptions,
@@ -36,10 +36,10 @@ class NoSource:
 @pytest.fixture
 def plugins(monkeypatch):
     known = EntryPoints(
-        EntryPoint(name, f"{__name__}:{name}", registry.SOURCE_PLUGINS)
+        EntryPoint(name, f"{__name__}:{name}", SOURCE_PLUGINS)
         for name in ("Plugin", "NoSource", "Missing")
     )
-    monkeypatch.setattr(registry, "entry_points", lambda **wanted: known.select(**wanted))
+    monkeypatch.setattr("augsearch.plugins.entry_points", lambda **wanted: known.select(**wanted))
     monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or _this_module())
 
 
@@ -79,7 +79,7 @@ def test_a_plugin_gets_its_options_as_keywords(plugins):
     ],
 )
 def test_plugins_that_do_not_fit_are_named(plugins, kind, options, message):
-    with pytest.raises(SourceError, match=message):
+    with pytest.raises(AugsearchError, match=message):
         create_source(PluginOptions(kind=kind, options=options))
 
 

@@ -56,7 +56,8 @@ sources.classic.kind = "classic"
         ),
         (
             "arms.s.search.source = 'acgan'\narms.b.base = 's'",
-            "5: arms: one must neither search nor add, to compare with; add [arms.real]",
+            "5: arms: one must train on all real images and neither search nor add, to compare "
+            "with; add [arms.real]",
         ),
         (
             "arms.real = {}\nbaseline = 'reel'",
@@ -124,6 +125,68 @@ def test_one_broken_rule_one_message(problems: Problems, arms: str, expected: st
     assert problems(HEAD + arms) == [f"study.toml:{expected}"]
 
 
+CLASSIFIERS = """\
+data.kind = "demo"
+sources.gan.kind = "acgan"
+sources.dcgan.kind = "dcgan"
+[classifiers.words]
+kind = "bag-of-words"
+[classifiers.critic]
+kind = "discriminator"
+source = "gan"
+[arms.real]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            "[arms.real]",
+            "[arms.real]\nclassifier = 'word'",
+            "10: arms.real.classifier: must name a table of [classifiers] (words, critic) but got "
+            "'word' (did you mean 'words'?)",
+        ),
+        (  # [classifier] itself is for arms that name none
+            "[arms.real]",
+            "[arms.real]\nclassifier = 'classifier'",
+            "10: arms.real.classifier: must name a table of [classifiers] (words, critic) but got "
+            "'classifier'",
+        ),
+        (
+            "[classifiers.words]",
+            "[classifiers.classifier]",
+            "4: classifiers.classifier: must have another name: 'classifier' is what [classifier] "
+            "is called",
+        ),
+        (
+            'source = "gan"',
+            'source = "dcgan"',
+            "8: classifiers.critic.source: must name an acgan of [sources] (gan) but got 'dcgan' "
+            "(did you mean 'gan'?)",
+        ),
+        (
+            'source = "gan"',
+            'source = "gn"',
+            "8: classifiers.critic.source: must name an acgan of [sources] (gan) but got 'gn' "
+            "(did you mean 'gan'?)",
+        ),
+    ],
+)
+def test_classifiers_by_name(
+    problems: Problems, load: Load, old: str, new: str, expected: str
+) -> None:
+    load(CLASSIFIERS + "classifier = 'critic'")
+    assert problems(CLASSIFIERS.replace(old, new)) == [f"study.toml:{expected}"]
+
+
+def test_without_further_classifiers_the_message_says_so(problems: Problems) -> None:
+    assert problems(HEAD + "arms.real.classifier = 'x'") == [
+        "study.toml:5: arms.real.classifier: must name a table of [classifiers] (none yet) but "
+        "got 'x'"
+    ]
+
+
 @pytest.mark.parametrize(
     ("size", "filters", "nearest"),
     [
@@ -139,6 +202,32 @@ def test_image_size_must_suit_the_generator(
     [message] = problems(text + "arms.real = {}")
     assert message.startswith("study.toml:2: images.size: must be divisible by")
     assert message.endswith(f"but got {size}; nearest: {nearest}")
+
+
+@pytest.mark.parametrize("kind", ["acgan", "dcgan", "wgan"])
+def test_image_size_must_suit_every_kind_of_gan(problems: Problems, load: Load, kind: str) -> None:
+    text = f"data.kind = 'demo'\nimages.size = 40\narms.real = {{}}\nsources.x.kind = '{kind}'\n"
+    text += "sources.x.strategy = 'per-class'\nsources.x.generator_filters = [8, 8, 8, 8]\n"
+    [message] = problems(text)
+    assert message.endswith("got 40; nearest: 32 and 48")
+    # With an output convolution there is one doubling less.
+    assert load(text + "sources.x.generator_output = 'convolution'\n").images.size == 40
+
+
+@pytest.mark.parametrize("kind", ["dcgan", "wgan"])
+def test_a_joint_generator_without_classes_needs_select(
+    problems: Problems, load: Load, kind: str
+) -> None:
+    text = f"data.kind = 'demo'\narms.real = {{}}\n[sources.x]\nkind = '{kind}'\n"
+    joint = text + "strategy = 'joint'\n"
+    assert problems(joint) == [
+        f"study.toml:4: sources.x.kind: {kind} with strategy 'joint' has no classes; add select = "
+        '{by = "confidence", best = ...} or strategy = "per-class"'
+    ]
+    load(text + "strategy = 'transfer'\n")
+    load(joint + "select = {by = 'confidence', threshold = 0.9}\n")
+    [message] = problems(joint + "select = {by = 'discriminator', threshold = 0.9}\n")
+    assert message.startswith("study.toml:6: sources.x.select.by: must be 'confidence' or")
 
 
 def test_image_size_is_free_without_a_generator(load: Load) -> None:
@@ -168,6 +257,33 @@ def test_which_data_bring_a_split(
     else:
         [message] = problems(text)
         assert message.startswith("study.toml:3: split.method: 'given' needs")
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("kind = 'acgan'", None),
+        (
+            "kind = 'classic'",
+            "5: sources.s.select.by: 'discriminator' needs a trained generator but kind classic "
+            "has none; use 'confidence' or 'distance'",
+        ),
+        (
+            "kind = 'folder', path = '.'",
+            "5: sources.s.select.by: 'discriminator' needs a trained generator but kind folder "
+            "has none; use 'confidence' or 'distance'",
+        ),
+    ],
+)
+def test_only_generators_have_a_discriminator_to_select_by(
+    problems: Problems, load: Load, source: str, problem: str | None
+) -> None:
+    text = HEAD + f"sources.s = {{{source}, select = {{by = 'discriminator', best = 1}}}}\n"
+    text = text.replace('sources.acgan.kind = "acgan"\n', "") + "arms.real = {}"
+    if problem is None:
+        assert load(text).sources["s"].select is not None
+    else:
+        assert problems(text)[0].removeprefix("study.toml:") == problem.replace("5:", "4:", 1)
 
 
 @pytest.mark.parametrize("metric", KNOWN_METRICS)

@@ -7,7 +7,7 @@ import pytest
 
 from augsearch.errors import StudyFileError
 from augsearch.study.loading import load_study_file
-from augsearch.study.schema.arms import SearchOptions
+from augsearch.study.schema.arms import WindowSearch
 from augsearch.study.schema.data import KFoldSplit
 from augsearch.study.schema.sources import AcganOptions
 from augsearch.study.schema.study import StudyFile
@@ -24,7 +24,7 @@ def test_a_valid_file_with_its_defaults(load: Load, valid: str) -> None:
     acgan = study.sources["acgan"]
     assert isinstance(acgan, AcganOptions)
     assert (acgan.preset, acgan.loss, acgan.iterations) == ("small-data", "hinge", 2000)
-    assert study.arms["search"].search == SearchOptions(source="acgan", window=12)
+    assert study.arms["search"].search == WindowSearch(source="acgan", window=12)
 
 
 def test_a_key_of_the_file_wins_over_its_preset(load: Load, valid: str) -> None:
@@ -129,7 +129,7 @@ def test_one_fault_one_message(problems: Problems, valid: str, line: str, messag
     assert problems(text) == [f"study.toml:1: {message}"]
 
 
-SOURCES = "acgan, classic, repeat, folder, callable"
+SOURCES = "acgan, dcgan, wgan, classic, repeat, folder, callable"
 SOURCE_FAULTS = [
     (
         'kind = "acgn"\nwidth = 2',
@@ -139,12 +139,14 @@ SOURCE_FAULTS = [
     ("width = 2", f"6: sources.x.kind: is missing; it must be one of {SOURCES}"),
     (
         'kind = "acgan"\npreset = "small_data"',
-        "8: sources.x.preset: must be one of kong2022, small-data but got 'small_data' "
+        "8: sources.x.preset: must be one of kong2022, fridadar2018, roglin2022, "
+        "dhawan2024, small-data but got 'small_data' "
         "(did you mean 'small-data'?)",
     ),
     (
         'kind = "acgan"\npreset = ["small-data"]',
-        '8: sources.x.preset: must be one of kong2022, small-data but got ["small-data"] '
+        "8: sources.x.preset: must be one of kong2022, fridadar2018, roglin2022, "
+        'dhawan2024, small-data but got ["small-data"] '
         "(did you mean 'small-data'?)",
     ),
     (
@@ -206,7 +208,8 @@ source = "a"
         "study.toml:7: data.train: must be at least 4 but got 2",
         'study.toml:8: sources."bad name": a name must begin with a letter or digit and go on with '
         "letters, digits, '.', '_' and '-' but got 'bad name'",
-        "study.toml:10: arms.fix.add.0.multiple: is missing",
+        "study.toml:10: arms.fix.add.0: must have one of multiple, added, per_class and "
+        "everything; give just one",
     ]
 
 
@@ -280,3 +283,11 @@ def test_the_room_is_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_list_of_wrong_items_is_not_called_too_short(problems: Problems, valid: str) -> None:
+    text = valid + "rule = 'sweep'\nmultiples = ['2']\n"
+    assert problems(text) == [
+        "study.toml:12: arms.search.search.multiples.0: must be a number but got '2'; write it "
+        "without quotes"
+    ]

@@ -16,6 +16,9 @@ class Patience(SearchRule):
         finite = [entry for entry in history if math.isfinite(entry.score)]
         if self.fault == "best is first":
             return history[0] if history else None
+        if self.fault == "fickle":
+            self.calls += 1
+            return finite[self.calls % len(finite)] if finite else None
         return max(finite, key=lambda entry: entry.score, default=None)
 
     def end(self, history):
@@ -28,7 +31,7 @@ class Patience(SearchRule):
         extra = {"too far": 2, "stateful": self.calls % 2}.get(self.fault, 0)
         if done >= end:
             return ()
-        first = -1 if self.fault == "below one" else done + 1
+        first = -1 if self.fault == "below zero" else done + 1
         return tuple(float(k) for k in range(first, end + extra + 1))
 
     def finished(self, history):
@@ -55,8 +58,9 @@ def test_a_good_rule_passes(window):
     [
         ("too far", "must give the history of one at a time"),
         ("stateful", "must depend on the history alone"),
-        ("below one", "at least 1"),
+        ("below zero", "at least 0"),
         ("empty reason", "reason must not be empty"),
+        ("fickle", "must depend on the history alone"),
         ("best is first", "best must be None exactly when no score is finite"),
     ],
 )

@@ -1,0 +1,1 @@
+"""Networks of which every layer is trained; import `classifier.EndToEnd`."""

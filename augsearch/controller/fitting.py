@@ -1,0 +1,103 @@
+"""Sources on their way from the study file to pools: fitted when an arm first needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from augsearch.controller.arms import SearchedArm
+from augsearch.controller.directory import RunDirectory
+from augsearch.controller.preparation import Prepared
+from augsearch.data.splits import Fold
+from augsearch.errors import AugsearchError
+from augsearch.events import Notify
+from augsearch.execution.experts import RealExpert, judge
+from augsearch.execution.folds import FoldImages
+from augsearch.records import LabelledImages
+from augsearch.sources.base import FitContext
+from augsearch.sources.store import PoolStore
+
+
+def empty_folds(prepared: Prepared) -> list[FoldImages]:
+    """Return the real images of every fold, without any source."""
+    return [
+        FoldImages(
+            number=number,
+            train=prepared.block_of(fold.train),
+            tune=prepared.block_of(fold.tune),
+            n_classes=len(prepared.images.classes),
+            seed=prepared.seed,
+        )
+        for number, fold in enumerate(prepared.split.folds)
+    ]
+
+
+def fit_sources(
+    names: Sequence[str],
+    prepared: Prepared,
+    directory: RunDirectory,
+    folds: Sequence[FoldImages],
+    searched: Mapping[str, SearchedArm],
+    notify: Notify,
+) -> None:
+    """Fit each source on every fold and add its pool; what is fitted already is read back.
+
+    Args:
+        names: Which sources.
+        prepared: The study's images and tools.
+        directory: Where fitted sources are kept.
+        folds: Their `pools` are added to.
+        searched: Arms with their chosen amounts, for sources that are trained on one.
+        notify: Takes progress, warnings, losses and pictures.
+    """
+    for name in names:
+        for fold, split in zip(folds, prepared.split.folds, strict=True):
+            context = FitContext(
+                name=name,
+                fold=fold.number,
+                seed=prepared.seed.child("source", name, fold.number),
+                folder=directory.artifacts / f"source-{name}-fold{fold.number}",
+                device=prepared.device,
+                notify=notify,
+                judge=_judge(prepared, fold),
+                expert=RealExpert(
+                    prepared.judging,
+                    fold.train,
+                    fold.n_classes,
+                    prepared.seed.child("expert", fold.number),
+                ),
+            )
+            train = _training_images(name, prepared, fold, split, searched)
+            pool = prepared.sources[name].fit(train, context)
+            fold.pools[name] = PoolStore(pool, context.folder / "pool")
+
+
+def _judge(prepared: Prepared, fold: FoldImages) -> Callable[[LabelledImages], float]:
+    return partial(
+        judge,
+        tune=fold.tune,
+        classifier=prepared.judging,
+        metric=prepared.metric,
+        seed=prepared.seed.child("judge", fold.number),
+    )
+
+
+def _training_images(
+    source: str,
+    prepared: Prepared,
+    fold: FoldImages,
+    split: Fold,
+    searched: Mapping[str, SearchedArm],
+) -> LabelledImages:
+    """Return the fold's real training images, or the chosen training set of an arm."""
+    name = prepared.study.sources[source].train_on
+    if name is None:
+        return prepared.images.take(split.train)
+    arm = searched[name]
+    if arm.multiple is None:
+        raise AugsearchError(
+            f"sources.{source}.train_on: arm {name!r} has no finite score, so no training set was "
+            "chosen; train on another arm."
+        )
+    recipe = arm.score.recipe(arm.multiple, fold)
+    return fold.training_set(recipe, 0, prepared.seed).images(prepared.images.classes)

@@ -1,0 +1,105 @@
+"""What trainings said about images, on disk: probabilities, features, training curves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from augsearch.classifiers.base import FittedClassifier
+from augsearch.errors import StorageError
+from augsearch.execution.cells import Floats, probabilities
+from augsearch.files import read_array, read_json, write_array, write_json
+from augsearch.records import Portion
+
+_NO_FEATURES = np.empty((0, 0), dtype=np.float32)
+
+
+class TuningFiles:
+    """Class probabilities of the tuning images, one file per amount and fold of an arm.
+
+    Args:
+        folder: The arm's own folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(self, amount: float, outputs: Sequence[Floats]) -> None:
+        """Write the outputs of every fold, float64, (replicates, N, n_classes)."""
+        for fold, output in enumerate(outputs):
+            write_array(self._path(amount, fold), output)
+
+    def read(self, amount: float, n_folds: int, train_again: Callable[[], object]) -> list[Floats]:
+        """Return each fold's outputs at an amount, (replicates, N, n_classes).
+
+        Args:
+            amount: Which one.
+            n_folds: How many folds there are.
+            train_again: Makes and keeps them once more, if a file is missing or damaged: the same
+                trainings say the same again.
+        """
+        paths = [self._path(amount, fold) for fold in range(n_folds)]
+        try:
+            return [read_array(path) for path in paths]
+        except StorageError:
+            train_again()
+            return [read_array(path) for path in paths]
+
+    def _path(self, amount: float, fold: int) -> Path:
+        return self._folder / f"{amount:.12g}-fold{fold}.npy"
+
+
+class AnswerFiles:
+    """What an arm's fresh trainings said when the test set was opened.
+
+    Args:
+        folder: The folder of all arms.
+        arm: Name of the arm.
+        parts: "test", and "external" if there are external images.
+    """
+
+    def __init__(self, folder: Path, arm: str, parts: Iterable[str]) -> None:
+        self._paths = {part: folder / f"{arm}-{part}.npy" for part in parts}
+        self._features = folder / f"{arm}-features.npy"
+        self._curve = folder / f"{arm}-curve.json"
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything has been written."""
+        return all(path.exists() for path in (*self._paths.values(), self._features, self._curve))
+
+    def write(
+        self,
+        fitted: Sequence[FittedClassifier],
+        sets: Mapping[str, Portion],
+        with_features: bool,
+    ) -> None:
+        """Keep probabilities of all trainings, and features and curve of the first."""
+        for part, images in sets.items():
+            write_array(self._paths[part], probabilities(fitted, images))
+        features = fitted[0].embedding(sets["test"].block) if with_features else None
+        kept = _NO_FEATURES if features is None else features[sets["test"].rows]
+        write_array(self._features, kept)
+        curve = fitted[0].training_curve
+        write_json(self._curve, {name: list(map(float, curve[name])) for name in curve})
+
+    @cached_property
+    def outputs(self) -> dict[str, Floats]:
+        """Return part -> class probabilities, float64, (trainings, images, classes)."""
+        return {part: read_array(path) for part, path in self._paths.items()}
+
+    @property
+    def features(self) -> NDArray[np.float32] | None:
+        """The first training's last-layer features of the test images; None if it has none."""
+        features = read_array(self._features)
+        return features if features.size else None
+
+    @property
+    def curve(self) -> Mapping[str, Sequence[float]]:
+        """The first training's curve, name -> value after each epoch."""
+        found: Mapping[str, Sequence[float]] = read_json(self._curve)
+        return found

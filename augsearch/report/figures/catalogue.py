@@ -1,0 +1,89 @@
+"""Which figures a report has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+
+from augsearch.report.contents import Outputs, ReportContents
+from augsearch.report.figures import likenesses, maps, matrices, roc, searches, training
+from augsearch.report.samples import Sample, confusion_of, table_confusions
+
+Figures = Iterator[tuple[str, str]]
+
+
+def all_figures(contents: ReportContents) -> dict[str, str]:
+    """Return every figure that there is something to show in, file stem -> SVG text."""
+    makers = (_searches, _rocs, _confusions, _training, _maps, _likeness)
+    return {stem: svg for maker in makers for stem, svg in maker(contents)}
+
+
+def _searches(contents: ReportContents) -> Figures:
+    arms = contents.result.arms
+    baseline = arms.get(contents.result.baseline)
+    base = baseline.score if baseline else None
+    for name in contents.rules:
+        if any(entry.score is not None for entry in arms[name].history):
+            search = contents.searches.get(name)
+            yield (
+                f"search-{name}",
+                searches.search_curve(arms[name], name, contents.metric, search, base),
+            )
+        if len(contents.tuning.get(name, ())) > 1:
+            yield (
+                f"metrics-{name}",
+                searches.metric_curves(arms[name], name, contents.tuning[name]),
+            )
+
+
+def _rocs(contents: ReportContents) -> Figures:
+    classes = contents.classes
+    for part, outputs in _sets(contents):
+        # Another site may lack a class, which then has no curve and leaves no mean of all.
+        present = {c: classes[c] for c in np.unique(outputs.labels)}
+        if len(present) == len(classes):
+            title = "test set" if part == "test" else "external test set"
+            yield f"roc-{part}", roc.roc_curves(outputs, title)
+        if len(classes) > 2 and len(present) > 1:
+            yield f"roc-classes-{part}", roc.roc_of_classes(outputs, present)
+
+
+def _confusions(contents: ReportContents) -> Figures:
+    for part, outputs in _sets(contents):
+        counts = {
+            arm: confusion_of(Sample(outputs.labels, values))
+            for arm, values in outputs.probabilities.items()
+        }
+        yield f"confusion-{part}", matrices.confusion_matrices(counts, contents.classes)
+    for name, options in contents.tables.items():
+        if found := table_confusions(contents, options):
+            yield f"table-{name}", matrices.confusion_matrices(found, contents.classes)
+
+
+def _training(contents: ReportContents) -> Figures:
+    for quantity in training.quantities(contents.training_curves):
+        curves = training.training_curves(contents.training_curves, quantity)
+        yield f"training-{re.sub(r'[^A-Za-z0-9_-]', '-', quantity)}", curves
+
+
+def _maps(contents: ReportContents) -> Figures:
+    features = {a: f for a, f in contents.embeddings.items() if maps.can_be_mapped(f)}
+    if features:
+        seed = contents.seed.child("report", "t-sne")
+        yield "t-sne", maps.tsne_maps(features, contents.test.labels, contents.classes, seed)
+
+
+def _likeness(contents: ReportContents) -> Figures:
+    for name, classes in contents.likeness.items():
+        if classes:
+            arm = contents.result.arms[name]
+            yield f"ms-ssim-{name}", likenesses.likeness_curves(arm, classes)
+
+
+def _sets(contents: ReportContents) -> list[tuple[str, Outputs]]:
+    sets = {"test": contents.test, "external": contents.external}
+    return [
+        (part, found) for part, found in sets.items() if found is not None and found.probabilities
+    ]

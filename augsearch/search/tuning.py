@@ -1,0 +1,150 @@
+"""The choice of settings: all of a grid, or Optuna's TPE, through every kill.
+
+One trial is one setting. Settings follow from the completed trials alone, so a search that was
+killed goes on as if nothing had happened; only the setting under way is tried again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING
+
+from augsearch.records import Evaluation
+from augsearch.search.ledger import calling_optuna, connected
+from augsearch.search.settings import Direction
+from augsearch.seeds import Seed
+from augsearch.study.schema.tune import Range, TuneOptions, Value
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
+
+Setting = Mapping[str, Value]
+SettingScore = Callable[[int, Setting], Sequence[float]]
+"""(number of the trial, setting) -> one score per training."""
+
+_SCORES = "scores"
+
+
+@dataclass(frozen=True)
+class SettingTrial:
+    """A setting and what its trainings scored; `mean` is NaN if one of them is."""
+
+    setting: Setting
+    scores: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """Mean of `scores`."""
+        return Evaluation.of(0, self.scores).score
+
+
+def try_settings(
+    score: SettingScore,
+    options: TuneOptions,
+    *,
+    direction: Direction,
+    seed: Seed,
+    storage: str,
+    study_name: str,
+) -> tuple[SettingTrial, ...]:
+    """Try all settings that `options` ask for, in order; what is stored is read back.
+
+    Args:
+        score: Trains with a setting.
+        options: Grid or TPE, and the values.
+        direction: "maximize" or "minimize".
+        seed: Of TPE's draws.
+        storage: An Optuna storage's URL.
+        study_name: Its study; it holds these trials alone.
+
+    Raises:
+        StorageError: The storage cannot be read or written.
+        RunDirectoryError: Another process holds the SQLite file.
+    """
+    import optuna
+
+    grid = _grid(options)
+    wanted = options.trials if grid is None else len(grid)
+    with connected(storage) as opened:
+        with calling_optuna():
+            study = optuna.create_study(
+                storage=opened, study_name=study_name, direction=direction, load_if_exists=True
+            )
+            _fail_open(study)
+            done = _completed(study)
+        while len(done) < wanted:
+            with calling_optuna():
+                trial = _ask(study, options, grid, len(done), seed)
+                setting = {key: trial.params[key] for key in options.parameters}
+            scores = tuple(map(float, score(len(done), setting)))
+            done.append(SettingTrial(setting, scores))
+            with calling_optuna():
+                _tell(study, trial, done[-1], direction)
+    return tuple(done)
+
+
+def best_setting(trials: Sequence[SettingTrial], direction: Direction) -> int | None:
+    """Return the index of the best finite mean, the first of equal ones; None without any."""
+    sign = 1 if direction == "maximize" else -1
+    finite = [index for index, trial in enumerate(trials) if math.isfinite(trial.mean)]
+    return max(finite, key=lambda index: (sign * trials[index].mean, -index), default=None)
+
+
+def _grid(options: TuneOptions) -> Sequence[Setting] | None:
+    """Return all settings of a grid, the last key's values changing fastest; None for TPE."""
+    if options.method == "tpe":
+        return None
+    lists = [values for values in options.parameters.values() if not isinstance(values, Range)]
+    return [dict(zip(options.parameters, values, strict=True)) for values in product(*lists)]
+
+
+def _ask(
+    study: Study, options: TuneOptions, grid: Sequence[Setting] | None, number: int, seed: Seed
+) -> Trial:
+    import optuna
+
+    # A sampler of its own for each trial: its draws do not depend on how the run was split up.
+    draws = seed.child("tpe", number).integer() % 2**32
+    study.sampler = optuna.samplers.TPESampler(seed=draws)
+    if grid is not None:
+        study.enqueue_trial(dict(grid[number]))
+    trial = study.ask()
+    for key, values in options.parameters.items():
+        if not isinstance(values, Range):
+            trial.suggest_categorical(key, values)
+        elif isinstance(values.low, int) and isinstance(values.high, int):
+            trial.suggest_int(key, values.low, values.high, log=values.log)
+        else:
+            trial.suggest_float(key, values.low, values.high, log=values.log)
+    return trial
+
+
+def _tell(study: Study, trial: Trial, done: SettingTrial, direction: Direction) -> None:
+    # Optuna takes no NaN, and JSON neither NaN nor infinities; see the ledger of amounts.
+    trial.set_user_attr(_SCORES, [s if math.isfinite(s) else str(s) for s in done.scores])
+    worst = -math.inf if direction == "maximize" else math.inf
+    study.tell(trial, done.mean if math.isfinite(done.mean) else worst)
+
+
+def _completed(study: Study) -> list[SettingTrial]:
+    from optuna.trial import TrialState
+
+    found = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return [
+        SettingTrial(dict(trial.params), tuple(map(float, trial.user_attrs[_SCORES])))
+        for trial in sorted(found, key=lambda one: one.number)
+    ]
+
+
+def _fail_open(study: Study) -> None:
+    """Set what a killed search left behind to FAIL: TPE does not look at it."""
+    import optuna
+    from optuna.trial import TrialState
+
+    for _ in study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+        study.ask()
+    for frozen in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.tell(optuna.Trial(study, frozen._trial_id), state=TrialState.FAIL)

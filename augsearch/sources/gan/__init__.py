@@ -1,1 +1,0 @@
-"""GAN training: networks, losses, differentiable augmentation, loop, checkpoints, snapshots."""

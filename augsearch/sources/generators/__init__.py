@@ -1,0 +1,1 @@
+"""Training a GAN as a source: loop, checkpoints, snapshots, strategies and the pool."""

@@ -1,0 +1,96 @@
+"""One generator, trained on given images in a folder of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import final
+
+from augsearch.errors import SourceError
+from augsearch.gan.create import create_gan
+from augsearch.records import LabelledImages
+from augsearch.sources.base import FitContext
+from augsearch.sources.generators.networks import read_discriminator, read_generator, write_network
+from augsearch.sources.generators.pool import GeneratorPool
+from augsearch.sources.generators.snapshots import Snapshots
+from augsearch.sources.generators.training import Schedule, Training
+from augsearch.study.schema.generators import TrainedOptions
+
+
+@final
+class Fitting:
+    """The training of one generator, to be begun, gone on with, or found finished.
+
+    Its folder holds ``checkpoint.safetensors`` (to go on from), ``snapshots`` and ``samples``,
+    ``choice.json`` and, once all is done, ``discriminator.safetensors`` and
+    ``generator.safetensors``.
+
+    Args:
+        options: The study's settings.
+        train: The images to learn from; each class is made if the GAN knows classes.
+        context: Folder, seed, device, judge and listener.
+    """
+
+    def __init__(self, options: TrainedOptions, train: LabelledImages, context: FitContext) -> None:
+        self._options = options
+        self._train = train
+        self._context = context
+        self._generator = context.folder / "generator.safetensors"
+        self._discriminator = context.folder / "discriminator.safetensors"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The last state of the training, for others to start from."""
+        return self._context.folder / "checkpoint.safetensors"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the networks to use are there."""
+        return self._generator.exists() and self._discriminator.exists()
+
+    def pool(self, start: Path | None = None, anew: bool = False) -> GeneratorPool:
+        """Train, or go on training, or do nothing, and return the pool of the chosen snapshot.
+
+        Args:
+            start: A checkpoint of the same networks to take the first weights from.
+            anew: Go through the training again though it is finished; what is there is kept.
+
+        Raises:
+            DivergedError: A loss or weight is no longer finite, or a loss has exploded.
+            SourceError: The images' size does not suit the generator's layers.
+            StorageError: A file in the folder is damaged, or nothing can be written.
+        """
+        judged = self._options.snapshot == "best"
+        snapshots = Snapshots(self._train, self._context, judged)
+        snapshots.announce()
+        if anew or not self.finished:
+            self._run(snapshots, start)
+            generator, discriminator = snapshots.choose(self._options.snapshot)
+            write_network(self._discriminator, discriminator)
+            write_network(self._generator, generator)
+        return GeneratorPool(
+            read_generator(self._generator),
+            read_discriminator(self._discriminator),
+            self._context.seed,
+            self._context.device,
+        )
+
+    def _run(self, snapshots: Snapshots, start: Path | None) -> None:
+        options, context = self._options, self._context
+        _check_square(self._train, options.kind)
+        gan = create_gan(options, self._train, context.seed, context.device)
+        schedule = Schedule(
+            options.length(len(self._train)), options.snapshot_every, options.checkpoint_every
+        )
+        players = gan.players
+        Training(gan, schedule, context, start).run(
+            lambda iteration: snapshots.take(iteration, players.sampled, players.discriminator)
+        )
+
+
+def _check_square(train: LabelledImages, kind: str) -> None:
+    height, width = train.pixels.shape[1:3]
+    if height != width:
+        raise SourceError(
+            f"images must be square for kind {kind} but are {height} x {width} pixels; "
+            "set images.size to have them resized."
+        )

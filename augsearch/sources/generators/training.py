@@ -1,0 +1,128 @@
+"""The loop that trains any kind of GAN: resume, checks, checkpoints, snapshots, progress."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from augsearch.errors import DivergedError
+from augsearch.events import Advanced, TrainingLogged
+from augsearch.gan.base import Gan
+from augsearch.sources.base import FitContext
+from augsearch.sources.generators.checkpoint import (
+    all_finite,
+    read_tensors,
+    restore,
+    training_state,
+    write_tensors,
+)
+
+REPORT_EVERY = 25
+"""Iterations between two looks at the losses; each look makes the host wait for the device."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long to train, and how often something is kept, in iterations."""
+
+    iterations: int
+    snapshot_every: int
+    checkpoint_every: int
+
+
+class Training:
+    """One training in one folder.
+
+    Every iteration draws from a generator seeded by its number, so a checkpoint needs no random
+    state and a training that was killed ends with the weights of one that was not: to the last bit
+    on the same device with the same number of threads.
+
+    Args:
+        gan: Freshly built; its state is replaced by the checkpoint's, if there is one.
+        schedule: When what is due.
+        context: Seed, folder, device and listener.
+        start: Another training's checkpoint of the same networks, to take the first weights from.
+    """
+
+    def __init__(
+        self, gan: Gan, schedule: Schedule, context: FitContext, start: Path | None = None
+    ) -> None:
+        self._gan = gan
+        self._schedule = schedule
+        self._context = context
+        self._path = context.folder / "checkpoint.safetensors"
+        self._recent: list[Tensor] = []
+        self._start = 0
+        if self._path.exists():
+            self._start = int(restore(self._path, gan.modules, gan.optimizers)["iteration"])
+        elif start is not None:
+            restore(start, gan.modules, {})
+
+    def run(self, take_snapshot: Callable[[int], None]) -> None:
+        """Train to the end.
+
+        Args:
+            take_snapshot: Called with the iteration whenever a snapshot is due; again for the same
+                iteration if the process died before the next checkpoint.
+
+        Raises:
+            DivergedError: A loss or a weight is no longer finite, or a loss has exploded.
+            StorageError: A checkpoint could not be written.
+        """
+        seed = self._context.seed.child("iteration")
+        rng = torch.Generator(device=self._context.device)
+        self._advance(self._start)
+        with torch.backends.cudnn.flags(enabled=True, deterministic=True):
+            for iteration in range(self._start + 1, self._schedule.iterations + 1):
+                rng.manual_seed(seed.child(iteration).integer())
+                self._recent.append(self._gan.step(iteration, rng))
+                self._after(iteration, take_snapshot)
+
+    def _after(self, iteration: int, take_snapshot: Callable[[int], None]) -> None:
+        last = iteration == self._schedule.iterations
+        snapshot = last or iteration % self._schedule.snapshot_every == 0
+        checkpoint = last or iteration % self._schedule.checkpoint_every == 0
+        if snapshot or checkpoint or iteration % REPORT_EVERY == 0:
+            self._report(iteration)
+        if snapshot or checkpoint:
+            state = training_state(self._gan.modules, self._gan.optimizers)
+            if not all_finite(state):
+                raise self._diverged(iteration, "a weight is not finite")
+        # The snapshot first: a training resumed from this checkpoint would never come by again.
+        if snapshot:
+            take_snapshot(iteration)
+        if checkpoint:
+            write_tensors(self._path, state, {"iteration": iteration})
+
+    def _report(self, iteration: int) -> None:
+        rows: list[list[float]] = torch.stack(self._recent).tolist()
+        self._recent.clear()
+        for number, row in enumerate(rows, start=iteration - len(rows) + 1):
+            if wrong := self._gan.exploded(row):
+                raise self._diverged(number, wrong)
+        means = [math.fsum(column) / len(rows) for column in zip(*rows, strict=True)]
+        metrics = dict(zip(self._gan.loss_names, means, strict=True))
+        name, fold = self._context.name, self._context.fold
+        self._context.notify(TrainingLogged(name, fold, iteration, metrics))
+        self._advance(iteration)
+
+    def _advance(self, done: int) -> None:
+        self._context.notify(Advanced(done, self._schedule.iterations, "iterations"))
+
+    def _diverged(self, iteration: int, what: str) -> DivergedError:
+        return DivergedError(
+            f"source {self._context.name}, fold {self._context.fold}: training diverged at "
+            f"iteration {iteration}: {what}. {_last_good(self._path)} {self._gan.remedy}"
+        )
+
+
+def _last_good(path: Path) -> str:
+    if not path.exists():
+        return "No checkpoint had been written yet."
+    iteration = read_tensors(path)[1]["iteration"]
+    return f"The last good checkpoint is {path} (iteration {iteration})."

@@ -1,0 +1,128 @@
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from augsearch.report.contents import (
+    Likeness,
+    Outputs,
+    ReportContents,
+    TunedArm,
+    TuningOutputs,
+)
+from augsearch.study.results import (
+    ArmResult,
+    HistoryEntry,
+    Interval,
+    StudyResult,
+    VerdictResult,
+)
+from augsearch.study.schema.arms import SaturationSearch
+
+Folds = list[tuple[NDArray[np.int64], NDArray[np.float64]]]
+Make = Callable[..., ReportContents]
+
+AMOUNTS = (0.0, 500.0, 1000.0)
+RECIPES = {"real": "real images", "more": "real images, plus images from gan"}
+
+
+def outputs(
+    random: np.random.Generator, labels: NDArray[np.int64], n_classes: int, runs: int, skill: float
+) -> NDArray[np.float64]:
+    logits = random.normal(size=(runs, len(labels), n_classes))
+    logits[:, np.arange(len(labels)), labels] += skill
+    return np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+
+
+def tuning_folds(
+    random: np.random.Generator, n_classes: int, n_folds: int, skill: float, size: int = 24
+) -> Folds:
+    # Folds of different sizes: pooled values are not the mean of the folds' values.
+    every = [np.arange(size + 6 * fold) % n_classes for fold in range(n_folds)]
+    return [(labels, outputs(random, labels, n_classes, 3, skill)) for labels in every]
+
+
+def arm_result(
+    history: Sequence[HistoryEntry], chosen: int, unit: str, searched: bool
+) -> ArmResult:
+    return ArmResult.model_validate(
+        {
+            "multiple": history[chosen].multiple,
+            "unit": unit,
+            "n_train": 60 + 500 * chosen,
+            "score": history[chosen].score,
+            "stopped_at": history[-1].multiple if searched else None,
+            "reason": "all amounts" if searched else None,
+            "history": list(history),
+            "test": {"auc": Interval(value=0.8, low=0.7, high=0.9)},
+            "external": None,
+            "gain": Interval(value=0.1, low=0.05, high=0.15) if searched else None,
+        }
+    )
+
+
+@pytest.fixture
+def make() -> Make:
+    """Give a maker of contents: arm "real", the baseline, and arm "more", which searched."""
+
+    def contents(
+        classes: Sequence[str] = ("healthy", "ill"), n_folds: int = 1, **changes: Any
+    ) -> ReportContents:
+        random = np.random.default_rng(len(classes))
+        n_classes = len(classes)
+        labels = np.arange(90) % n_classes
+        tuning: dict[str, list[TuningOutputs]] = {}
+        arms: dict[str, ArmResult] = {}
+        for name, amounts, chosen in (("real", (1.0,), 0), ("more", AMOUNTS, 1)):
+            entries = [
+                TuningOutputs(amount, 60 + amount, tuning_folds(random, n_classes, n_folds, skill))
+                for amount, skill in zip(amounts, (0.5, 1.5, 1.4), strict=False)
+            ]
+            history = [
+                HistoryEntry(multiple=one.amount, score=0.6 + place / 10, scores=[0.6, 0.7])
+                for place, one in enumerate(entries)
+            ]
+            unit = "added" if name == "more" else "multiple"
+            arms[name] = arm_result(history, chosen, unit, name == "more")
+            tuning[name] = entries
+        verdict = VerdictResult(arm="more", label="helps", gain=0.1, low=0.05, high=0.15, note="")
+        settings = [tuning_folds(random, n_classes, n_folds, 0.3 * place) for place in range(4)]
+        given: dict[str, Any] = {
+            "result": StudyResult(
+                study="s", baseline="real", arms=arms, verdict=verdict, warnings=[], seconds={}
+            ),
+            "classes": tuple(classes),
+            "metric": "kappa",
+            "confidence": 0.95,
+            "rules": {"more": "saturation within 0.005"},
+            "recipes": RECIPES,
+            "test": Outputs(
+                labels,
+                {
+                    "real": outputs(random, labels, n_classes, 4, 0.8),
+                    "more": outputs(random, labels, n_classes, 4, 1.3),
+                },
+            ),
+            "external": None,
+            "galleries": [],
+            "generators": [],
+            "n_folds": n_folds,
+            "parts": [],
+            "study_text": "",
+            "classifiers": dict.fromkeys(arms, "classifier"),
+            "tuning": tuning,
+            "tuned": {"more": TunedArm([{}] * 4, np.zeros((4, 3)), 3, settings)},
+            "searches": {"more": SaturationSearch(source="gan", rule="saturation", added=(0, 500))},
+            "facts": {"version.augsearch": "0"},
+        }
+        return ReportContents(**(given | changes))
+
+    return contents
+
+
+@pytest.fixture
+def likeness() -> Mapping[str, Sequence[Likeness]]:
+    amounts, values = np.array(AMOUNTS), np.array([np.nan, 0.5, 0.4])
+    return {"more": [Likeness(name, 0.3, amounts, values, "100 pairs") for name in ("a", "b")]}

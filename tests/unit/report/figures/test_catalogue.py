@@ -1,0 +1,41 @@
+import numpy as np
+
+from augsearch.report.contents import Outputs
+from augsearch.report.figures import all_figures
+from augsearch.study.schema.report import TableOptions
+
+
+def test_figures_are_those_that_have_something_to_show(make):
+    assert set(all_figures(make())) == {
+        *("search-more", "metrics-more"),
+        *("roc-test", "confusion-test"),
+    }
+    nothing = make(test=Outputs(np.array([], dtype=np.int64), {}), tuning={}, rules={})
+    assert all_figures(nothing) == {}
+
+
+def test_figures_that_are_asked_for(make, likeness):
+    features = np.random.default_rng(0).normal(size=(90, 4)).astype(np.float32)
+    curves = {"more": {"training loss": [1.0, 0.5], "tuning accuracy/5": [0.5, 0.6]}}
+    contents = make(
+        ("a", "b", "c"),
+        embeddings={"real": features, "more": features[:, :1]},
+        likeness=likeness,
+        training_curves=curves,
+        tables={"t": TableOptions(title="t", images="tuning", confusion=True)},
+    )
+    figures = all_figures(contents)
+    assert {"t-sne", "ms-ssim-more", "training-loss", "training-accuracy-5"} <= set(figures)
+    assert {"roc-classes-test", "table-t"} <= set(figures)
+    assert figures == all_figures(contents)
+
+
+def test_a_site_without_a_class_has_the_curves_of_the_others(make, labels_of):
+    contents = make(("a", "b", "none here"))
+    labels = np.arange(90) % 2
+    external = Outputs(labels, contents.test.probabilities)
+    figures = all_figures(make(("a", "b", "none here"), external=external))
+    assert "roc-external" not in figures
+    shown = labels_of(figures["roc-classes-external"])
+    assert {"a", "b"} <= shown
+    assert "none here" not in shown

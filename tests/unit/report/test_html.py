@@ -1,0 +1,113 @@
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from augsearch.report.contents import Outputs
+from augsearch.report.html import write_report
+from augsearch.study.schema.report import TableOptions
+
+EVIL = "<script>alert('$x$')</script>"
+
+
+class Reader(HTMLParser):
+    """Collects tags, headings and texts."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.headings, self.texts, self._open = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        while self._open and self._open.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        self.texts.append(data)
+        if self._open and self._open[-1] == "h2":
+            self.headings.append(data)
+
+
+@pytest.fixture
+def written(make, likeness, tmp_path):
+    def write(*args, **changes):
+        write_report(make(*args, **changes), tmp_path)
+        return Reader((tmp_path / "report.html").read_text(encoding="utf-8"))
+
+    return write
+
+
+def test_sections_stand_in_their_order(written, likeness, tmp_path):
+    tables = {"t": TableOptions(title="Table 2", metrics=("accuracy",), confusion=True)}
+    report = written(
+        tables=tables, likeness=likeness, training_curves={"more": {"training loss": [1.0, 0.5]}}
+    )
+    assert report.headings == [
+        "Arms",
+        "Search of arm more",
+        "Table 2",
+        "Metrics",
+        "ROC curves",
+        "Confusion matrices",
+        "Training curves",
+        "Variety of the added images (MS-SSIM)",
+        "Real beside synthetic",
+        "Data and split",
+        "Study",
+        "Versions and time",
+    ]
+    assert {path.name for path in (tmp_path / "tables").rglob("*.csv")} == {
+        *("arms.csv", "metrics.csv", "history.csv", "t.csv")
+    }
+    assert (tmp_path / "tables" / "confusion" / "t.csv").exists()
+    assert (tmp_path / "figures" / "table-t.svg").exists()
+
+
+def test_sections_without_content_are_left_out(written):
+    report = written(tuning={}, rules={}, test=Outputs(*[[], {}]))
+    assert "ROC curves" not in report.headings
+    assert not any("Search" in heading for heading in report.headings)
+
+
+def test_every_text_of_the_users_is_escaped(written):
+    tables = {
+        "t": TableOptions(title=EVIL, metrics=("kappa",), class_metrics=("f1",), confusion=True)
+    }
+    report = written(
+        (EVIL, EVIL + "2"),
+        tables=tables,
+        rules={"more": EVIL},
+        study_text=EVIL,
+        parts=[(EVIL, EVIL, 1, 1)],
+        recipes={"real": EVIL, "more": EVIL},
+    )
+    assert "script" not in report.tags
+    assert report.headings.count(EVIL) == 1
+    assert sum(EVIL in text for text in report.texts) > 8
+
+
+def test_a_table_prints_classes_and_values(written, tmp_path):
+    tables = {"t": TableOptions(title="T", images="tuning", class_metrics=("f1",), value="mean-sd")}
+    report = written(("a", "b", "c"), tables=tables)
+    found = [text for text in report.texts if re.fullmatch(r"0\.\d{3}\s±\s0\.\d{3}", text)]
+    assert len(found) == 6
+    assert "+500 images" in report.texts
+    assert any("chosen on these very images" in text for text in report.texts)
+
+
+def test_titles_over_groups_of_columns(written):
+    tables = {"t": TableOptions(title="T", images="tuning", metrics=("kappa",), best_setting=True)}
+    report = written(tables=tables)
+    for title in ("best setting of each run", "chosen setting", "chosen setting, test set"):
+        assert title in report.texts
+
+
+def test_the_same_contents_are_the_same_report(make, tmp_path):
+    for name in ("first", "second"):
+        write_report(make(), tmp_path / name)
+    first, second = (tmp_path / name / "report.html" for name in ("first", "second"))
+    assert first.read_bytes() == second.read_bytes()
