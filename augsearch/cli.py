@@ -234,11 +234,27 @@ def _print_result(study: Study, result: StudyResult, directory: Path) -> None:
         )
     console = _console()
     console.print(table)
+    _print_paper_tables(console, study, directory)
     console.print(verdict_sentence(result, settings.evaluation.confidence), markup=False)
     console.print(f"report: {directory / 'report.html'}", markup=False)
     if settings.tracking.enabled:
         command = ui_command(tracking_uri(settings, directory.resolve()))
         console.print(f"MLflow: {command}", markup=False)
+
+
+def _print_paper_tables(console: Console, study: Study, directory: Path) -> None:
+    """Print the tables that the study asks for, as the report's CSV files have them."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from augsearch.report.tables import read_table
+
+    for name, options in study.settings.report.tables.items():
+        header, rows = read_table(directory / "tables" / f"{name}.csv")
+        table = Table(*map(escape, header), title=escape(options.title), title_justify="left")
+        for row in rows:
+            table.add_row(*map(escape, row))
+        console.print(table)
 
 
 def _print_check(report: CheckReport) -> None:
