@@ -115,3 +115,17 @@ def _csv(rows: Iterable[Row]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows(["" if value is None else value for value in row] for row in rows)
     return text.getvalue()
+
+
+def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Read a table back to print it: header and rows, numbers rounded to three places."""
+    with path.open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    return header, [[_rounded(cell) for cell in row] for row in rows]
+
+
+def _rounded(cell: str) -> str:
+    try:
+        return f"{float(cell):.3f}" if "." in cell and not cell.endswith(".0") else cell
+    except ValueError:
+        return cell
