@@ -18,7 +18,8 @@ from augsearch.study.schema.classifier import (
     FrozenOptions,
     PluginClassifierOptions,
 )
-from augsearch.study.schema.sources import AcganOptions, SourceOptions
+from augsearch.study.schema.generators import AcganOptions
+from augsearch.study.schema.sources import SourceOptions
 
 
 def create_classifier(

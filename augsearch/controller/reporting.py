@@ -30,7 +30,7 @@ from augsearch.report.html import write_report
 from augsearch.study.compare import flatten
 from augsearch.study.results import StudyResult
 from augsearch.study.schema.arms import SaturationSearch, SearchOptions, WindowSearch
-from augsearch.study.schema.sources import TRAINED
+from augsearch.study.schema.generators import TRAINED
 
 PICTURES = 8
 """Images per class and gallery."""

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from augsearch.plugins import create_plugin
 from augsearch.sources.base import Source
+from augsearch.study.schema.generators import AcganOptions, DcganOptions, WganOptions
 from augsearch.study.schema.sources import (
     SOURCE_PLUGINS,
-    AcganOptions,
     CallableOptions,
     ClassicOptions,
-    DcganOptions,
     FolderOptions,
     PluginOptions,
     RepeatOptions,
     SourceOptions,
-    WganOptions,
 )
 
 

@@ -14,7 +14,7 @@ from augsearch.sources.base import FitContext, Pool, Source
 from augsearch.sources.grading import Confidence, GradeBook, Grader, Nearness, Realness
 from augsearch.sources.pools import ScoredPool
 from augsearch.sources.selected_pool import SelectedPool
-from augsearch.study.schema.sources import SelectOptions
+from augsearch.study.schema.selection import SelectOptions
 
 
 @final

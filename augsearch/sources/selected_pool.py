@@ -14,7 +14,7 @@ from augsearch.sources.base import Pool
 from augsearch.sources.grading import CHUNK, GradeBook, candidates
 from augsearch.sources.numbering import BLOCK, STREAM
 from augsearch.sources.pools import UnlabelledPool
-from augsearch.study.schema.sources import SelectOptions
+from augsearch.study.schema.selection import SelectOptions
 
 PATIENCE = 10
 """A stream is given up when PATIENCE * `of` candidates in a row (`of` or CHUNK, whichever is more)

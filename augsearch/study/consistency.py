@@ -18,7 +18,8 @@ from augsearch.study.schema.classifier import (
     FrozenOptions,
 )
 from augsearch.study.schema.data import CsvData, DigitsData, FolderData, GivenSplit
-from augsearch.study.schema.sources import TRAINED, AcganOptions, PluginOptions
+from augsearch.study.schema.generators import TRAINED, AcganOptions
+from augsearch.study.schema.sources import PluginOptions
 from augsearch.study.schema.study import (
     DEFAULT_CLASSIFIER,
     KNOWN_METRICS,

@@ -10,7 +10,7 @@ from augsearch.sources.base import Expert, FitContext, Pool, Source
 from augsearch.sources.numbering import STREAM, by_blocks
 from augsearch.sources.pools import UnlabelledPool
 from augsearch.sources.select import Selection
-from augsearch.study.schema.sources import SelectOptions
+from augsearch.study.schema.selection import SelectOptions
 from augsearch.testing.images import toy_images
 
 TRAIN = toy_images((4, 4), size=2)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Tag, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, Tag, model_validator
 
 from augsearch.study.presets import CLASSIFIER_PRESETS
 from augsearch.study.schema.tables import (
@@ -17,6 +16,7 @@ from augsearch.study.schema.tables import (
     choose_by,
     no_folder,
     or_else,
+    registered,
     unknown_choice,
 )
 
@@ -151,19 +151,15 @@ class PluginClassifierOptions(Table):
     options: dict[str, Any] = Field({})
 
 
-def _known_plugin(value: Any) -> Any:
-    kind = value["kind"] if isinstance(value, dict) else value.kind
-    plugins = entry_points(group=CLASSIFIER_PLUGINS).names
-    if not isinstance(kind, str) or kind not in plugins:
-        raise unknown_choice("kind", (*_BUILT_IN_CLASSIFIERS, *sorted(plugins)))
-    return value
-
-
 ClassifierOptions = Annotated[
     Annotated[FrozenOptions, Tag("frozen")]
     | Annotated[EndToEndOptions, Tag("end-to-end")]
     | Annotated[DiscriminatorOptions, Tag("discriminator")]
     | Annotated[BagOfWordsOptions, Tag("bag-of-words")]
-    | Annotated[PluginClassifierOptions, BeforeValidator(_known_plugin), Tag("plugin")],
+    | Annotated[
+        PluginClassifierOptions,
+        registered(CLASSIFIER_PLUGINS, _BUILT_IN_CLASSIFIERS),
+        Tag("plugin"),
+    ],
     choose_by("kind", *_BUILT_IN_CLASSIFIERS, default="frozen", other="plugin"),
 ]

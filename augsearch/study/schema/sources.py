@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, Tag
+from pydantic import AfterValidator, Field, Tag
 
 from augsearch.messages import show
-from augsearch.study.schema.generators import TRAINED as TRAINED
-from augsearch.study.schema.generators import AcganOptions as AcganOptions
-from augsearch.study.schema.generators import DcganOptions as DcganOptions
-from augsearch.study.schema.generators import GanOptions as GanOptions
-from augsearch.study.schema.generators import TrainedOptions as TrainedOptions
-from augsearch.study.schema.generators import WganOptions as WganOptions
-from augsearch.study.schema.selection import SelectOptions as SelectOptions
-from augsearch.study.schema.selection import SourceTable as SourceTable
+from augsearch.study.schema.generators import (
+    AcganOptions,
+    DcganOptions,
+    WganOptions,
+)
+from augsearch.study.schema.selection import SourceTable
 from augsearch.study.schema.tables import (
     BelowOne,
     ExistingFolder,
     choose_by,
     or_else,
-    unknown_choice,
+    registered,
 )
 
 SOURCE_PLUGINS = "augsearch.sources"
@@ -90,15 +87,6 @@ class PluginOptions(SourceTable):
     options: dict[str, Any] = Field({})
 
 
-def _known_plugin(value: Any) -> Any:
-    """Look at the kind before the other keys, which would all be unknown to a misspelt one."""
-    kind = value["kind"] if isinstance(value, dict) else value.kind
-    plugins = entry_points(group=SOURCE_PLUGINS).names
-    if not isinstance(kind, str) or kind not in plugins:
-        raise unknown_choice("kind", (*_BUILT_IN_SOURCES, *sorted(plugins)))
-    return value
-
-
 SourceOptions = Annotated[
     Annotated[AcganOptions, Tag("acgan")]
     | Annotated[DcganOptions, Tag("dcgan")]
@@ -107,6 +95,6 @@ SourceOptions = Annotated[
     | Annotated[RepeatOptions, Tag("repeat")]
     | Annotated[FolderOptions, Tag("folder")]
     | Annotated[CallableOptions, Tag("callable")]
-    | Annotated[PluginOptions, BeforeValidator(_known_plugin), Tag("plugin")],
+    | Annotated[PluginOptions, registered(SOURCE_PLUGINS, _BUILT_IN_SOURCES), Tag("plugin")],
     choose_by("kind", *_BUILT_IN_SOURCES, other="plugin"),
 ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any, LiteralString
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -95,6 +97,22 @@ def choose_by(
         return value if value is None or value in known else other
 
     return Discriminator(tag, "unknown_choice", _CHOICE, _choice_context(key, known))
+
+
+def registered(group: str, built_in: Iterable[str]) -> BeforeValidator:
+    """Let a table pass whose `kind` an installed package registers as an entry point of `group`.
+
+    Looks at the kind before the other keys, which would all be unknown to a misspelt one.
+    """
+
+    def check(value: Any) -> Any:
+        kind = value["kind"] if isinstance(value, dict) else value.kind
+        plugins = entry_points(group=group).names
+        if not isinstance(kind, str) or kind not in plugins:
+            raise unknown_choice("kind", (*built_in, *sorted(plugins)))
+        return value
+
+    return BeforeValidator(check)
 
 
 def unknown_choice(key: str, known: Iterable[str]) -> PydanticCustomError:

@@ -23,7 +23,8 @@ from augsearch.sources.registry import create_source
 from augsearch.sources.select import Selection
 from augsearch.sources.selected_pool import PATIENCE
 from augsearch.sources.store import PoolStore
-from augsearch.study.schema.sources import ClassicOptions, FolderOptions, SelectOptions
+from augsearch.study.schema.selection import SelectOptions
+from augsearch.study.schema.sources import ClassicOptions, FolderOptions
 from augsearch.testing.images import toy_images
 from augsearch.testing.sources import check_source
 

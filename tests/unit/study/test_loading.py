@@ -9,7 +9,7 @@ from augsearch.errors import StudyFileError
 from augsearch.study.loading import load_study_file
 from augsearch.study.schema.arms import WindowSearch
 from augsearch.study.schema.data import KFoldSplit
-from augsearch.study.schema.sources import AcganOptions
+from augsearch.study.schema.generators import AcganOptions
 from augsearch.study.schema.study import StudyFile
 
 Load = Callable[[str], StudyFile]
