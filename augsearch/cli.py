@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from augsearch.controller.check import CheckReport
     from augsearch.controller.study import Study
+    from augsearch.lab.findings import LabReport
     from augsearch.reader.scoring import Assessment
     from augsearch.study.results import StudyResult
 
@@ -122,6 +123,55 @@ def sync(run: Annotated[Path, typer.Argument(metavar="RUN", help="the run direct
 
     report = sync_run(run)
     typer.echo(f"{report.delivered} entries sent to {report.uri}; {report.total} there in all")
+
+
+@app.command()
+def lab(
+    run: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="RUN", help="a finished run: its noise and history"),
+    ] = None,
+    simulations: Annotated[
+        int, typer.Option(min=2, help="simulated searches per rule and shape of curve")
+    ] = 100,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare search rules on simulated curves, and replay a run's history under other rules."""
+    from dataclasses import asdict
+
+    from augsearch.controller.lab import search_lab
+    from augsearch.display import make_display
+
+    with make_display(quiet) as display:
+        report = search_lab(run, simulations, display)
+    if as_json:
+        typer.echo(json.dumps(asdict(report), indent=2))
+    else:
+        _print_lab(report)
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="finished run directories")],
+    out: Annotated[
+        Path | None, typer.Option(help="of several runs: HTML file  [default: comparison.html]")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write the report of a finished run again, or compare several runs side by side."""
+    from augsearch.controller.compare import compare_runs
+    from augsearch.controller.rerender import render_again
+    from augsearch.display import make_display
+
+    if len(runs) > 1:
+        written = compare_runs(runs, out or Path("comparison.html"))
+    elif out is not None:
+        raise AugsearchError("--out must go with several runs; one run's report stays in the run.")
+    else:
+        with make_display(quiet) as display:
+            written = render_again(runs[0], display)
+    typer.echo(f"report: {written}")
 
 
 reader = typer.Typer(
@@ -247,14 +297,22 @@ def _print_paper_tables(console: Console, study: Study, directory: Path) -> None
     from rich.markup import escape
     from rich.table import Table
 
-    from augsearch.report.tables import read_table
+    from augsearch.report.tables import pieces, read_table
 
     for name, options in study.settings.report.tables.items():
-        header, rows = read_table(directory / "tables" / f"{name}.csv")
-        table = Table(*map(escape, header), title=escape(options.title), title_justify="left")
-        for row in rows:
-            table.add_row(*map(escape, row))
-        console.print(table)
+        path = directory / "tables" / f"{name}.csv"
+        if not path.exists():  # no arm had anything to say about its images
+            continue
+        header, rows = read_table(path)
+        title: str | None = escape(options.title)
+        for columns in pieces(header, rows, console.width):
+            table = Table(title=title, title_justify="left")
+            for number in columns:
+                table.add_column(escape(header[number]), overflow="fold")
+            for row in rows:
+                table.add_row(*(escape(row[number]) for number in columns))
+            console.print(table)
+            title = None
 
 
 def _print_check(report: CheckReport) -> None:
@@ -275,6 +333,29 @@ def _print_check(report: CheckReport) -> None:
         plan.add_row(work.what, f"{work.amount} {work.unit}", _duration(work.seconds))
     plan.add_row("in all", "", _duration(sum(work.seconds for work in report.plan)))
     console.print(plan)
+
+
+def _print_lab(report: LabReport) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from augsearch.lab import wording
+
+    console = _console()
+    if report.settings:
+        simulated = Table(*wording.SCORE_HEADER, title=wording.title(report), title_justify="left")
+        for row in wording.score_rows(report):
+            simulated.add_row(*row)
+        console.print(simulated)
+    lines = wording.sentences(report)
+    if report.run is not None:
+        replays = Table(*wording.REPLAY_HEADER, title="replayed", title_justify="left")
+        for row in wording.replay_rows(report.run):
+            replays.add_row(*map(escape, row))
+        console.print(replays)
+        lines += wording.run_sentences(report.run)
+    for line in lines:
+        console.print(line, markup=False)
 
 
 def _print_assessment(assessment: Assessment) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Self
 
 from rich.console import Console, Group, RenderableType
@@ -12,8 +13,17 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.text import Text
 
 from augsearch.amounts import Unit, amount_words
-from augsearch.events import Advanced, Event, Selected, StageStarted, TrialCompleted, Warned
+from augsearch.events import (
+    Advanced,
+    Event,
+    Selected,
+    SettingTried,
+    StageStarted,
+    TrialCompleted,
+    Warned,
+)
 from augsearch.records import Evaluation
+from augsearch.study.settings import setting_words
 
 _BARS = "▁▂▃▄▅▆▇█"
 _LATEST = 40  # amounts of a curve that fit on a terminal's line beside the rest
@@ -44,7 +54,7 @@ def make_display(quiet: bool) -> Display:
 
 
 class PlainDisplay(Display):
-    """One line per stage, per K and per warning; only warnings if `trials` is false."""
+    """One line per stage, K, setting and warning; only warnings if `trials` is false."""
 
     def __init__(self, console: Console, trials: bool = True) -> None:
         self._console = console
@@ -61,6 +71,8 @@ class PlainDisplay(Display):
             self._print(f"stage: {event.stage}")
         elif self._trials and isinstance(event, TrialCompleted):
             self._print(trial_line(event))
+        elif self._trials and isinstance(event, SettingTried):
+            self._print(setting_line(event))
         elif self._trials and isinstance(event, Selected):
             self._print(selection_line(event))
 
@@ -69,7 +81,7 @@ class PlainDisplay(Display):
 
 
 class LiveDisplay(Display):
-    """Stage with rate and time left, and the K-curve of every arm as it grows."""
+    """Stage with a bar per kind of work, and the K-curve of every arm as it grows."""
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
@@ -84,7 +96,7 @@ class LiveDisplay(Display):
         self._best: dict[str, Evaluation | None] = {}
         self._units: dict[str, Unit] = {}
         self._stage = "start"
-        self._task: TaskID | None = None
+        self._tasks: dict[str, TaskID] = {}  # by unit
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=4)
 
     def __enter__(self) -> Self:
@@ -94,14 +106,14 @@ class LiveDisplay(Display):
 
     def __exit__(self, *failure: object) -> None:
         """Leave the last state on the screen."""
-        self._end_task()
+        self._end_tasks(list(self._tasks))
         self._live.stop()
 
     def __call__(self, event: Event) -> None:
         """Take one event into the picture."""
         if isinstance(event, StageStarted):
             self._stage = event.stage
-            self._end_task()
+            self._end_tasks(list(self._tasks))
         elif isinstance(event, Advanced):
             self._advance(event)
         elif isinstance(event, TrialCompleted):
@@ -110,27 +122,30 @@ class LiveDisplay(Display):
             self._units[event.arm] = event.unit
         elif isinstance(event, Warned):
             self._live.console.print(Text(f"warning: {event.message}"))
+        elif isinstance(event, SettingTried):
+            self._live.console.print(Text(setting_line(event)))
         elif isinstance(event, Selected):
             self._live.console.print(Text(selection_line(event)))
 
     def _advance(self, event: Advanced) -> None:
-        if self._task is not None and self._progress.tasks[0].fields["unit"] != event.unit:
-            self._end_task()
-        if self._task is None:
-            self._task = self._progress.add_task(
-                self._stage, total=event.total, unit=event.unit, rate=""
+        # Work inside other work (epochs of a setting) has a bar of its own until it is done.
+        done = {task.fields["unit"] for task in self._progress.tasks if task.finished}
+        self._end_tasks(done - {event.unit})
+        if event.unit not in self._tasks:
+            self._tasks[event.unit] = self._progress.add_task(
+                self._stage, total=event.total, completed=event.done, unit=event.unit, rate=""
             )
-        speed = self._progress.tasks[0].speed
-        rate = f"{speed:.1f}/s" if speed else ""
-        self._progress.update(self._task, completed=event.done, total=event.total, rate=rate)
+        task = self._tasks[event.unit]
+        speed = next(one.speed for one in self._progress.tasks if one.id == task) or 0.0
+        rate = f"{speed:.1f}/s" if speed >= 0.05 else ""
+        self._progress.update(task, completed=event.done, total=event.total, rate=rate)
 
-    def _end_task(self) -> None:
-        if self._task is not None:
-            self._progress.remove_task(self._task)
-            self._task = None
+    def _end_tasks(self, units: Iterable[str]) -> None:
+        for unit in units:
+            self._progress.remove_task(self._tasks.pop(unit))
 
     def _render(self) -> RenderableType:
-        head = Text(f"stage: {self._stage}") if self._task is None else self._progress
+        head = Text(f"stage: {self._stage}") if not self._tasks else self._progress
         return Group(*(self._curve(arm) for arm in self._curves), head)
 
     def _curve(self, arm: str) -> Text:
@@ -156,6 +171,17 @@ def trial_line(event: TrialCompleted) -> str:
         best = amount_words(event.best.multiple, event.unit)
         line += f", best {event.best.score:.4f} at {best}"
     return line
+
+
+def setting_line(event: SettingTried) -> str:
+    """Write one setting's score as a line.
+
+    Example:
+        >>> setting = {"head.batch_size": 16, "head.learning_rate": 1e-3}
+        >>> setting_line(SettingTried("real", 0, setting, Evaluation.of(1, [0.5])))
+        'real: head.batch_size 16, head.learning_rate 0.001: score 0.5000'
+    """
+    return f"{event.arm}: {setting_words(event.setting)}: score {event.evaluation.score:.4f}"
 
 
 def selection_line(event: Selected) -> str:

@@ -40,6 +40,10 @@ class SourceError(AugsearchError):
     """A source that cannot give the images that were asked for."""
 
 
+class AuditError(AugsearchError):
+    """A source whose images failed the audit, in a study that then wants to stop."""
+
+
 class WeightsError(AugsearchError):
     """Network weights that cannot be had or do not fit."""
 

@@ -47,6 +47,21 @@ class TrialCompleted:
 
 
 @dataclass(frozen=True)
+class SettingTried:
+    """One setting of an arm's classifier has its scores, at the arm's first amount.
+
+    Attributes:
+        number: Which one, from 0.
+        setting: Dotted key of the classifier's table -> value.
+    """
+
+    arm: str
+    number: int
+    setting: Mapping[str, bool | int | float | str]
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True)
 class TrainingLogged:
     """Losses and the like of a source in training, at an iteration."""
 
@@ -73,7 +88,16 @@ class Selected:
     kept: Mapping[str, int]
 
 
-Event = StageStarted | Advanced | Warned | TrialCompleted | TrainingLogged | PictureMade | Selected
+Event = (
+    StageStarted
+    | Advanced
+    | Warned
+    | TrialCompleted
+    | SettingTried
+    | TrainingLogged
+    | PictureMade
+    | Selected
+)
 Notify = Callable[[Event], None]
 
 

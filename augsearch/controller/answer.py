@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,14 +11,17 @@ from numpy.typing import NDArray
 
 from augsearch.controller.arms import SearchedArm
 from augsearch.controller.directory import RunDirectory
+from augsearch.controller.opening import open_once
 from augsearch.controller.outputs import AnswerFiles
 from augsearch.controller.preparation import Prepared, classifier_name
 from augsearch.errors import RunDirectoryError
 from augsearch.evaluation.intervals import metric_interval
 from augsearch.evaluation.verdict import Verdict, verdict
+from augsearch.events import Notify, Warned, silent
 from augsearch.execution.cells import fresh_trainings
 from augsearch.records import Portion
-from augsearch.study.results import Interval, VerdictResult
+from augsearch.report.sentences import opened_before
+from augsearch.study.results import ControlGain, EarlierOpening, Interval, VerdictResult
 
 METRICS = ("auc", "accuracy", "sensitivity", "specificity", "f1", "ppv", "npv", "kappa")
 
@@ -35,11 +38,13 @@ class Declaration:
         baseline: The arm that gains are measured against.
         multiples: The chosen amount of every arm that has one.
         arm: The arm that the verdict is about; None if there is only the baseline.
+        control: Its best control by tuning score; None without controls.
     """
 
     baseline: str
     multiples: Mapping[str, float]
     arm: str | None
+    control: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +57,7 @@ class Outcome:
         files: Arm -> what its trainings left (features, training curve).
         gains: Arm -> gain over the baseline.
         answer: The verdict on the declared arm.
+        opened_before: Other runs that had opened the same test images before.
     """
 
     test: Outputs
@@ -59,6 +65,35 @@ class Outcome:
     files: Mapping[str, AnswerFiles]
     gains: Mapping[str, Verdict]
     answer: VerdictResult | None
+    opened_before: Sequence[EarlierOpening] = ()
+
+
+def declared_arm(
+    searched: Mapping[str, SearchedArm], baseline: str, prepared: Prepared
+) -> str | None:
+    """Return the arm that the verdict is about, chosen on tuning scores alone.
+
+    It is the searched arm with the best score; without a search, the best arm that is not the
+    baseline. Ties go to the arm that stands first in the study. Controls are not candidates.
+    """
+    names = [name for name in prepared.study.arms if name in searched]
+    others = [name for name in names if name != baseline and searched[name].control_of is None]
+    found = [name for name in others if searched[name].multiple is not None]
+    candidates = [name for name in found if searched[name].arm.search is not None] or found
+    return _best(candidates, searched, prepared)
+
+
+def _best(
+    names: Sequence[str], searched: Mapping[str, SearchedArm], prepared: Prepared
+) -> str | None:
+    """Return the arm with the best tuning score, the first on ties; None without arms."""
+    sign = 1.0 if prepared.metric.greater_is_better else -1.0
+
+    def merit(name: str) -> float:
+        score = searched[name].found.score
+        return -np.inf if score is None else sign * score
+
+    return max(names, key=merit) if names else None
 
 
 def declare(
@@ -66,25 +101,16 @@ def declare(
 ) -> Declaration:
     """Fix the choice from tuning scores alone, and write it down with the time.
 
-    The verdict is about the searched arm with the best tuning score; without a search, about the
-    best arm that is not the baseline. Ties go to the arm that stands first in the study.
-
     Raises:
         RunDirectoryError: Another choice was declared before; the test set may have been opened.
     """
     multiples = {name: one.multiple for name, one in searched.items() if one.multiple is not None}
-    others = [name for name in prepared.study.arms if name in multiples and name != baseline]
-    candidates = [name for name in others if searched[name].arm.search is not None] or others
-    sign = 1.0 if prepared.metric.greater_is_better else -1.0
-
-    def merit(name: str) -> float:
-        score = searched[name].found.score
-        return -np.inf if score is None else sign * score
-
-    declaration = Declaration(
-        baseline, multiples, max(candidates, key=merit) if candidates else None
-    )
-    choice = {"baseline": baseline, "multiples": multiples, "arm": declaration.arm}
+    arm = declared_arm(searched, baseline, prepared)
+    controls = [name for name in multiples if arm and searched[name].control_of == arm]
+    declaration = Declaration(baseline, multiples, arm, _best(controls, searched, prepared))
+    choice = {"baseline": baseline, "multiples": multiples, "arm": arm}
+    if declaration.control is not None:
+        choice["control"] = declaration.control
     now = datetime.now(UTC).isoformat(timespec="seconds")
     declared = directory.remember("declaration", {"declared_at": now} | choice)
     if declared != {"declared_at": declared["declared_at"]} | choice:
@@ -101,8 +127,16 @@ def open_test_set(
     searched: Mapping[str, SearchedArm],
     prepared: Prepared,
     directory: RunDirectory,
+    notify: Notify = silent,
 ) -> Outcome:
-    """Train every declared arm anew, score it on test and external images, judge the gains."""
+    """Train every declared arm anew, score it on test and external images, judge the gains.
+
+    That the test set is opened is written down first. If other runs had opened it before, the
+    verdict says so, and so does a warning.
+    """
+    before = open_once(directory, prepared.test.block.key)
+    if before:
+        notify(Warned(opened_before(before)))
     sets = {"test": prepared.test}
     if prepared.external is not None:
         sets["external"] = prepared.external
@@ -118,8 +152,8 @@ def open_test_set(
         for part, values in files[name].outputs.items():
             outputs[part][name] = values
     gains = _gains(declaration, prepared, outputs["test"])
-    answer = _answer(declaration, gains, outputs["test"])
-    return Outcome(outputs["test"], outputs.get("external", {}), files, gains, answer)
+    answer = _answer(declaration, gains, outputs["test"], prepared, opened_before(before))
+    return Outcome(outputs["test"], outputs.get("external", {}), files, gains, answer, before)
 
 
 def _trainings(arm: SearchedArm, multiple: float, prepared: Prepared) -> tuple[object, ...]:
@@ -148,28 +182,46 @@ def _gains(declaration: Declaration, prepared: Prepared, outputs: Outputs) -> di
         return {}
     base = outputs[declaration.baseline]
     confidence = prepared.study.evaluation.confidence
+    # The very trainings of the baseline: no luck stands between the two, and nothing to gain.
+    same = Verdict("no evidence", 0.0, 0.0, 0.0, 0.0, float("nan"), SAME_SET)
     return {
-        name: verdict(prepared.test.labels, base, values, confidence)
+        name: same if values is base else verdict(prepared.test.labels, base, values, confidence)
         for name, values in outputs.items()
         if name != declaration.baseline
     }
 
 
 def _answer(
-    declaration: Declaration, gains: Mapping[str, Verdict], outputs: Outputs
+    declaration: Declaration,
+    gains: Mapping[str, Verdict],
+    outputs: Outputs,
+    prepared: Prepared,
+    note: str,
 ) -> VerdictResult | None:
     if declaration.arm is None or declaration.arm not in gains:
         return None
     gain = gains[declaration.arm]
-    same = outputs[declaration.arm] is outputs[declaration.baseline]
     return VerdictResult(
         arm=declaration.arm,
         label=gain.label,
         gain=gain.gain,
         low=finite(gain.low),
         high=finite(gain.high),
-        note=SAME_SET if same else gain.note,
+        note="; ".join(filter(None, (gain.note, note))),
+        control=_against_control(declaration, outputs, prepared),
     )
+
+
+def _against_control(
+    declaration: Declaration, outputs: Outputs, prepared: Prepared
+) -> ControlGain | None:
+    """Return the declared arm's gain over its best control, judged as that over the baseline."""
+    arm, control = declaration.arm, declaration.control
+    if arm is None or control is None:
+        return None
+    labels, confidence = prepared.test.labels, prepared.study.evaluation.confidence
+    found = verdict(labels, outputs[control], outputs[arm], confidence)
+    return ControlGain(arm=control, gain=found.gain, low=finite(found.low), high=finite(found.high))
 
 
 def intervals(

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from augsearch.amounts import Unit
 from augsearch.controller.directory import RunDirectory
 from augsearch.controller.mirror import Mirror
 from augsearch.controller.outputs import TuningFiles
 from augsearch.controller.preparation import Prepared
 from augsearch.controller.tuning import TunedSettings, tune_arm
-from augsearch.events import Notify, TrialCompleted
+from augsearch.events import Notify, StageStarted, TrialCompleted
 from augsearch.execution.cells import ArmScore, Floats
 from augsearch.execution.folds import FoldImages
 from augsearch.execution.recipes import arm_recipe, fixed_amount
 from augsearch.records import Evaluation
 from augsearch.search.base import SearchRule
 from augsearch.search.optimal import SearchResult, find_optimal_multiple
+from augsearch.search.rounds import merged
 from augsearch.search.settings import Direction
 from augsearch.search.study_rules import rule_of
 from augsearch.search.sweep import Sweep
@@ -32,6 +34,7 @@ class SearchedArm:
         found: History, chosen amount, reason.
         files: What its trainings said about the tuning images.
         tuned: The settings tried for its classifier; None without [tune].
+        control_of: The searched arm that this one is a control of; None for arms of the study.
     """
 
     name: str
@@ -40,6 +43,7 @@ class SearchedArm:
     found: SearchResult
     files: TuningFiles
     tuned: TunedSettings | None
+    control_of: str | None = None
 
     @property
     def multiple(self) -> float | None:
@@ -57,8 +61,12 @@ class SearchedArm:
         return len(self.score.recipe(amount, fold))
 
     def tuning_outputs(self, amount: float) -> list[Floats]:
-        """Return each fold's class probabilities, (replicates, N, n_classes), at an amount."""
-        return self.files.read(amount, len(self.score.folds), lambda: self.score(amount))
+        """Return each fold's class probabilities, (all replicates, N, n_classes), at an amount."""
+        rounds = max(1, sum(entry.multiple == amount for entry in self.found.history))
+        asked = [(amount, number) for number in range(rounds)]
+        return self.files.read(
+            amount, len(self.score.folds), lambda: list(self.score.score_rounds(asked)), rounds
+        )
 
 
 def search_arm(
@@ -75,36 +83,67 @@ def search_arm(
     With [tune] the classifier's settings are chosen first, at the first amount.
     """
     study, arm = prepared.study, prepared.study.arms[name]
-    rule = _rule(arm, prepared.direction)
+    rule = _rule(arm, prepared.direction, study.seed)
     files = TuningFiles(directory.artifacts / "tuning" / name)
     score = _score(prepared, folds, name, chosen, notify, files)
     tuned = None
     if study.tune is not None:
-        tuned = tune_arm(study.tune, prepared, directory, name, score, rule.propose([])[0])
+        notify(StageStarted(f"tune {name}"))
+        first = rule.propose([])[0]
+        tuned = tune_arm(study.tune, prepared, directory, name, score, first, notify)
+        mirror.tuned(name, tuned.trials, tuned.setting)
         score = tuned.score
-    cells = [(fold.number, replicate) for fold, replicate in score.cells]
+    notify(StageStarted(f"search {name}"))
+    found = search_amounts(name, arm.unit, score, rule, directory, mirror, notify)
+    return SearchedArm(name, arm, score, found, files, tuned)
+
+
+def search_amounts(
+    name: str,
+    unit: Unit,
+    score: ArmScore,
+    rule: SearchRule,
+    directory: RunDirectory,
+    mirror: Mirror,
+    notify: Notify,
+) -> SearchResult:
+    """Evaluate the amounts that a rule asks for, or read them back, and tell everyone."""
+    seen: dict[float, list[Evaluation]] = {}
+
+    def tell(evaluation: Evaluation) -> None:
+        """Mirror an amount with all of its rounds so far: a rule may ask for more replicates."""
+        rounds = seen.setdefault(evaluation.multiple, [])
+        rounds.append(evaluation)
+        cells = [cell for number in range(len(rounds)) for cell in score.cells_of(number)]
+        mirror.trial(
+            name,
+            merged(rounds)[0],
+            [(fold.number, replicate) for fold, replicate in cells],
+            len(rounds) - 1,
+        )
 
     def completed(evaluation: Evaluation, best: Evaluation | None) -> None:
-        mirror.trial(name, evaluation, cells)
-        notify(TrialCompleted(name, evaluation, best, arm.unit))
+        tell(evaluation)
+        notify(TrialCompleted(name, evaluation, best, unit))
 
     found = find_optimal_multiple(
         score,
-        direction=prepared.direction,
+        direction="maximize" if score.metric.greater_is_better else "minimize",
         rule=rule,
         storage=directory.ledger_url,
         study_name=name,
         callbacks=[completed],
     )
+    seen.clear()
     for evaluation in found.history:
-        mirror.trial(name, evaluation, cells)
-    return SearchedArm(name, arm, score, found, files, tuned)
+        tell(evaluation)
+    return found
 
 
-def _rule(arm: Arm, direction: Direction) -> SearchRule:
+def _rule(arm: Arm, direction: Direction, seed: int) -> SearchRule:
     if arm.search is None:
         return Sweep((fixed_amount(arm),), direction=direction)
-    return rule_of(arm.search, direction)
+    return rule_of(arm.search, direction, seed)
 
 
 def _score(

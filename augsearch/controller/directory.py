@@ -122,6 +122,26 @@ class RunDirectory:
         return sorted(found)
 
 
+def finished_run(path: Path) -> RunDirectory:
+    """Return the directory of a finished run.
+
+    Raises:
+        RunDirectoryError: There is no run, or it is not finished.
+    """
+    directory = RunDirectory(path)
+    if not (directory.path / "study.json").exists():
+        raise RunDirectoryError(
+            f"{directory.path} must be a run directory but has no study.json; name a folder that "
+            "`augsearch run` made."
+        )
+    if directory.results is None:
+        raise RunDirectoryError(
+            f"{directory.path} must be a finished run but has no results.json yet; "
+            "`augsearch run` goes on with it."
+        )
+    return directory
+
+
 @contextmanager
 def claimed(base: Path, study: StudyFile, fresh: bool) -> Iterator[RunDirectory]:
     """Hold the run directory that belongs to a study: a new one, or the one to go on with.

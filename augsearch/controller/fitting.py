@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from augsearch.controller.arms import SearchedArm
+from augsearch.controller.auditing import is_audited, source_folder
 from augsearch.controller.directory import RunDirectory
 from augsearch.controller.preparation import Prepared
 from augsearch.data.splits import Fold
@@ -15,6 +16,7 @@ from augsearch.execution.experts import RealExpert, judge
 from augsearch.execution.folds import FoldImages
 from augsearch.records import LabelledImages
 from augsearch.sources.base import FitContext
+from augsearch.sources.quarantine import quarantined
 from augsearch.sources.store import PoolStore
 
 
@@ -56,7 +58,7 @@ def fit_sources(
                 name=name,
                 fold=fold.number,
                 seed=prepared.seed.child("source", name, fold.number),
-                folder=directory.artifacts / f"source-{name}-fold{fold.number}",
+                folder=source_folder(directory, name, fold.number),
                 device=prepared.device,
                 notify=notify,
                 judge=_judge(prepared, fold),
@@ -69,6 +71,8 @@ def fit_sources(
             )
             train = _training_images(name, prepared, fold, split, searched)
             pool = prepared.sources[name].fit(train, context)
+            if prepared.study.audit.quarantine and is_audited(prepared.study, name):
+                pool = quarantined(pool, prepared.images.take(split.train), context)
             fold.pools[name] = PoolStore(pool, context.folder / "pool")
 
 

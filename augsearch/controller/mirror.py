@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from augsearch.controller.directory import RunDirectory
 from augsearch.errors import RunDirectoryError
-from augsearch.events import Event, Notify, PictureMade, Selected, TrainingLogged, Warned
+from augsearch.events import (
+    Event,
+    Notify,
+    PictureMade,
+    Selected,
+    SettingTried,
+    TrainingLogged,
+    Warned,
+)
 from augsearch.records import Evaluation
+from augsearch.search.tuning import Setting, SettingTrial
 from augsearch.study.compare import flatten
 from augsearch.study.results import StudyResult
 from augsearch.study.schema.study import StudyFile
@@ -40,11 +50,13 @@ class Mirror:
                 self._tracker.start_arm(arm, flatten(self._study) | dict(facts))
 
     def listen(self, event: Event) -> None:
-        """Mirror losses and pictures of a source in training."""
+        """Mirror losses and pictures of a source in training, and settings as they are tried."""
         if not self._tracker:
             return
         if isinstance(event, TrainingLogged):
             self._tracker.training(event.source, event.fold, event.iteration, event.metrics)
+        elif isinstance(event, SettingTried):
+            self._tracker.setting(event.arm, event.number, event.evaluation.score)
         elif isinstance(event, Selected):
             counts = {f"made {name}": float(count) for name, count in event.made.items()}
             counts |= {f"kept {name}": float(count) for name, count in event.kept.items()}
@@ -54,10 +66,20 @@ class Mirror:
             place = event.path.parent.parent.relative_to(self._directory.artifacts)
             self._tracker.artifact(event.path, folder=f"samples/{place}")
 
-    def trial(self, arm: str, evaluation: Evaluation, cells: Sequence[tuple[int, int]]) -> None:
-        """Mirror one amount's scores."""
+    def trial(
+        self, arm: str, evaluation: Evaluation, cells: Sequence[tuple[int, int]], round_: int
+    ) -> None:
+        """Mirror one amount's scores, of all rounds of replicates up to `round_`."""
         if self._tracker:
-            self._tracker.trial(arm, evaluation, cells)
+            self._tracker.trial(arm, evaluation, cells, round_)
+
+    def tuned(self, arm: str, trials: Sequence[SettingTrial], chosen: Setting) -> None:
+        """Mirror what an arm's settings scored, and the chosen one."""
+        if self._tracker:
+            for number, trial in enumerate(trials):
+                self._tracker.setting(arm, number, trial.mean)
+            words = {key: json.dumps(value) for key, value in chosen.items()}
+            self._tracker.choose_setting(arm, words)
 
     def finish(self, result: StudyResult) -> None:
         """Mirror the result of every arm and the files of the run."""

@@ -19,7 +19,7 @@ _NO_FEATURES = np.empty((0, 0), dtype=np.float32)
 
 
 class TuningFiles:
-    """Class probabilities of the tuning images, one file per amount and fold of an arm.
+    """Class probabilities of the tuning images, one file per amount, round and fold of an arm.
 
     Args:
         folder: The arm's own folder.
@@ -28,29 +28,39 @@ class TuningFiles:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def keep(self, amount: float, outputs: Sequence[Floats]) -> None:
+    def keep(self, amount: float, round_: int, outputs: Sequence[Floats]) -> None:
         """Write the outputs of every fold, float64, (replicates, N, n_classes)."""
         for fold, output in enumerate(outputs):
-            write_array(self._path(amount, fold), output)
+            write_array(self._path(amount, round_, fold), output)
 
-    def read(self, amount: float, n_folds: int, train_again: Callable[[], object]) -> list[Floats]:
-        """Return each fold's outputs at an amount, (replicates, N, n_classes).
+    def read(
+        self, amount: float, n_folds: int, train_again: Callable[[], object], rounds: int = 1
+    ) -> list[Floats]:
+        """Return each fold's outputs at an amount, (rounds * replicates, N, n_classes).
 
         Args:
             amount: Which one.
             n_folds: How many folds there are.
             train_again: Makes and keeps them once more, if a file is missing or damaged: the same
                 trainings say the same again.
+            rounds: How often the search asked for the amount.
         """
-        paths = [self._path(amount, fold) for fold in range(n_folds)]
         try:
-            return [read_array(path) for path in paths]
+            return self._read(amount, n_folds, rounds)
         except StorageError:
             train_again()
-            return [read_array(path) for path in paths]
+            return self._read(amount, n_folds, rounds)
 
-    def _path(self, amount: float, fold: int) -> Path:
-        return self._folder / f"{amount:.12g}-fold{fold}.npy"
+    def _read(self, amount: float, n_folds: int, rounds: int) -> list[Floats]:
+        return [
+            np.concatenate([read_array(self._path(amount, one, fold)) for one in range(rounds)])
+            for fold in range(n_folds)
+        ]
+
+    def _path(self, amount: float, round_: int, fold: int) -> Path:
+        # The first round's name has no number, as in the runs that were kept before there were any.
+        number = f"-round{round_}" if round_ else ""
+        return self._folder / f"{amount:.12g}{number}-fold{fold}.npy"
 
 
 class AnswerFiles:

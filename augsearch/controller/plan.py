@@ -14,6 +14,7 @@ from augsearch.controller.preparation import Prepared, classifier_name, classifi
 from augsearch.events import Advanced, Event
 from augsearch.execution.recipes import Recipe, arm_recipe, fixed_amount
 from augsearch.records import ImageBlock, Portion, TrainingSet
+from augsearch.search.study_rules import rule_of
 from augsearch.sources.base import FitContext
 from augsearch.sources.registry import create_source
 from augsearch.study.order import search_order
@@ -124,7 +125,7 @@ def _certain(study: StudyFile, name: str) -> list[float]:
     if search is None:
         return [fixed_amount(study.arms[name])]
     if not isinstance(search, WindowSearch):
-        return list(search.amounts)
+        return list(rule_of(search, "maximize").propose([]))
     multiples = [search.start + search.step * index for index in range(search.window + 1)]
     limit = search.max_multiple
     return [k for k in multiples if limit is None or k <= limit]

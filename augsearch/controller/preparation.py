@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from augsearch.classifiers.base import Classifier
 from augsearch.classifiers.registry import create_classifier
 from augsearch.data.dataset import Dataset, load_dataset
+from augsearch.data.firewall import describe, find_leaks, refuse
 from augsearch.data.splits import Fold, Split, data_warnings, split_dataset
 from augsearch.device import pick_device
 from augsearch.evaluation.metrics import Metric, get_metric
@@ -126,6 +127,13 @@ def prepare(study: StudyFile, folder: Path, notify: Notify) -> Prepared:
     for warning in data_warnings(dataset, split):
         notify(Warned(warning))
     external = _external(study, dataset, folder / "external", seed, notify)
+    leaks = find_leaks(
+        dataset, split, external, study.data, cache=folder / "data" / "near-duplicates.json"
+    )
+    if study.strict:
+        refuse(leaks)
+    for warning in describe(leaks):
+        notify(Warned(warning))
     device = pick_device(study.device)  # the first thing that needs torch
     make_classifier = _classifier_maker(study, dataset, folder, seed, device)
     develop_rows = np.unique(np.concatenate([[*fold.train, *fold.tune] for fold in split.folds]))
@@ -138,7 +146,7 @@ def prepare(study: StudyFile, folder: Path, notify: Notify) -> Prepared:
         develop=ImageBlock.of(dataset.images.pixels[develop_rows]),
         develop_rows=develop_rows,
         test=Portion.whole(dataset.images.take(split.test)),
-        external=external,
+        external=Portion.whole(external.images) if external else None,
         make_classifier=make_classifier,
         classifiers={
             name: make_classifier(classifier_options(study, name))
@@ -164,9 +172,8 @@ def _classifier_maker(
 
 def _external(
     study: StudyFile, dataset: Dataset, folder: Path, seed: Seed, notify: Notify
-) -> Portion | None:
+) -> Dataset | None:
     if study.external is None:
         return None
     classes = dataset.images.classes
-    loaded = load_dataset(study.external, study.images, folder, seed, notify, classes=classes)
-    return Portion.whole(loaded.images)
+    return load_dataset(study.external, study.images, folder, seed, notify, classes=classes)

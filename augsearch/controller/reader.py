@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from augsearch.controller.directory import RunDirectory
+from augsearch.controller.directory import RunDirectory, finished_run
 from augsearch.controller.reader_images import (
     SyntheticImages,
     frozen_study,
     real_images,
     synthetic_images,
 )
-from augsearch.errors import DataError, RunDirectoryError, StorageError
+from augsearch.errors import DataError, StorageError
 from augsearch.files import replacing, write_json
 from augsearch.reader.answers import check_images, check_page, check_together, read_answers
 from augsearch.reader.key import Key, Origin, Truth
@@ -78,7 +78,7 @@ def make_reader_page(
         DataError: More images are asked for than there are.
         SourceError: The run has no synthetic images.
     """
-    directory = _finished(run)
+    directory = finished_run(run)
     study = frozen_study(directory)
     seed = Seed.of(study.seed, "reader")
     every_real = real_images(directory, study)
@@ -101,7 +101,7 @@ def score_readers(run: Path, paths: Sequence[Path]) -> Assessment:
             on images that are not on the page.
         StorageError: The page's key is damaged.
     """
-    directory = _finished(run)
+    directory = finished_run(run)
     given = [read_answers(path) for path in paths]
     pages = sorted(path.parent.name for path in directory.path.glob("reader/*/key.json"))
     for path, answers in zip(paths, given, strict=True):
@@ -111,21 +111,6 @@ def score_readers(run: Path, paths: Sequence[Path]) -> Assessment:
     for path, answers in zip(paths, given, strict=True):
         check_images(path, answers, key)
     return assess(key, given)
-
-
-def _finished(run: Path) -> RunDirectory:
-    directory = RunDirectory(run)
-    if not (directory.path / "study.json").exists():
-        raise RunDirectoryError(
-            f"{directory.path} must be a run directory but has no study.json; name a folder that "
-            "`augsearch run` made."
-        )
-    if directory.results is None:
-        raise RunDirectoryError(
-            f"{directory.path} must be a finished run but has no results.json yet; "
-            "`augsearch run` goes on with it."
-        )
-    return directory
 
 
 def _drawn_real(images: LabelledImages, wanted: int | None, seed: Seed) -> LabelledImages:

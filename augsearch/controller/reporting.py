@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from augsearch.controller.answer import Outcome
 from augsearch.controller.arms import SearchedArm
+from augsearch.controller.auditing import shown_audits
+from augsearch.controller.curves import confidence_sets, smoothed_curves
 from augsearch.controller.directory import RunDirectory
 from augsearch.controller.preparation import Prepared, classifier_name
 from augsearch.data.splits import summary
@@ -27,9 +29,16 @@ from augsearch.report.contents import (
     TuningOutputs,
 )
 from augsearch.report.html import write_report
+from augsearch.search.rounds import merged
 from augsearch.study.compare import flatten
 from augsearch.study.results import StudyResult
-from augsearch.study.schema.arms import SaturationSearch, SearchOptions, WindowSearch
+from augsearch.study.schema.arms import (
+    HalvingSearch,
+    SaturationSearch,
+    SearchOptions,
+    TpeSearch,
+    WindowSearch,
+)
 from augsearch.study.schema.generators import TRAINED
 
 PICTURES = 8
@@ -71,6 +80,7 @@ def write_run_report(
         study_text=text,
         classifiers={name: classifier_name(study, name) for name in study.arms},
         searches={name: arm.search for name, arm in study.arms.items() if arm.search},
+        study=study,
         seed=prepared.seed,
         tuning={name: _tuning(arm) for name, arm in searched.items()},
         embeddings=_embeddings(outcome) if "t-sne" in study.report.figures else {},
@@ -78,6 +88,9 @@ def write_run_report(
         training_curves={name: files.curve for name, files in outcome.files.items() if files.curve},
         tuned={name: tuned for name, arm in searched.items() if (tuned := _tuned(arm))},
         tables=study.report.tables,
+        smoothed=smoothed_curves(searched),
+        confidence_sets=confidence_sets(prepared, searched),
+        audits=shown_audits(prepared, folds, result.audits),
         settings=flatten(study),
         facts=facts,
     )
@@ -96,6 +109,10 @@ def rule_words(search: SearchOptions) -> str:
             return f"sliding window of {search.window}"
         case SaturationSearch():
             return f"saturation: the smallest amount within {search.tolerance:g} of the best"
+        case HalvingSearch():
+            return f"successive halving up to {search.max_multiple:g}, smoothed over log K"
+        case TpeSearch():
+            return f"TPE, {search.trials} trials up to {search.max_multiple:g}, smoothed over log K"
         case _:
             return "sweep: the best of all amounts"
 
@@ -108,7 +125,7 @@ def _tuning(arm: SearchedArm) -> list[TuningOutputs]:
             n_train=float(np.mean([arm.size(fold, entry.multiple) for fold in folds])),
             folds=_labelled(folds, arm.tuning_outputs(entry.multiple)),
         )
-        for entry in arm.found.history
+        for entry in merged(arm.found.history)
     ]
 
 
@@ -148,7 +165,7 @@ def _likenesses(
 def _likeness(prepared: Prepared, arm: SearchedArm, source: str) -> Iterator[Likeness]:
     """Yield, per class, how alike the first fold's images are that each amount adds."""
     fold = arm.score.folds[0]
-    amounts = np.array([entry.multiple for entry in arm.found.history])
+    amounts = np.array([entry.multiple for entry in merged(arm.found.history)])
     for label, name in enumerate(prepared.images.classes):
         seed = prepared.seed.child("ms-ssim", label)
         real = fold.train.block.pixels[fold.train.rows[fold.train.labels == label]]

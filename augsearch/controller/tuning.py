@@ -9,8 +9,16 @@ from augsearch.controller.directory import RunDirectory
 from augsearch.controller.outputs import TuningFiles
 from augsearch.controller.preparation import Prepared, classifier_name, classifier_options
 from augsearch.errors import AugsearchError
+from augsearch.events import Advanced, Notify, SettingTried
 from augsearch.execution.cells import ArmScore, Floats
-from augsearch.search.tuning import Setting, SettingTrial, best_setting, try_settings
+from augsearch.records import Evaluation
+from augsearch.search.tuning import (
+    Progress,
+    Setting,
+    SettingTrial,
+    best_setting,
+    try_settings,
+)
 from augsearch.study.schema.tune import TuneOptions
 from augsearch.study.settings import with_settings
 
@@ -47,7 +55,7 @@ class SettingTrainer:
         score = replace(
             self.with_setting(setting),
             replicates=self.replicates,
-            keep=lambda _, outputs: self.files.keep(number, outputs),
+            keep=lambda _, round_, outputs: self.files.keep(number, round_, outputs),
         )
         return score(self.amount)
 
@@ -68,6 +76,11 @@ class TunedSettings:
     chosen: int
     trainer: SettingTrainer
 
+    @property
+    def setting(self) -> Setting:
+        """The chosen setting."""
+        return self.trials[self.chosen].setting
+
     def outputs(self, number: int) -> list[Floats]:
         """Return each fold's class probabilities, (replicates, N, n_classes), of a setting."""
         trainer, setting = self.trainer, self.trials[number].setting
@@ -83,8 +96,11 @@ def tune_arm(
     name: str,
     score: ArmScore,
     amount: float,
+    notify: Notify,
 ) -> TunedSettings:
     """Try the settings on the arm's training set at `amount` and take the best on average.
+
+    Settings that were tried before the run was resumed are not told again.
 
     Raises:
         AugsearchError: No setting has a finite score.
@@ -98,6 +114,7 @@ def tune_arm(
         seed=prepared.seed.child("tune", name),
         storage=directory.ledger_url,
         study_name=f"{name} (tune)",
+        progress=_teller(name, amount, notify),
     )
     chosen = best_setting(trials, prepared.direction)
     if chosen is None:
@@ -107,3 +124,15 @@ def tune_arm(
         )
     tuned = trainer.with_setting(trials[chosen].setting)
     return TunedSettings(tuned, trials, chosen, trainer)
+
+
+def _teller(name: str, amount: float, notify: Notify) -> Progress:
+    """Return what makes events of a tuning's progress."""
+
+    def tell(done: int, wanted: int, newest: SettingTrial | None) -> None:
+        if newest is not None:
+            evaluation = Evaluation.of(amount, newest.scores)
+            notify(SettingTried(name, done - 1, newest.setting, evaluation))
+        notify(Advanced(done, wanted, "settings"))
+
+    return tell

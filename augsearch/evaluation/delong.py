@@ -103,10 +103,7 @@ def auc_influence(labels: ArrayLike, probabilities: ArrayLike) -> tuple[Floats, 
     Raises:
         ValueError: Shapes or labels that do not match.
     """
-    given = np.asarray(probabilities, dtype=np.float64)
-    if given.ndim == 2:
-        given = np.stack([-given, given], axis=-1)
-    true, given = check(labels, given)
+    true, given = check(labels, as_classes(probabilities))
     if given.ndim != 3:
         raise ValueError(
             f"probabilities must be (M, N, C) or (M, N) but have shape {given.shape}; "
@@ -117,6 +114,12 @@ def auc_influence(labels: ArrayLike, probabilities: ArrayLike) -> tuple[Floats, 
     parts = [_one_against_the_rest(true == c, given[..., c]) for c in classes]
     aucs, influences = zip(*parts, strict=True)
     return np.mean(aucs, axis=0), np.mean(influences, axis=0)
+
+
+def as_classes(probabilities: ArrayLike) -> Floats:
+    """Return (M, N, C) as it is, and positive-class scores (M, N) as two columns, (M, N, 2)."""
+    given = np.asarray(probabilities, dtype=np.float64)
+    return np.stack([-given, given], axis=-1) if given.ndim == 2 else given
 
 
 def variance_of(influence: Floats) -> float:

@@ -8,18 +8,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 
-from augsearch.evaluation import confusion
 from augsearch.evaluation.delong import auc_influence, variance_of
 from augsearch.evaluation.metrics import Metric, check, get_metric
 from augsearch.evaluation.precision import check_confidence, precision
+from augsearch.evaluation.resampling import bootstrap_scores, resampled_counts
 from augsearch.seeds import Seed
 
 Floats = NDArray[np.float64]
 
 DRAWS = 1_000
-
-_BLOCK_VALUES = 1 << 21
-"""Weights of images that are held at a time; bounds the memory of large test sets."""
 
 
 def metric_interval(
@@ -74,7 +71,7 @@ def _auc_limits(
     aucs, influence = auc_influence(labels, probabilities)
     mean = float(aucs.mean())
     image_variance = variance_of(influence.mean(axis=0))
-    width = precision(image_variance, (aucs,), len(labels)).half_width(confidence)
+    width = precision(image_variance, (aucs,), len(labels) - 2).half_width(confidence)
     if not (width > 0 and 0 < mean < 1):
         return math.nan, math.nan
     steps = width / (mean * (1 - mean)) * np.array([-1, 1])
@@ -86,14 +83,9 @@ def _bootstrap_limits(
     metric: Metric, labels: NDArray[np.int64], probabilities: Floats, confidence: float, seed: Seed
 ) -> tuple[float, float]:
     generator = seed.generator()
-    step = max(1, _BLOCK_VALUES // len(labels))
-    blocks = []
-    for start in range(0, DRAWS, step):
-        weights = _resampled_images(generator, labels, min(step, DRAWS - start))
-        blocks.append(_scores_of_draws(metric, labels, probabilities, weights))
-    scores = np.concatenate(blocks)
+    scores = bootstrap_scores(metric, labels, probabilities, DRAWS, generator)
     replicates = len(probabilities)
-    chosen = _resampled_counts(generator, DRAWS, replicates) / replicates
+    chosen = resampled_counts(generator, DRAWS, replicates) / replicates
     # A replicate that a draw left out must not spoil it with 0 · NaN.
     means = np.where(chosen > 0, chosen * scores, 0).sum(axis=1)
     defined = means[~np.isnan(means)]
@@ -101,41 +93,3 @@ def _bootstrap_limits(
         return math.nan, math.nan
     low, high = np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
-
-
-def _resampled_images(
-    generator: np.random.Generator, labels: NDArray[np.int64], draws: int
-) -> NDArray[np.int64]:
-    """Return how often each image is drawn if every class keeps its size, (draws, N)."""
-    weights = np.zeros((draws, len(labels)), dtype=np.int64)
-    for c in np.unique(labels):
-        members = np.flatnonzero(labels == c)
-        weights[:, members] = _resampled_counts(generator, draws, len(members))
-    return weights
-
-
-def _resampled_counts(generator: np.random.Generator, draws: int, n: int) -> NDArray[np.int64]:
-    """Return how often each of n things is drawn in n draws with replacement, (draws, n)."""
-    drawn = generator.integers(n, size=(draws, n)) + n * np.arange(draws)[:, None]
-    return np.bincount(drawn.ravel(), minlength=draws * n).reshape(draws, n)
-
-
-def _scores_of_draws(
-    metric: Metric,
-    labels: NDArray[np.int64],
-    probabilities: Floats,
-    weights: NDArray[np.int64],
-) -> Floats:
-    """Return the metric of every draw and replicate, (draws, R)."""
-    if metric.of_confusion is None:
-        draws = [np.repeat(np.arange(len(labels)), row) for row in weights]
-        return np.array([[metric(labels[d], p[d]) for p in probabilities] for d in draws])
-    n_classes = probabilities.shape[2]
-    decided = confusion.decide(probabilities)
-    counts = np.empty((len(weights), len(probabilities), n_classes, n_classes))
-    # Row c of a draw's confusion matrix: its weights of class c, summed by decision.
-    for c in range(n_classes):
-        members = labels == c
-        choices = (decided[:, members, None] == np.arange(n_classes)).astype(np.float64)
-        counts[:, :, c] = np.tensordot(weights[:, members].astype(np.float64), choices, ([1], [1]))
-    return metric.of_confusion(counts)

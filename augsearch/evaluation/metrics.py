@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,12 +12,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from augsearch.errors import AugsearchError
-from augsearch.evaluation import confusion
+from augsearch.evaluation import confusion, weighted
 from augsearch.evaluation.ranking import placements
 from augsearch.study.schema.study import METRIC_PLUGINS
 
 Floats = NDArray[np.float64]
 Score = Callable[[NDArray[np.int64], Floats], float]
+WeightedScore = Callable[[NDArray[np.int64], Floats, Floats], Floats]
+
+SENSITIVITY_AT = "sensitivity@"
+"""Followed by a specificity: ``sensitivity@0.90`` is the sensitivity where specificity is 0.9."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,9 @@ class Metric:
         two_classes_only: Whether it is undefined for more than two classes.
         of_confusion: The same score from confusion matrices, (..., C, C) -> (...), for metrics
             that depend on the decisions alone; None for the others.
+        of_weights: The same score of many weightings of the images at once, (labels (N,),
+            probabilities (N, C), weights (D, N)) -> (D,), which makes a bootstrap fast; None where
+            there is no such form.
     """
 
     name: str
@@ -38,6 +46,7 @@ class Metric:
     function: Score
     two_classes_only: bool = False
     of_confusion: Callable[[Floats], Floats] | None = None
+    of_weights: WeightedScore | None = None
 
     def __call__(self, labels: ArrayLike, probabilities: ArrayLike) -> float:
         """Return the score of one model.
@@ -152,11 +161,16 @@ def check(
 def get_metric(name: str) -> Metric:
     """Return the metric called `name`: built in, or an entry point of augsearch.metrics.
 
+    ``sensitivity@S`` with S between 0 and 1 is built in too: the largest sensitivity at which the
+    specificity is at least S.
+
     Raises:
         AugsearchError: There is none; the message lists those there are.
     """
     if name in _METRICS:
         return _METRICS[name]
+    if name.startswith(SENSITIVITY_AT):
+        return _sensitivity_at(name)
     plugins = entry_points(group=METRIC_PLUGINS)
     if name in plugins.names:
         found = plugins[name].load()
@@ -166,8 +180,35 @@ def get_metric(name: str) -> Metric:
             f"entry point {name!r} of {METRIC_PLUGINS} must be a Metric but is {found!r}; "
             "register an augsearch.evaluation.metrics.Metric."
         )
-    known = ", ".join([*_METRICS, *sorted(plugins.names)])
+    known = ", ".join([*_METRICS, f"{SENSITIVITY_AT}0.90", *sorted(plugins.names)])
     raise AugsearchError(f"metric must be one of {known} but got {name!r}.")
+
+
+def _sensitivity_at(name: str) -> Metric:
+    """Return the metric of a name such as "sensitivity@0.90"."""
+    try:
+        specificity = float(name.removeprefix(SENSITIVITY_AT))
+    except ValueError:
+        specificity = math.nan
+    if not 0 < specificity < 1:
+        raise AugsearchError(
+            f"a metric {SENSITIVITY_AT}S must have a specificity S between 0 and 1 but got "
+            f"{name!r}; write {SENSITIVITY_AT}0.90."
+        )
+    return _weighted_metric(name, True, partial(weighted.sensitivity_at, specificity), True)
+
+
+def _of_equal_weights(
+    of_weights: WeightedScore, labels: NDArray[np.int64], probabilities: Floats
+) -> float:
+    return float(of_weights(labels, probabilities, np.ones((1, len(labels))))[0])
+
+
+def _weighted_metric(
+    name: str, greater_is_better: bool, of_weights: WeightedScore, two_classes_only: bool = False
+) -> Metric:
+    function = partial(_of_equal_weights, of_weights)
+    return Metric(name, greater_is_better, function, two_classes_only, of_weights=of_weights)
 
 
 def _of_decisions(
@@ -185,7 +226,7 @@ def _decision_metric(name: str, of_confusion: Callable[[Floats], Floats]) -> Met
 _METRICS = {
     metric.name: metric
     for metric in (
-        Metric("auc", True, macro_auc),
+        Metric("auc", True, macro_auc, of_weights=weighted.macro_auc),
         _decision_metric("accuracy", confusion.accuracy),
         _decision_metric("balanced_accuracy", confusion.balanced_accuracy),
         _decision_metric("f1", confusion.f1),
@@ -194,5 +235,6 @@ _METRICS = {
         _decision_metric("specificity", confusion.specificity),
         _decision_metric("ppv", confusion.ppv),
         _decision_metric("npv", confusion.npv),
+        _weighted_metric("brier", False, weighted.brier),
     )
 }

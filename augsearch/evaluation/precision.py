@@ -42,35 +42,41 @@ def check_confidence(confidence: float) -> None:
 
 
 def precision(
-    image_variance: float, run_scores: Sequence[NDArray[np.float64]], n_images: int
+    image_variance: float, run_scores: Sequence[NDArray[np.float64]], image_freedom: float
 ) -> Precision:
     """Add the variance over images to the variance over training runs.
 
-    v_run = Σ s²/R over the arms, with s² the sample variance (R - 1) of an arm's R test AUCs;
-    SE² = v_image + v_run; degrees of freedom by Satterthwaite 1946:
+    v_a = s²/R for every arm, with s² the sample variance (R - 1) of the arm's R test AUCs;
+    SE² = v_image + Σ v_a; degrees of freedom by Satterthwaite 1946, arm by arm as in Welch's test:
 
-        SE⁴ / (v_run² / Σ (R - 1) + v_image² / (n - 2)).
+        SE⁴ / (Σ v_a² / (R - 1) + v_image² / image_freedom).
 
-    If an arm has one run only, its run variance is unknown: v_run is left out, and the answer
-    speaks of these models alone.
+    An arm whose trainings are all alike (a convex head on the same images) has no variance and so
+    lends no degrees of freedom. One pooled run variance with Σ (R - 1) degrees would: simulated
+    with R = 5 and no variance over images it claims a gain in 4.1 % of 400,000 flat studies if one
+    arm's trainings are alike, and in 3.4 % if their spreads are 1 to 3, against 2.5 % and 2.6 %
+    here (nominal 2.5 %). With equal spreads it is 2.5 % against 2.2 %.
+
+    If an arm has one run only, its run variance is unknown: all run variances are left out, and the
+    answer speaks of these models alone.
 
     Args:
         image_variance: Variance over images of the replicate-averaged estimate.
         run_scores: Per arm the AUCs of its replicates, (R,).
-        n_images: Number of test images, n.
+        image_freedom: Degrees of freedom of the image variance; n - 2 for n images.
 
     Returns:
         The precision. Without any variance the SE is 0 and its degrees of freedom NaN; both are
         NaN if the image variance is.
     """
-    run_variance, run_freedom = 0.0, 0
+    run_variance, spread = 0.0, 0.0
     if min(len(scores) for scores in run_scores) > 1:
-        run_variance = float(sum(scores.var(ddof=1) / len(scores) for scores in run_scores))
-        run_freedom = sum(len(scores) - 1 for scores in run_scores)
+        for scores in run_scores:
+            own = float(scores.var(ddof=1)) / len(scores)
+            run_variance += own
+            spread += own**2 / (len(scores) - 1)
     variance = image_variance + run_variance
     if variance < ZERO_VARIANCE:
         return Precision(0.0, math.nan)
-    spread = image_variance**2 / (n_images - 2) if n_images > 2 else math.nan
-    if run_freedom:
-        spread += run_variance**2 / run_freedom
+    spread += image_variance**2 / image_freedom if image_freedom > 0 else math.nan
     return Precision(math.sqrt(variance), variance**2 / spread if spread else math.nan)

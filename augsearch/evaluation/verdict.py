@@ -7,13 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from augsearch.evaluation.delong import auc_influence, variance_of
-from augsearch.evaluation.precision import check_confidence, precision
+from augsearch.evaluation.auc_bootstrap import FEWEST_IMAGES, bootstrap_variance
+from augsearch.evaluation.delong import as_classes, auc_influence, variance_of
+from augsearch.evaluation.precision import Precision, check_confidence, precision
 from augsearch.study.results import Label
 
 ONE_RUN = "speaks of these two models only: the luck of a single training is not known"
 DEGENERATE = "degenerate: the gain has no variance on these images, so no interval can be given"
 ONE_IMAGE = "a class has one test image only, so no interval can be given"
+FEW_IMAGES = (
+    f"a class has fewer than {FEWEST_IMAGES} test images: the variance over images is that of a "
+    "class-stratified bootstrap"
+)
 
 
 @dataclass(frozen=True)
@@ -22,11 +27,13 @@ class Verdict:
 
     Attributes:
         label: "helps" if the whole interval is above 0, "harms" if it is below, else "no evidence".
-        gain: Mean test AUC of the chosen arm minus that of the base arm.
+        gain: Mean test AUC (or another endpoint) of the chosen arm minus that of the base arm;
+            positive is better.
         low: Lower end of the gain's confidence interval; NaN if there is none.
         high: Upper end; NaN if there is none.
         se: Standard error of the gain; NaN if it is unknown.
-        degrees_of_freedom: Of the interval's t distribution; NaN if there is no interval.
+        degrees_of_freedom: Of the interval's t distribution, infinite for a normal one; NaN if
+            there is no interval.
         note: What limits the answer; empty if nothing does.
     """
 
@@ -50,13 +57,17 @@ def verdict(
         v_image = paired DeLong variance of the gain, on replicate-averaged influence
         v_run = s²(chosen) / R(chosen) + s²(base) / R(base)
         SE² = v_image + v_run
-        df = SE⁴ / (v_run² / (R(chosen) - 1 + R(base) - 1) + v_image² / (n - 2))
+        df = SE⁴ / (Σ_arms (s²/R)² / (R - 1) + v_image² / (n - 2))
         interval = gain ± t(df) · SE
 
     The interval holds the gain of the recipes, over new images and new trainings. v_image carries
     a little of the runs' spread too, which makes it slightly wide. With one training in an arm
     v_run is unknown and left out, and the note says so. The generator behind the images counts as
     given, unless the replicates come from several trained generators.
+
+    More than two classes: the macro one-against-the-rest AUC, with the variance of its influence.
+    Fewer than 10 images in a class: v_image and its degrees of freedom are those of the
+    class-stratified bootstrap (`bootstrap_variance`), and the note says so.
 
     Args:
         labels: (N,) class indices; 1 is the positive class of two.
@@ -77,19 +88,43 @@ def verdict(
             f"{np.shape(base)} and {np.shape(chosen)}; score both arms with one set of classes."
         )
     gain = float(chosen_aucs.mean() - base_aucs.mean())
-    image_variance = variance_of(chosen_influence.mean(axis=0) - base_influence.mean(axis=0))
-    found = precision(image_variance, (base_aucs, chosen_aucs), len(np.asarray(labels)))
+    influence = chosen_influence.mean(axis=0) - base_influence.mean(axis=0)
+    classes = np.bincount(np.asarray(labels, dtype=np.int64))
+    notes = [ONE_RUN] if min(len(base_aucs), len(chosen_aucs)) == 1 else []
+    image_variance, image_freedom = variance_of(influence), float(len(influence) - 2)
+    if 1 < classes.min() < FEWEST_IMAGES:
+        notes.append(FEW_IMAGES)
+        arms = (as_classes(base), as_classes(chosen))
+        image_variance, image_freedom = bootstrap_variance(np.asarray(labels), *arms)
+    found = precision(image_variance, (base_aucs, chosen_aucs), image_freedom)
+    return _judged(gain, found, confidence, notes)
+
+
+def label_of(low: float, high: float) -> Label:
+    """Return what an interval of a gain says; NaN ends say nothing."""
+    if low > 0:
+        return "helps"
+    return "harms" if high < 0 else "no evidence"
+
+
+def without_interval(gain: float, se: float, note: str) -> Verdict:
+    """Return the verdict on a gain that no interval can be given for."""
+    nan = float("nan")
+    return Verdict("no evidence", gain, nan, nan, se, nan, note)
+
+
+def _judged(gain: float, found: Precision, confidence: float, notes: list[str]) -> Verdict:
     nan = float("nan")
     if np.isnan(found.se):
-        return Verdict("no evidence", gain, nan, nan, nan, nan, ONE_IMAGE)
-    one_run = ONE_RUN if min(len(base_aucs), len(chosen_aucs)) == 1 else ""
+        return without_interval(gain, nan, ONE_IMAGE)
+    if found.se == 0 and abs(gain) >= 1e-12:
+        return without_interval(gain, 0.0, DEGENERATE)
+    note = "; ".join(notes)
     if found.se == 0:
-        if abs(gain) < 1e-12:
-            return Verdict("no evidence", 0.0, 0.0, 0.0, 0.0, nan, one_run)
-        return Verdict("no evidence", gain, nan, nan, 0.0, nan, DEGENERATE)
+        return Verdict("no evidence", 0.0, 0.0, 0.0, 0.0, nan, note)
     width = found.half_width(confidence)
     low, high = gain - width, gain + width
-    return Verdict(_label(low, high), gain, low, high, found.se, found.degrees_of_freedom, one_run)
+    return Verdict(label_of(low, high), gain, low, high, found.se, found.degrees_of_freedom, note)
 
 
 def _influence(
@@ -107,9 +142,3 @@ def _influence(
             "test images of every class and probabilities without NaN."
         )
     return aucs, influence
-
-
-def _label(low: float, high: float) -> Label:
-    if low > 0:
-        return "helps"
-    return "harms" if high < 0 else "no evidence"

@@ -107,6 +107,10 @@ class AugmentationScore:
         """Yield the tuning scores of several multiples, which train together."""
         yield from self._score.score_many(multiples)
 
+    def score_rounds(self, asked: Sequence[tuple[float, int]]) -> Iterator[tuple[float, ...]]:
+        """Yield the tuning scores of several (amount, round), for rules that repeat amounts."""
+        yield from self._score.score_rounds(asked)
+
     @cached_property
     def _score(self) -> ArmScore:
         balance = self._balance  # not self: a cycle would keep the temporary folder alive

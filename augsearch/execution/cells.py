@@ -17,12 +17,12 @@ from augsearch.records import Portion
 from augsearch.seeds import Seed
 
 Floats = NDArray[np.float64]
-Keep = Callable[[float, Sequence[Floats]], None]
-"""Takes an amount and, for each fold, the class probabilities of its tuning images, (replicates, N,
-n_classes)."""
+Keep = Callable[[float, int, Sequence[Floats]], None]
+"""Takes an amount, the round of its replicates (0, 1 ...) and, for each fold, the class
+probabilities of its tuning images, (replicates, N, n_classes)."""
 
 
-def keep_nothing(amount: float, outputs: Sequence[Floats]) -> None:
+def keep_nothing(amount: float, round_: int, outputs: Sequence[Floats]) -> None:
     """Let the outputs go."""
 
 
@@ -37,7 +37,7 @@ class ArmScore:
     Attributes:
         recipe: (amount, fold) -> what is trained on.
         folds: The folds; an amount's scores come in order of fold, then replicate.
-        replicates: Trainings per fold.
+        replicates: Trainings per fold, and per round of an amount.
         seed: The study's seed.
         keep: Takes what the trainings said, before their scores are given.
     """
@@ -57,27 +57,35 @@ class ArmScore:
 
     def score_many(self, multiples: Sequence[float]) -> Iterator[tuple[float, ...]]:
         """Yield the tuning scores of each amount, in order."""
-        batch = max(1, len(multiples)) if self.classifier.fits_together else 1
-        for start in range(0, len(multiples), batch):
-            yield from self._scores(multiples[start : start + batch])
+        return self.score_rounds([(multiple, 0) for multiple in multiples])
 
-    def _scores(self, multiples: Sequence[float]) -> Iterator[tuple[float, ...]]:
+    def score_rounds(self, asked: Sequence[tuple[float, int]]) -> Iterator[tuple[float, ...]]:
+        """Yield the tuning scores of each (amount, round), in order.
+
+        With R `replicates`, round r has those numbered r R to r R + R - 1; seeds and stretches of
+        the pools depend on a replicate's number alone.
+        """
+        batch = max(1, len(asked)) if self.classifier.fits_together else 1
+        for start in range(0, len(asked), batch):
+            yield from self._scores(asked[start : start + batch])
+
+    def _scores(self, asked: Sequence[tuple[float, int]]) -> Iterator[tuple[float, ...]]:
         sets = [
             fold.training_set(
                 self.recipe(multiple, fold),
                 replicate,
                 self.seed.child("search", fold.number, replicate),
             )
-            for multiple in multiples
-            for fold, replicate in self.cells
+            for multiple, round_ in asked
+            for fold, replicate in self.cells_of(round_)
         ]
         fitted = iter(self.classifier.fit(sets, self.notify))
-        for multiple in multiples:
+        for multiple, round_ in asked:
             outputs = [
                 probabilities([next(fitted) for _ in range(self.replicates)], fold.tune)
                 for fold in self.folds
             ]
-            self.keep(multiple, outputs)
+            self.keep(multiple, round_, outputs)
             yield tuple(
                 self.metric(fold.tune.labels, output)
                 for fold, per_fold in zip(self.folds, outputs, strict=True)
@@ -86,8 +94,17 @@ class ArmScore:
 
     @property
     def cells(self) -> list[tuple[FoldImages, int]]:
-        """The (fold, replicate) of each score, in order."""
-        return [(fold, replicate) for fold in self.folds for replicate in range(self.replicates)]
+        """The (fold, replicate) of each score of an amount's first round, in order."""
+        return self.cells_of(0)
+
+    def cells_of(self, round_: int) -> list[tuple[FoldImages, int]]:
+        """Return the (fold, replicate) of each score of a round, in order."""
+        first = round_ * self.replicates
+        return [
+            (fold, replicate)
+            for fold in self.folds
+            for replicate in range(first, first + self.replicates)
+        ]
 
 
 def fresh_trainings(score: ArmScore, multiple: float, replicates: int) -> list[FittedClassifier]:

@@ -40,6 +40,18 @@ def caption(
     return tuple(sentences)
 
 
+def tuning_caption(contents: ReportContents) -> str:
+    """Return what stands below the chosen settings of a tuned study."""
+    tuned = contents.tuned.values()
+    settings = span(len(one.settings) for one in tuned)
+    trainings = span(one.scores.shape[1] for one in tuned)
+    return (
+        f"The best of {settings} settings, tried at each arm's first amount: its mean "
+        f"{metric_title(contents.metric)} over {trainings} trainings on the tuning set, which "
+        "chose it. As the best of many it is too high. All settings: tables/settings.csv."
+    )
+
+
 def _images(contents: ReportContents, options: TableOptions, samples: Sequence[Sample]) -> str:
     count = len(samples[0].labels)
     if options.images == "tuning":

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augsearch.seeds import Seed
-from augsearch.study.results import StudyResult
+from augsearch.study.audit_result import AuditResult
+from augsearch.study.results import Interval, StudyResult
 from augsearch.study.schema.arms import SearchOptions
 from augsearch.study.schema.report import TableOptions
+from augsearch.study.schema.study import StudyFile
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +93,46 @@ class TunedArm:
     chosen: int
     outputs: Sequence[Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]]]
 
+    @property
+    def setting(self) -> Mapping[str, object]:
+        """The chosen setting."""
+        return self.settings[self.chosen]
+
+    @property
+    def score(self) -> float:
+        """Mean score of the chosen setting's trainings."""
+        return float(self.scores[self.chosen].mean())
+
+
+@dataclass(frozen=True, eq=False)
+class Smoothed:
+    """The curve of a search without the luck of single trainings.
+
+    Attributes:
+        multiples: float64, (P,), amounts, rising.
+        mean: float64, (P,), the smoothed score.
+        sd: float64, (P,), its standard deviation.
+    """
+
+    multiples: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    sd: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class ShownAudit:
+    """What the audit of a source in one fold found, with pictures.
+
+    Attributes:
+        result: All its numbers.
+        synthetic: uint8, (P, H, W, C), the synthetic image of each of its pairs, closest first.
+        real: The same shape, the training image that each comes nearest to.
+    """
+
+    result: AuditResult
+    synthetic: NDArray[np.uint8]
+    real: NDArray[np.uint8]
+
 
 @dataclass(frozen=True, eq=False)
 class ReportContents:
@@ -108,6 +150,13 @@ class ReportContents:
         tuned: Arm -> the settings tried; empty without [tune].
         tables: The study's own tables, by name.
         searches: Searched arm -> its options, for what its figure shows beside the curve.
+        smoothed: Searched arm -> its smoothed curve.
+        confidence_sets: Searched arm -> the amounts that are as good as the best, as far as can be
+            told.
+        endpoint_gains: Endpoint other than the AUC ("kappa") -> arm -> gain over the baseline;
+            above 0 is better.
+        audits: What the audit found, per source and fold.
+        study: The study, for the methods paragraph; None: the report has none.
         seed: The study's seed, for bootstrap intervals and t-SNE.
         generators: Names of the trained generators that any arm uses.
         n_folds: Number of folds.
@@ -137,6 +186,11 @@ class ReportContents:
     tuned: Mapping[str, TunedArm] = field(default_factory=dict)
     tables: Mapping[str, TableOptions] = field(default_factory=dict)
     searches: Mapping[str, SearchOptions] = field(default_factory=dict)
+    smoothed: Mapping[str, Smoothed] = field(default_factory=dict)
+    confidence_sets: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    endpoint_gains: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)
+    audits: Sequence[ShownAudit] = ()
+    study: StudyFile | None = None
     seed: Seed = field(default_factory=lambda: Seed.of(0))
     settings: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from augsearch.amounts import amount_words
 from augsearch.files import write_text
+from augsearch.report.audits import audit_table
+from augsearch.report.captions import tuning_caption
 from augsearch.report.contents import ReportContents
-from augsearch.report.figures import all_figures, gallery_png
+from augsearch.report.cost import arm_costs, stage_shares
+from augsearch.report.figures import all_figures
+from augsearch.report.figures.palette import inline
+from augsearch.report.methods import methods
+from augsearch.report.missing import not_shown
+from augsearch.report.page import page
 from augsearch.report.paper_tables import PaperTable, paper_tables
 from augsearch.report.samples import table_confusions
-from augsearch.report.sentences import metric_title, scope_sentence, verdict_sentence, with_interval
+from augsearch.report.sentences import scope_sentence, verdict_sentence
 from augsearch.report.tables import write_paper_tables, write_tables
 
 
@@ -24,7 +29,7 @@ def write_report(contents: ReportContents, folder: Path) -> None:
     figures = all_figures(contents)
     for name, svg in figures.items():
         write_text(folder / "figures" / f"{name}.svg", svg)
-    write_tables(contents.result, folder / "tables")
+    write_tables(contents.result, contents.tuned, folder / "tables")
     tables = paper_tables(contents)
     matrices = {name: table_confusions(contents, one) for name, one in contents.tables.items()}
     write_paper_tables(tables, matrices, contents.classes, folder / "tables")
@@ -35,24 +40,21 @@ def render(
     contents: ReportContents, figures: Mapping[str, str], tables: Sequence[PaperTable] = ()
 ) -> str:
     """Return the report as HTML; every text of the user's is escaped."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters["interval"] = with_interval
-    environment.filters["picture"] = gallery_png
-    environment.filters["title"] = metric_title
-    template = environment.from_string(_resource("template.html"))
     confidence = contents.confidence
-    return template.render(
+    return page(
+        "template.html",
         contents=contents,
         result=contents.result,
         tables=tables,
-        figures={name: Markup(svg) for name, svg in figures.items()},
+        figures={name: Markup(inline(svg)) for name, svg in figures.items()},
         amount=amount_words,
-        style=Markup(_resource("style.css")),
+        tuning=tuning_caption(contents) if contents.tuned else "",
+        audit=audit_table(contents.audits),
+        methods=methods(contents),
+        missing=not_shown(contents),
+        costs=arm_costs(contents),
+        stages=stage_shares(contents.result.seconds),
         verdict=verdict_sentence(contents.result, confidence),
         scope=scope_sentence(contents.generators, contents.n_folds),
         label=contents.result.verdict.label if contents.result.verdict else "none",
     )
-
-
-def _resource(name: str) -> str:
-    return (files("augsearch.report") / name).read_text(encoding="utf-8")

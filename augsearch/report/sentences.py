@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from augsearch.amounts import amount_words
-from augsearch.study.results import Interval, StudyResult
+from augsearch.messages import names
+from augsearch.study.results import EarlierOpening, Interval, StudyResult, VerdictResult
 
 
 def verdict_sentence(result: StudyResult, confidence: float) -> str:
@@ -15,9 +16,7 @@ def verdict_sentence(result: StudyResult, confidence: float) -> str:
     """
     answer = result.verdict
     if answer is None:
-        if result.arms[result.baseline].multiple is None:
-            return f"No verdict: the baseline, arm {result.baseline!r}, has no finite score."
-        return "No verdict: there is no other arm with a finite score to compare."
+        return _no_verdict(result) + _note(opened_before(result.test_opened_before))
     arm = result.arms[answer.arm]
     amount = "no amount" if arm.multiple is None else amount_words(arm.multiple, arm.unit)
     what = f"arm {answer.arm!r} at {amount}"
@@ -25,7 +24,7 @@ def verdict_sentence(result: StudyResult, confidence: float) -> str:
     if answer.gain == answer.low == answer.high == 0:
         return (
             f"No evidence that adding images helps: arm {answer.arm!r} chose {amount}, "
-            f"the training set of {over} itself."
+            f"the training set of {over} itself." + _note(opened_before(result.test_opened_before))
         )
     if answer.low is None or answer.high is None:
         measured = f"test AUC {answer.gain:+.3f} against {over}, no interval"
@@ -39,8 +38,50 @@ def verdict_sentence(result: StudyResult, confidence: float) -> str:
         "harms": f"Harms: {what} is worse ({measured}).",
         "no evidence": f"No evidence that {what} is better ({measured}); use {over}.",
     }[answer.label]
-    note = f" Note: {answer.note}." if answer.note else ""
-    return meaning + note
+    return meaning + _control_sentence(answer) + _worth(result) + _note(answer.note)
+
+
+def _no_verdict(result: StudyResult) -> str:
+    if result.arms[result.baseline].multiple is None:
+        return f"No verdict: the baseline, arm {result.baseline!r}, has no finite score."
+    return "No verdict: there is no other arm with a finite score to compare."
+
+
+def _note(text: str) -> str:
+    return f" Note: {text}." if text else ""
+
+
+def _control_sentence(answer: VerdictResult) -> str:
+    """Say what is left of the gain where as many images are real ones again."""
+    control = answer.control
+    if control is None:
+        return ""
+    kind = control.arm.removeprefix(f"{answer.arm}: ").removesuffix(" control")
+    gain = Interval(value=control.gain, low=control.low, high=control.high)
+    return f" Against the best control ({kind}) {with_interval(gain, sign=True)}."
+
+
+def _worth(result: StudyResult) -> str:
+    return f" {result.real_equivalence.text}" if result.real_equivalence else ""
+
+
+def opened_before(openings: Sequence[EarlierOpening]) -> str:
+    """Say that the test set is not untouched; empty if it is.
+
+    Example:
+        >>> when = "2026-01-31T12:00:00+00:00"
+        >>> one = EarlierOpening(run="a", opened_at=when, arm=None, multiple=None)
+        >>> opened_before([one]).split(",")[1]
+        " by run 'a' (first on 2026-01-31)"
+    """
+    if not openings:
+        return ""
+    word = "run" if len(openings) == 1 else "runs"
+    return (
+        f"the test images were opened before, by {word} {names(one.run for one in openings)} "
+        f"(first on {openings[0].opened_at[:10]}), so they are not untouched: "
+        "this answer may have been chosen with them in mind"
+    )
 
 
 def scope_sentence(generators: Sequence[str], n_folds: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -11,19 +12,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augsearch.files import write_text
+from augsearch.report.contents import TunedArm
 from augsearch.report.paper_tables import PaperTable
 from augsearch.study.results import Interval, StudyResult
 
 Row = Sequence[object]
 
+_WORDS = ("arm", "classifier", "training_set", "unit", "n_train", "class")
 
-def write_tables(result: StudyResult, folder: Path) -> None:
-    """Write arms.csv, metrics.csv and history.csv into `folder`."""
-    for name, rows in {
+
+def write_tables(result: StudyResult, tuned: Mapping[str, TunedArm], folder: Path) -> None:
+    """Write arms.csv, metrics.csv, history.csv and, of a tuned study, settings.csv into `folder`.
+
+    Args:
+        result: The study's result.
+        tuned: Arm -> the settings tried; empty without [tune].
+        folder: Where to.
+    """
+    tables = {
         "arms": arm_rows(result),
         "metrics": metric_rows(result),
         "history": history_rows(result),
-    }.items():
+    }
+    if tuned:
+        tables["settings"] = setting_rows(tuned)
+    for name, rows in tables.items():
         write_text(folder / f"{name}.csv", _csv(rows))
 
 
@@ -91,6 +104,18 @@ def history_rows(result: StudyResult) -> Iterable[Row]:
                 yield name, entry.multiple, cell, score
 
 
+def setting_rows(tuned: Mapping[str, TunedArm]) -> Iterable[Row]:
+    """Yield a header and one row per arm, setting and cell, a column per key of [tune]."""
+    keys = list(next(iter(tuned.values())).settings[0])
+    yield "arm", "setting", *keys, "chosen", "cell", "score"
+    for name, arm in tuned.items():
+        for number, (setting, scores) in enumerate(zip(arm.settings, arm.scores, strict=True)):
+            values = [setting[key] for key in keys]
+            for cell, score in enumerate(scores.tolist()):
+                found = score if math.isfinite(score) else None
+                yield name, number, *values, number == arm.chosen, cell, found
+
+
 def paper_rows(table: PaperTable) -> Iterable[Row]:
     """Yield a header and the rows of one of the study's own tables, a number per field."""
     yield (*table.keys, *(field for column in table.columns for field in column.fields))
@@ -118,14 +143,51 @@ def _csv(rows: Iterable[Row]) -> str:
 
 
 def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
-    """Read a table back to print it: header and rows, numbers rounded to three places."""
+    """Read one of the study's own tables back to print it: header and rows."""
     with path.open(encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)
-    return header, [[_rounded(cell) for cell in row] for row in rows]
+    return header, [list(map(_printed, header, row)) for row in rows]
 
 
-def _rounded(cell: str) -> str:
-    try:
-        return f"{float(cell):.3f}" if "." in cell and not cell.endswith(".0") else cell
-    except ValueError:
+def pieces(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[list[int]]:
+    """Cut a table that is too wide for a terminal into pieces, each led by the columns of names.
+
+    Args:
+        header: Titles of the columns.
+        rows: The rows, as they are printed.
+        width: Characters in a line.
+
+    Returns:
+        The columns of each piece, by number; at least one column of values, fit or not.
+    """
+    widths = [max(map(len, column)) + 3 for column in zip(header, *rows, strict=True)]
+    heads = [number for number, name in enumerate(header) if name in (*_WORDS, "amount")]
+    room = left = width - 1 - sum(widths[number] for number in heads)
+    found: list[list[int]] = []
+    for number in range(len(header)):
+        if number in heads:
+            continue
+        if not found or widths[number] > left:
+            found.append(list(heads))
+            left = room
+        found[-1].append(number)
+        left -= widths[number]
+    return found
+
+
+def _printed(column: str, cell: str) -> str:
+    """Write names and counts as they stand, values to three places (an arm may be called 1.5)."""
+    if column in _WORDS or not _is_number(cell):
         return cell
+    value = float(cell)
+    if column == "amount":
+        return f"{value:.12g}"
+    return "< 0.001" if column.endswith("delong_p") and value < 0.001 else f"{value:.3f}"
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

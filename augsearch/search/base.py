@@ -11,7 +11,9 @@ from augsearch.records import Evaluation
 class SearchRule(ABC):
     """Proposes the next amounts and says when to stop, from the history alone.
 
-    Resuming is replaying: a rule keeps no state between calls.
+    Resuming is replaying: a rule keeps no state between calls. A history holds one evaluation per
+    amount and round: an amount that is proposed again is evaluated with further replicates, as many
+    as in its first round (`augsearch.search.rounds` merges them).
     """
 
     @abstractmethod
@@ -27,4 +29,4 @@ class SearchRule(ABC):
 
     @abstractmethod
     def best(self, history: Sequence[Evaluation]) -> Evaluation | None:
-        """Return the winner so far; None if no score was finite."""
+        """Return the winner so far, with the score to report; None if no score was finite."""

@@ -1,10 +1,12 @@
 """The ledger: an Optuna study that holds every amount and its scores, through every kill.
 
-One trial is one amount. It is enqueued with its K, asked for, and told when its scores are there;
-Optuna itself decides nothing. Whatever stops a search (SIGKILL, Ctrl-C, an exception in the score
+One trial is one amount, or one round of an amount that a rule repeats: which round follows from the
+trials before it. It is enqueued with its K, asked for, and told when its scores are there; Optuna
+itself decides nothing. Whatever stops a search (SIGKILL, Ctrl-C, an exception in the score
 function) leaves the trials under way RUNNING; the next search on the same study takes them over
-and finishes them in place. So every amount is COMPLETE exactly once and trial numbers follow the
-order of the search. Trials that no search needs any more are set to FAIL and never read again.
+and finishes them in place. So everything that was asked for is COMPLETE exactly once and trial
+numbers follow the order of the search. Trials that no search needs any more are set to FAIL and
+never read again.
 
 One process at a time may own a study. For SQLite URLs a lock file beside the database sees to
 that; for other storages the caller does.

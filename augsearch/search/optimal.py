@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from augsearch.records import Evaluation
 from augsearch.search.base import SearchRule
+from augsearch.search.halving import Halving
 from augsearch.search.ledger import Ledger, open_ledger
+from augsearch.search.rounds import rounds
 from augsearch.search.scoring import BatchScore, OneAtATime, Score, in_order
 from augsearch.search.settings import DIRECTIONS, Direction, check_known
 from augsearch.search.sliding_window import SlidingWindow
+from augsearch.search.smoothing import SmoothedOptimum, smoothed_optimum
 from augsearch.search.sweep import Saturation, Sweep
+from augsearch.search.tpe import TpeRule
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -26,6 +30,8 @@ RULES: Mapping[str, Callable[..., SearchRule]] = {
     "sliding-window": SlidingWindow,
     "sweep": Sweep,
     "saturation": Saturation,
+    "halving": Halving,
+    "tpe": TpeRule,
 }
 """The rules that go by a name; each takes the settings of `find_optimal_multiple` that it names."""
 
@@ -41,12 +47,17 @@ class SearchResult:
 
     Attributes:
         multiple: The chosen amount, an int when whole; None if no score was finite.
-        score: Its score (the mean of its replicates); None if no score was finite. As the winner
-            of many it is optimistic: measure the chosen amount anew on untouched data.
+        score: Its score (the mean of its replicates; for "halving" and "tpe" the smoothed mean);
+            None if no score was finite. As the winner of many a plain mean is optimistic: measure
+            the chosen amount anew on untouched data.
         stopped_at: The last amount that was evaluated, an int when whole.
-        reason: Why the search stopped: "window", "max_multiple", "all_amounts" or
-            "no_finite_score" (or what a rule of the caller's says).
-        history: Every evaluation, in order.
+        reason: Why the search stopped: "window", "max_multiple", "all_amounts", "all_rounds",
+            "trials" or "no_finite_score" (or what a rule of the caller's says).
+        history: Every evaluation, in order; a rule that repeats amounts has one per amount and
+            round (see `merged`).
+        smoothed: Where the curve behind the noise is best, by a Gaussian process over log K: the
+            better choice beside a rule that takes the raw maximum. None if no score was finite, if
+            a single amount was tried, or if amounts below 1 show that they are no multiples.
     """
 
     multiple: int | float | None
@@ -54,6 +65,7 @@ class SearchResult:
     stopped_at: int | float | None
     reason: str
     history: tuple[Evaluation, ...]
+    smoothed: SmoothedOptimum | None = None
 
     def __repr__(self) -> str:
         score = None if self.score is None else f"{self.score:.4g}"
@@ -73,6 +85,9 @@ def find_optimal_multiple(
     min_delta: float = 0.0,
     amounts: Sequence[float] | None = None,
     tolerance: float = 0.005,
+    fractions: bool = False,
+    trials: int = 24,
+    seed: int = 0,
     direction: Direction = "maximize",
     rule: str | SearchRule = "sliding-window",
     replicates: int = 1,
@@ -82,34 +97,43 @@ def find_optimal_multiple(
 ) -> SearchResult:
     """Find the multiple K of the training set that scores best (Kong et al. 2022).
 
-    Calls `score` for K = start, start + step, ... until the rule stops, or, with another rule, for
-    every one of `amounts`. Whatever stops the search early (a kill, Ctrl-C, an exception in
-    `score`), the same call on the same `storage` goes on: finished amounts are read back, the one
-    under way is evaluated again.
+    Calls `score` for K = start, start + step, ... until the rule stops, or for what another rule
+    proposes. The sliding window is the published procedure; ``rule="halving"`` is recommended for
+    new work: it finds better amounts with about as many trainings.
+
+    Whatever stops the search early (a kill, Ctrl-C, an exception in `score`), the same call on the
+    same `storage` goes on: finished amounts are read back, the one under way is evaluated again.
 
     Args:
         score: K -> its score, or a sequence with one score per replicate; NaN for one that could
             not be computed. K is an int if `start` and `step`, or `amounts`, are. An object with a
             method `score_many` (see `BatchScore`) is given all amounts that are certain to be
-            evaluated at once; the result is the same.
+            evaluated at once; the result is the same. A rule that asks for further replicates of
+            an amount calls `score` for it again (or `score_rounds`, see `RoundScore`), so a
+            function must not give the same training twice.
         window: Stop when this many amounts after the best one brought no gain.
         start: The first amount; 1 is the base set alone.
         step: Distance of two amounts.
-        max_multiple: No amount goes beyond it. None is no limit: a score that never stops rising
-            is then never stopped.
+        max_multiple: No amount goes beyond it. None is no limit for the window: a score that never
+            stops rising is then never stopped; for "halving" and "tpe" it is 60.
         min_delta: A gain counts only if it exceeds this over the best so far.
         amounts: What is tried, rising; numbers of images as well as multiples.
         tolerance: How much worse than the best still counts as saturated.
+        fractions: Try 1.25 and 1.5, too.
+        trials: How many evaluations TPE has.
+        seed: Of TPE's draws.
         direction: "maximize" or "minimize".
         rule: "sliding-window" (with `window` to `min_delta`); "sweep" (all of `amounts`, the best
             wins); "saturation" (all of `amounts`, the smallest within `tolerance` of the best
-            wins, as Frid-Adar et al. 2018 chose theirs); or a `SearchRule`, which brings its own
-            settings. A setting that the rule does not take must be left out.
+            wins, as Frid-Adar et al. 2018 chose theirs); "halving" (a geometric grid up to
+            `max_multiple`, successive halving on replicates, smoothed optimum); "tpe" (`trials`
+            amounts up to `max_multiple` by Optuna's sampler, smoothed optimum); or a `SearchRule`,
+            which brings its own settings. A setting that the rule does not take must be left out.
         replicates: How often `score` is called per amount, if it gives a number; the mean counts.
         storage: Where the search is kept: an Optuna storage or its URL, for instance
             "sqlite:///search.db"; None keeps it in memory. A larger window, limit or another
             min_delta may go on with what is stored, and so may a list with further amounts at its
-            end; another start, step or direction may not.
+            end; another start, step or direction may not, nor another grid or seed.
         study_name: The Optuna study's name in `storage`.
         callbacks: Each is called as ``callback(evaluation, best)`` after every new evaluation.
 
@@ -135,6 +159,9 @@ def find_optimal_multiple(
         "min_delta": min_delta,
         "amounts": amounts,
         "tolerance": tolerance,
+        "fractions": fractions,
+        "trials": trials,
+        "seed": seed,
         "direction": direction,
     }
     chosen = _choose_rule(rule, settings)
@@ -148,6 +175,7 @@ def find_optimal_multiple(
         stopped_at=_whole(history[-1].multiple) if history else None,
         reason=chosen.finished(history) or "nothing proposed",
         history=tuple(history),
+        smoothed=smoothed_optimum(history, direction=direction),
     )
 
 
@@ -165,7 +193,7 @@ def _search(
         asked = certain if batches else certain[:1]
         trials = [ledger.ask(multiple) for multiple in asked]
         # Closed on the way out, so that a batch score can let go of its workers at once.
-        with contextlib.closing(in_order(scorer, asked)) as results:
+        with contextlib.closing(in_order(scorer, asked, rounds(asked, history))) as results:
             for scores, multiple, trial in zip(results, asked, trials, strict=True):
                 _check_replicates(scores, multiple, history)
                 history.append(Evaluation.of(multiple, scores))

@@ -10,11 +10,28 @@ from typing import Any, Protocol, runtime_checkable
 class BatchScore(Protocol):
     """A score that takes all certain amounts at once and gives their results in order.
 
-    It decides itself how often it repeats an amount, and how it shares the work out.
+    It decides itself how many replicates an amount has, and how it shares the work out.
     """
 
     def score_many(self, multiples: Sequence[float]) -> Iterator[Sequence[float]]:
         """Yield the scores of each of `multiples`, in that order, as they become known."""
+        ...
+
+
+@runtime_checkable
+class RoundScore(BatchScore, Protocol):
+    """A batch score that numbers its replicates, for rules that ask for an amount several times.
+
+    Without this method an amount that is asked for again is simply scored again: right for a score
+    that draws new seeds at every call, wrong for one that is a function of the amount alone.
+    """
+
+    def score_rounds(self, asked: Sequence[tuple[float, int]]) -> Iterator[Sequence[float]]:
+        """Yield the scores of each (amount, round), in that order.
+
+        Round r of an amount has the replicates r * R to (r + 1) * R - 1; round 0 gives what
+        `score_many` gives.
+        """
         ...
 
 
@@ -54,15 +71,24 @@ class OneAtATime:
 
 
 def in_order(
-    score: BatchScore, multiples: Sequence[float]
+    score: BatchScore, multiples: Sequence[float], rounds: Sequence[int] = ()
 ) -> Generator[tuple[float, ...], None, None]:
     """Yield the scores of each of `multiples`, checked, as they come.
+
+    Args:
+        score: What scores them.
+        multiples: The amounts.
+        rounds: How often each of them was scored before; empty: never.
 
     Raises:
         ValueError: There are fewer or more results than amounts.
     """
+    if any(rounds) and isinstance(score, RoundScore):
+        results = score.score_rounds(list(zip(multiples, rounds, strict=True)))
+    else:
+        results = score.score_many(multiples)
     given = 0
-    for given, result in enumerate(score.score_many(multiples), start=1):
+    for given, result in enumerate(results, start=1):
         if given > len(multiples):
             break
         yield as_scores(result, multiples[given - 1])

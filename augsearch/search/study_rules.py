@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from augsearch.search.base import SearchRule
+from augsearch.search.halving import Halving
 from augsearch.search.settings import Direction
 from augsearch.search.sliding_window import SlidingWindow
 from augsearch.search.sweep import Saturation, Sweep
-from augsearch.study.schema.arms import SaturationSearch, SearchOptions, SweepSearch, WindowSearch
+from augsearch.search.tpe import TpeRule
+from augsearch.study.schema.arms import (
+    HalvingSearch,
+    SaturationSearch,
+    SearchOptions,
+    SweepSearch,
+    TpeSearch,
+    WindowSearch,
+)
 
 
-def rule_of(search: SearchOptions, direction: Direction) -> SearchRule:
+def rule_of(search: SearchOptions, direction: Direction, seed: int = 0) -> SearchRule:
     """Return the rule of an arm's search.
 
     Args:
         search: The arm's search table.
         direction: "maximize" or "minimize", as its metric wants it.
+        seed: The study's seed, for a rule that draws.
     """
     match search:
         case WindowSearch():
@@ -24,3 +34,9 @@ def rule_of(search: SearchOptions, direction: Direction) -> SearchRule:
             return Sweep(search.amounts, direction=direction)
         case SaturationSearch():
             return Saturation(search.amounts, search.tolerance, direction=direction)
+        case HalvingSearch():
+            return Halving(search.max_multiple, search.fractions, direction=direction)
+        case TpeSearch():
+            return TpeRule(
+                search.max_multiple, search.trials, search.fractions, seed, direction=direction
+            )

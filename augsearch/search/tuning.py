@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Setting = Mapping[str, Value]
 SettingScore = Callable[[int, Setting], Sequence[float]]
 """(number of the trial, setting) -> one score per training."""
+Progress = Callable[[int, int, "SettingTrial | None"], None]
+"""(settings tried, of how many, the one that was just tried; None at the beginning)."""
 
 _SCORES = "scores"
 
@@ -49,6 +51,7 @@ def try_settings(
     seed: Seed,
     storage: str,
     study_name: str,
+    progress: Progress = lambda done, wanted, newest: None,
 ) -> tuple[SettingTrial, ...]:
     """Try all settings that `options` ask for, in order; what is stored is read back.
 
@@ -59,6 +62,7 @@ def try_settings(
         seed: Of TPE's draws.
         storage: An Optuna storage's URL.
         study_name: Its study; it holds these trials alone.
+        progress: Called at the beginning and after each setting that is tried now.
 
     Raises:
         StorageError: The storage cannot be read or written.
@@ -75,6 +79,7 @@ def try_settings(
             )
             _fail_open(study)
             done = _completed(study)
+        progress(len(done), wanted, None)
         while len(done) < wanted:
             with calling_optuna():
                 trial = _ask(study, options, grid, len(done), seed)
@@ -83,6 +88,7 @@ def try_settings(
             done.append(SettingTrial(setting, scores))
             with calling_optuna():
                 _tell(study, trial, done[-1], direction)
+            progress(len(done), wanted, done[-1])
     return tuple(done)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from augsearch.study.schema.study import StudyFile
 
-_WITHOUT_EFFECT = "tracking."
+_WITHOUT_EFFECT = ("tracking.", "audit.on_fail")
 
 
 def flatten(study: StudyFile) -> dict[str, str]:
@@ -23,7 +23,8 @@ def flatten(study: StudyFile) -> dict[str, str]:
 def differences(old: Mapping[str, Any], new: StudyFile) -> list[str]:
     """Return one line per setting that differs, ``sources.acgan.iterations: 2000 -> 3000``.
 
-    Where MLflow keeps the runs changes no number, so [tracking] is left out.
+    Where MLflow keeps the runs changes no number, nor does what happens after a failed audit, so
+    [tracking] and audit.on_fail are left out.
 
     Args:
         old: ``model_dump(mode="json")`` of the earlier study, as read back from a file.
@@ -35,6 +36,22 @@ def differences(old: Mapping[str, Any], new: StudyFile) -> list[str]:
         for key in before | after
         if before.get(key) != after.get(key) and not key.startswith(_WITHOUT_EFFECT)
     ]
+
+
+def differing(studies: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return the settings that are not the same in all studies: dotted key -> each one's value.
+
+    Args:
+        studies: ``model_dump(mode="json")`` of each, as read back from a file.
+    """
+    flat = [dict(_leaves(study, "")) for study in studies]
+    keys = dict.fromkeys(key for one in flat for key in one)
+    found = {key: [one.get(key, "(not there)") for one in flat] for key in keys}
+    return {
+        key: values
+        for key, values in found.items()
+        if len(set(values)) > 1 and not key.startswith(_WITHOUT_EFFECT)
+    }
 
 
 def _leaves(value: Any, key: str) -> Iterator[tuple[str, str]]:

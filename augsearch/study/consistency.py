@@ -5,33 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 
-from augsearch.messages import show, unknown
+from augsearch.messages import unknown
+from augsearch.study.classifiers import classifier_problems
 from augsearch.study.lines import Location
 from augsearch.study.order import order_problems
 from augsearch.study.report_tables import table_problems
 from augsearch.study.schema.arms import Arm, WindowSearch
-from augsearch.study.schema.classifier import (
-    OWN_NETWORKS,
-    ClassifierOptions,
-    DiscriminatorOptions,
-    EndToEndOptions,
-    FrozenOptions,
-)
 from augsearch.study.schema.data import CsvData, DigitsData, FolderData, GivenSplit
-from augsearch.study.schema.generators import TRAINED, AcganOptions
+from augsearch.study.schema.generators import TRAINED
 from augsearch.study.schema.sources import PluginOptions
-from augsearch.study.schema.study import (
-    DEFAULT_CLASSIFIER,
-    KNOWN_METRICS,
-    METRIC_PLUGINS,
-    StudyFile,
-)
+from augsearch.study.schema.study import KNOWN_METRICS, METRIC_PLUGINS, StudyFile
 from augsearch.study.settings import tune_problems
 from augsearch.study.training_sets import amount_problems
 
 Problem = tuple[Location, str]
-
-BACKBONE_FAMILIES = ("densenet", "resnet", "resnext", "wide_resnet", "efficientnet_v2")
 
 
 def find_problems(study: StudyFile) -> list[Problem]:
@@ -41,13 +28,13 @@ def find_problems(study: StudyFile) -> list[Problem]:
         _bases,
         _baseline,
         _searches,
+        _controls,
         _split,
         _image_size,
         _unlabelled,
         _selects,
         _names,
-        _classifiers,
-        _classifier_names,
+        classifier_problems,
         amount_problems,
         order_problems,
         tune_problems,
@@ -163,6 +150,15 @@ def _searches(study: StudyFile) -> Iterator[Problem]:
             )
 
 
+def _controls(study: StudyFile) -> Iterator[Problem]:
+    if study.evaluation.controls and not any(arm.search for arm in study.arms.values()):
+        yield (
+            ("evaluation", "controls"),
+            "needs an arm that searches its amount, which the controls then have, but there is "
+            "none; add search to an arm or drop controls",
+        )
+
+
 def _split(study: StudyFile) -> Iterator[Problem]:
     if not isinstance(study.split, GivenSplit):
         return
@@ -231,59 +227,3 @@ def _names(study: StudyFile) -> Iterator[Problem]:
     if metric not in metrics:
         known = ", ".join(metrics)
         yield ("evaluation", "metric"), f"must be one of {known} {unknown(metric, metrics)}"
-
-
-def _classifiers(study: StudyFile) -> Iterator[Problem]:
-    tables: dict[Location, ClassifierOptions] = {("classifier",): study.classifier}
-    tables |= {("classifiers", name): table for name, table in study.classifiers.items()}
-    for where, table in tables.items():
-        if isinstance(table, FrozenOptions) and not table.backbone.startswith(BACKBONE_FAMILIES):
-            yield (
-                (*where, "backbone"),
-                f"must be a torchvision name that begins with {', '.join(BACKBONE_FAMILIES)} "
-                f"{unknown(table.backbone, BACKBONE_FAMILIES)}",
-            )
-        if isinstance(table, EndToEndOptions):
-            yield from _networks(where, table)
-        if isinstance(table, DiscriminatorOptions) and not isinstance(
-            study.sources.get(table.source), AcganOptions
-        ):
-            known = [name for name, one in study.sources.items() if isinstance(one, AcganOptions)]
-            yield (
-                (*where, "source"),
-                f"must name an acgan of [sources] ({', '.join(known) or 'none yet'}) "
-                f"{unknown(table.source, known)}",
-            )
-
-
-def _classifier_names(study: StudyFile) -> Iterator[Problem]:
-    if DEFAULT_CLASSIFIER in study.classifiers:
-        yield (
-            ("classifiers", DEFAULT_CLASSIFIER),
-            f"must have another name: {DEFAULT_CLASSIFIER!r} is what [classifier] is called",
-        )
-    for name, arm in study.arms.items():
-        if arm.classifier is not None and arm.classifier not in study.classifiers:
-            known = list(study.classifiers)
-            yield (
-                ("arms", name, "classifier"),
-                f"must name a table of [classifiers] ({', '.join(known) or 'none yet'}) "
-                f"{unknown(arm.classifier, known)}",
-            )
-
-
-def _networks(where: Location, table: EndToEndOptions) -> Iterator[Problem]:
-    if table.network in OWN_NETWORKS:
-        if table.weights != "random":
-            yield (
-                (*where, "weights"),
-                f"must be 'random' for network {table.network}, whose weights nobody publishes, "
-                f"but got {show(str(table.weights))}; drop weights",
-            )
-    elif not table.network.startswith(BACKBONE_FAMILIES):
-        known = (*OWN_NETWORKS, *BACKBONE_FAMILIES)
-        yield (
-            (*where, "network"),
-            f"must be {', '.join(OWN_NETWORKS)} or a torchvision name that begins with "
-            f"{', '.join(BACKBONE_FAMILIES)} {unknown(table.network, known)}",
-        )

@@ -12,7 +12,7 @@ from augsearch.study.schema.study import KNOWN_METRICS, METRIC_PLUGINS, StudyFil
 
 Problem = tuple[Location, str]
 
-USUAL_TABLES = ("arms", "metrics", "history")
+USUAL_TABLES = ("arms", "metrics", "history", "settings", "split")
 """What the report's own CSV files are called."""
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from augsearch.amounts import Unit
+from augsearch.study.audit_result import AuditResult
 
 Label = Literal["helps", "no evidence", "harms"]
 
@@ -40,6 +41,11 @@ class ArmResult(_Record):
         description="what amounts count: multiple is K, the size over the base size; added is "
         "images added in all; per_class is images added of each class",
     )
+    setting: dict[str, bool | int | float | str] | None = Field(
+        None,
+        description="the chosen setting of the arm's classifier, dotted key to value; null "
+        "without [tune]",
+    )
     n_train: int = Field(description="images in the chosen training set (first fold)")
     score: float | None = Field(description="mean tuning score of the chosen amount")
     stopped_at: float | None = Field(description="the last amount that was evaluated")
@@ -48,6 +54,18 @@ class ArmResult(_Record):
     test: dict[str, Interval]
     external: dict[str, Interval] | None
     gain: Interval | None = Field(description="test AUC over the baseline; null for the baseline")
+    control_of: str | None = Field(
+        None, description="the searched arm whose amount this control arm repeats; null for others"
+    )
+
+
+class ControlGain(_Record):
+    """The declared arm against its best control: as many images, nothing synthetic."""
+
+    arm: str = Field(description="the control arm, chosen on tuning scores")
+    gain: float = Field(description="test AUC of the declared arm over the control's")
+    low: float | None
+    high: float | None
 
 
 class VerdictResult(_Record):
@@ -59,6 +77,25 @@ class VerdictResult(_Record):
     low: float | None
     high: float | None
     note: str = Field("", description="what limits the answer, if anything does")
+    control: ControlGain | None = Field(None, description="null without controls")
+
+
+class EarlierOpening(_Record):
+    """Another run that opened the same test set before this one did."""
+
+    run: str = Field(description="name of its run directory")
+    opened_at: str = Field(description="when, ISO 8601, UTC")
+    arm: str | None = Field(description="the arm it had declared")
+    multiple: float | None = Field(description="and that arm's amount")
+
+
+class RealEquivalence(_Record):
+    """How many more real images would have brought the gain of the chosen synthetic ones."""
+
+    text: str = Field(description="the answer in words, or why there is none")
+    extra_images: float | None = Field(description="null if it cannot be said; below 0: fewer")
+    low: float | None = Field(description="null: fewer than the curve reaches down to")
+    high: float | None = Field(description="null: more than the curve reaches up to")
 
 
 class StudyResult(_Record):
@@ -69,5 +106,14 @@ class StudyResult(_Record):
     baseline: str
     arms: dict[str, ArmResult]
     verdict: VerdictResult | None = Field(description="null if no arm differs from the baseline")
+    test_opened_before: list[EarlierOpening] = Field(
+        [], description="runs beside this one that had opened the same test images before"
+    )
+    real_equivalence: RealEquivalence | None = Field(
+        None, description="null if the study did not ask, or nothing was added"
+    )
+    audits: list[AuditResult] = Field(
+        [], description="what the audit found, per source and fold; empty without any"
+    )
     warnings: list[str] = []
     seconds: dict[str, float]

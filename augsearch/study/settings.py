@@ -1,8 +1,9 @@
-"""A table with some of its keys set to other values, for the tuning of settings."""
+"""A table with some of its keys set to other values, for the tuning of settings; in words, too."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -15,6 +16,8 @@ from augsearch.study.schema.tune import Range, Value
 from augsearch.study.wording import explain
 
 TableT = TypeVar("TableT", bound=BaseModel)
+
+_NAMES = ("backbone", "network", "weights", "source")
 
 
 def with_settings(table: TableT, settings: Mapping[str, Value]) -> TableT:
@@ -34,6 +37,52 @@ def with_settings(table: TableT, settings: Mapping[str, Value]) -> TableT:
             raise KeyError(key)
         here[last] = value
     return type(table).model_validate(content)
+
+
+def value_words(value: object) -> str:
+    """Write a value of a setting.
+
+    Example:
+        >>> [value_words(value) for value in (True, 16, 0.00012345678, "adam")]
+        ['true', '16', '0.000123457', 'adam']
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def setting_words(setting: Mapping[str, object]) -> str:
+    """Write a setting.
+
+    Example:
+        >>> setting_words({"head.batch_size": 16, "head.learning_rate": 1e-3})
+        'head.batch_size 16, head.learning_rate 0.001'
+    """
+    return ", ".join(f"{key} {value_words(value)}" for key, value in setting.items())
+
+
+def tuned_tables(
+    study: StudyFile,
+) -> Iterator[tuple[str, Mapping[str, Value], ClassifierOptions]]:
+    """Yield every arm's classifier with all combinations of the names that [tune] tries.
+
+    Names go together or do not (a network and its weights), which no value alone can tell. What a
+    table does not take at all is left out; `tune_problems` has it.
+    """
+    parameters = study.tune.parameters if study.tune else {}
+    names = {
+        key: values
+        for key, values in parameters.items()
+        if key in _NAMES and not isinstance(values, Range)
+    }
+    for where, table in _tables(study).items() if names else ():
+        for combination in product(*names.values()):
+            setting = dict(zip(names, combination, strict=True))
+            try:
+                tuned = with_settings(table, setting)
+            except (KeyError, ValidationError):
+                continue
+            yield where, setting, tuned
 
 
 def tune_problems(study: StudyFile) -> Iterator[tuple[Location, str]]:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from augsearch.study.lines import Location
-from augsearch.study.schema.arms import Arm, SearchOptions, WindowSearch, nothing_added
+from augsearch.study.schema.arms import (
+    Arm,
+    ListSearch,
+    SearchOptions,
+    WindowSearch,
+    nothing_added,
+)
 from augsearch.study.schema.sources import FolderOptions, PluginOptions, SourceOptions
 from augsearch.study.schema.study import StudyFile
 
@@ -78,5 +84,7 @@ def _first_amount(search: SearchOptions) -> tuple[Location, float]:
     """Return the smallest amount of a search and the key that says it."""
     if isinstance(search, WindowSearch):
         return ("start",), search.start
+    if not isinstance(search, ListSearch):
+        return ("rule",), 1.0  # every rule that finds its own multiples begins with K = 1
     key = "multiples" if search.unit == "multiple" else search.unit
     return (key, 0), search.amounts[0]

@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 
 from augsearch.records import Evaluation
 from augsearch.search.base import SearchRule
+from augsearch.search.rounds import merged, rounds
 from augsearch.seeds import Seed
 
-Curve = Callable[[float], float]
+Curve = Callable[[float, int], float]
+"""(amount, round of replicates) -> score."""
 
 
 def check_rule(rule: SearchRule, curves: int = 100, limit: int = 10_000) -> None:
@@ -17,7 +19,9 @@ def check_rule(rule: SearchRule, curves: int = 100, limit: int = 10_000) -> None
 
     The curves rise, fall, saturate or are flat, with noise, ties and NaN in them; one is NaN
     throughout. On each of them, evaluating all proposed amounts at once must give the history of
-    evaluating one amount at a time. The winner may be any finite evaluation, not just the best.
+    evaluating one amount at a time. An amount that is proposed again has another score. The winner
+    may be any amount whose scores are all finite, not just the best, and its own score may be a
+    smoothed one.
 
     Args:
         rule: The rule; it must end on every curve.
@@ -41,8 +45,9 @@ def check_rule(rule: SearchRule, curves: int = 100, limit: int = 10_000) -> None
 def _search(rule: SearchRule, curve: Curve, limit: int, at_once: bool) -> list[Evaluation]:
     history: list[Evaluation] = []
     while proposed := _proposed(rule, history):
-        for multiple in proposed if at_once else proposed[:1]:
-            history.append(Evaluation.of(multiple, [curve(multiple)]))
+        asked = proposed if at_once else proposed[:1]
+        for multiple, round_ in zip(asked, rounds(asked, history), strict=True):
+            history.append(Evaluation.of(multiple, [curve(multiple, round_)]))
         assert len(history) <= limit, f"the search must end but went on after {limit} evaluations"
     return history
 
@@ -62,16 +67,16 @@ def _proposed(rule: SearchRule, history: Sequence[Evaluation]) -> tuple[float, .
     assert all(0 <= amount < math.inf for amount in proposed), (
         f"amounts must be at least 0: {proposed}"
     )
-    finite = [entry for entry in history if math.isfinite(entry.score)]
+    finite = [entry.multiple for entry in merged(history) if math.isfinite(entry.score)]
     assert (best is None) == (not finite), "best must be None exactly when no score is finite"
-    assert best is None or best in finite, (
-        f"best must be a finite evaluation of the history: {best}"
+    assert best is None or (best.multiple in finite and math.isfinite(best.score)), (
+        f"best must be an amount of the history whose scores are finite: {best}"
     )
     return proposed
 
 
 def random_curve(number: int) -> Curve:
-    """Return a score curve over amounts: a pure function of `number` and the amount.
+    """Return a score curve over amounts: a pure function of `number`, amount and round.
 
     Rise and fall level out, so that rules for either direction come to an end.
     """
@@ -80,8 +85,8 @@ def random_curve(number: int) -> Curve:
     noise, missing = rng.choice([0, 0.01, 0.1]), rng.choice([0, 0, 0.2, 0.9])
     digits = int(rng.choice([1, 2, 16]))  # coarse scores tie
 
-    def score(multiple: float) -> float:
-        draw = Seed.of(number, "score", repr(float(multiple))).generator()
+    def score(multiple: float, round_: int = 0) -> float:
+        draw = Seed.of(number, "score", repr(float(multiple)), round_).generator()
         if draw.random() < missing:
             return math.nan
         level = 0.7 + gain * (1 - math.exp(-multiple / 5)) - fall * min(multiple, 40)
@@ -90,7 +95,7 @@ def random_curve(number: int) -> Curve:
     return score
 
 
-def _nowhere(multiple: float) -> float:
+def _nowhere(multiple: float, round_: int) -> float:
     return math.nan
 
 

@@ -24,6 +24,8 @@ from augsearch.tracking.store import absolute_uri
 
 Named = tuple[str, Action]
 
+_Trial = tuple[Evaluation, Sequence[tuple[int, int]], int]
+
 
 class Tracker:
     """Keeps the outbox of one run directory and has it delivered in the background.
@@ -51,7 +53,7 @@ class Tracker:
             notify: Takes warnings; called from the delivering thread.
         """
         self._outbox = Outbox.open(outbox, absolute_uri(uri), experiment, artifact_location)
-        self._trials: dict[str, dict[float, tuple[Evaluation, Sequence[tuple[int, int]]]]] = {}
+        self._trials: dict[str, dict[float, _Trial]] = {}
         self._delivery = Delivery(self._outbox, notify)
         self._courier = Courier(
             self._delivery,
@@ -73,23 +75,43 @@ class Tracker:
             [_opened(run), (f"parameters:{run.run}", layout.parameters(run.run, parameters))]
         )
 
-    def trial(self, arm: str, evaluation: Evaluation, cells: Sequence[tuple[int, int]]) -> None:
-        """Add one amount to the arm's curves.
+    def trial(
+        self,
+        arm: str,
+        evaluation: Evaluation,
+        cells: Sequence[tuple[int, int]],
+        round_: int = 0,
+    ) -> None:
+        """Add one amount to the arm's curves, or add it anew with further replicates.
 
         Args:
             arm: Name of the arm.
             evaluation: The amount and its scores.
             cells: (fold, replicate) of each score, in the same order.
+            round_: Which round of replicates is the last among them, from 0.
         """
         runs = [layout.arm_run(arm), *(layout.cell_run(arm, *cell) for cell in cells)]
         actions = [_opened(run) for run in runs]
         trials = self._trials.setdefault(arm, {})
-        trials[evaluation.multiple] = (evaluation, cells)
+        trials[evaluation.multiple] = (evaluation, cells, round_)
         if layout.whole(evaluation.multiple):
-            actions.append(_points("trial", arm, evaluation, cells))
+            actions.append(_points("trial", arm, evaluation, cells, round_))
         if not all(map(layout.whole, trials)):
             actions += [_points("trial-x100", arm, *trial) for trial in trials.values()]
         self._append(actions)
+
+    def setting(self, arm: str, number: int, score: float) -> None:
+        """Add the mean score of one setting of the arm's classifier, at its number from 0."""
+        points = layout.setting_points(arm, number, score)
+        name = f"setting:{arm}:{number}"
+        self._append([_opened(layout.arm_run(arm)), (name, PointsLogged(points))])
+
+    def choose_setting(self, arm: str, setting: Mapping[str, str]) -> None:
+        """Add the chosen setting, key -> JSON text, to the arm's parameters as setting.KEY."""
+        run = layout.arm_run(arm)
+        values = {f"setting.{key}": value for key, value in setting.items()}
+        chosen = layout.parameters(run.run, values)
+        self._append([_opened(run), (f"setting:{run.run}", chosen)])
 
     def training(
         self, source: str, fold: int, iteration: int, metrics: Mapping[str, float]
@@ -174,9 +196,12 @@ def _closed(run: str, tags: Mapping[str, str]) -> Named:
     return f"close:{run}", RunClosed(run, dict(tags))
 
 
-def _points(kind: str, arm: str, evaluation: Evaluation, cells: Sequence[tuple[int, int]]) -> Named:
+def _points(
+    kind: str, arm: str, evaluation: Evaluation, cells: Sequence[tuple[int, int]], round_: int
+) -> Named:
     points = layout.score_points(arm, evaluation, cells, scaled=kind == "trial-x100")
-    return f"{kind}:{arm}:{layout.number(evaluation.multiple)}", PointsLogged(points)
+    later = f":round {round_}" if round_ else ""
+    return f"{kind}:{arm}:{layout.number(evaluation.multiple)}{later}", PointsLogged(points)
 
 
 def _content(path: Path) -> str:

@@ -1,6 +1,7 @@
 """The five published procedures, each its own study file, at reduced lengths from file to table."""
 
 import csv
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -105,9 +106,19 @@ def finished(augsearch):
             with path.open() as file:
                 tables[path.stem] = list(csv.DictReader(file))
         report = (folder / "report.html").read_text()
+        _printed(done.stdout, tomllib.loads(reduced(name))["report"]["tables"], tables)
         return augsearch.results(f"runs/{name}"), tables, report
 
     return run
+
+
+def _printed(text, asked, tables):
+    """The study's own tables stand on the terminal: each title, and its first number."""
+    words = " ".join(text.split())  # a title may take several lines
+    for name, options in asked.items():
+        assert options["title"] in words
+        metric = next(key for key in tables[name][0] if key.endswith(options["metrics"][0]))
+        assert f"{float(tables[name][0][metric]):.3f}" in text
 
 
 def test_kong_compares_four_arms_by_all_of_the_papers_metrics(finished):

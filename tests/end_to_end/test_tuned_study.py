@@ -1,5 +1,6 @@
 """Settings tuned, a generator trained on an arm's optimum, amounts of a list: killed and not."""
 
+import csv
 import json
 import signal
 import time
@@ -11,7 +12,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from augsearch.controller.study import load_study
-from augsearch.events import StageStarted
+from augsearch.events import SettingTried, StageStarted
 
 STUDY = """\
 seed = 3
@@ -65,9 +66,16 @@ search = {source = "classic", rule = "saturation", per_class = [0, 6, 12]}
 replicates = 2
 test_replicates = 2
 
+[report.tables.marks]
+title = 'Table [bold]2[/bold] of [ours] :warning:'
+images = "tuning"
+metrics = ["auc"]
+value = "mean-sd"
+
 [tracking]
 enabled = false
 """
+TITLE = "Table [bold]2[/bold] of [ours] :warning:"
 SETTINGS = [(size, rate) for size in (4, 16) for rate in (1e-3, 1e-4)]
 
 
@@ -101,12 +109,15 @@ def tried(run, arm):
 
 def test_each_source_is_trained_when_an_arm_needs_it_and_after_the_arm_that_it_sees(undisturbed):
     stages = [event.stage for event in undisturbed[1] if isinstance(event, StageStarted)]
-    assert stages == [
+    assert [stage for stage in stages if stage != "audit"] == [
         "data",
-        "source classic",
+        "sources",
+        "tune classic",
         "search classic",
         "source gan",
+        "tune both",
         "search both",
+        "tune real",
         "search real",
         "test",
         "report",
@@ -123,6 +134,31 @@ def test_every_arm_is_searched_with_the_setting_that_scored_best(undisturbed):
         # Tuned at the arm's first amount, with as many replicates as the search has.
         assert arm["history"][0]["scores"] == best
         assert [len(one) for one in scores] == [2] * 4
+        assert arm["setting"] == trials[scores.index(best)].params
+
+
+def test_settings_are_told_as_they_are_tried_and_stand_in_table_and_report(undisturbed):
+    run, events = undisturbed
+    report = (run / "report.html").read_text()
+    assert "Settings of the classifiers" in report
+    told = [event for event in events if isinstance(event, SettingTried)]
+    assert [event.arm for event in told] == ["classic"] * 4 + ["both"] * 4 + ["real"] * 4
+    for arm in ("classic", "both", "real"):
+        own = [event for event in told if event.arm == arm]
+        assert [tuple(event.setting.values()) for event in own] == SETTINGS
+        trials = [trial.user_attrs["scores"] for trial in tried(run, arm)]
+        assert [list(event.evaluation.scores) for event in own] == trials
+        with (run / "tables" / "settings.csv").open() as file:
+            rows = [row for row in csv.DictReader(file) if row["arm"] == arm]
+        assert [float(row["score"]) for row in rows] == [one for both in trials for one in both]
+        [chosen] = {row["setting"] for row in rows if row["chosen"] == "True"}
+        setting = own[int(chosen)].setting
+        assert setting == results(run)["arms"][arm]["setting"]
+        assert f">{own[int(chosen)].evaluation.score:.3f}</td>" in report
+    done = [
+        (event.done, event.total) for event in events if getattr(event, "unit", "") == "settings"
+    ]
+    assert done == [(number, 4) for _ in range(3) for number in range(5)]
 
 
 def test_amounts_per_class_count_on_and_the_smallest_within_the_tolerance_wins(undisturbed):
@@ -153,7 +189,23 @@ def test_killed_while_settings_are_tried_it_ends_with_the_same_numbers(undisturb
     done = augsearch("run", "tuned.toml")
     assert done.returncode == 0, done.stderr
     assert results(run) == results(undisturbed[0])
+    _told_once(run, done.stderr)
+    assert TITLE in " ".join(done.stdout.split())
+    with (run / "tables" / "marks.csv").open() as file:
+        values = [row["auc"] for row in csv.DictReader(file)]
+    assert all(f"{float(value):.3f}" in done.stdout for value in values)
     for arm in ("classic", "both", "real"):
         again, before = tried(run, arm), tried(undisturbed[0], arm)
         assert [one.params for one in again] == [one.params for one in before]
         assert [one.values for one in again] == [one.values for one in before]
+
+
+def _told_once(run, second):
+    """What the first process told before it was killed, the second, `second`, does not tell."""
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    told = [(one["arm"], one["number"]) for one in lines if one["event"] == "SettingTried"]
+    assert len(told) == len(set(told))
+    # One that was scored and not yet told when the kill came is not told again.
+    assert len(told) >= 11
+    assert "both: head.batch_size 16, head.learning_rate 0.0001: score 0." in second
+    assert "classic: head" not in second

@@ -11,7 +11,7 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
 from augsearch.records import Evaluation
-from augsearch.search import SlidingWindow, find_optimal_multiple
+from augsearch.search import Halving, SlidingWindow, TpeRule, find_optimal_multiple
 
 # Eighths are exact in binary, and few of them make ties likely.
 scores = st.one_of(
@@ -44,6 +44,22 @@ lists = st.one_of(
             "tolerance": st.sampled_from([0, 0.125, 0.3, 1.0]),
         },
         optional={"direction": st.sampled_from(["maximize", "minimize"])},
+    ),
+)
+
+
+directions = st.sampled_from(["maximize", "minimize"])
+repeating = st.one_of(
+    st.builds(
+        Halving, st.sampled_from([None, 1, 2.5, 4, 9, 90]), st.booleans(), direction=directions
+    ),
+    st.builds(
+        TpeRule,
+        st.sampled_from([1, 3, 3.5, 60]),
+        st.integers(1, 13),
+        st.booleans(),
+        st.integers(0, 3),
+        direction=directions,
     ),
 )
 
@@ -96,6 +112,25 @@ class BatchScorer(Scorer):
     def score_many(self, multiples):
         self.seen.extend(multiples)
         return ([self.curve[multiple]] for multiple in multiples)
+
+
+class RoundScorer:
+    """Reads scores from a curve by amount and round; keeps what was asked of it."""
+
+    def __init__(self, curve):
+        self.curve = curve or [0.5]
+        self.seen = []
+
+    def score(self, multiple, round_):
+        return self.curve[int(4 * multiple + 7 * round_) % len(self.curve)]
+
+    def score_many(self, multiples):
+        yield from self.score_rounds([(multiple, 0) for multiple in multiples])
+
+    def score_rounds(self, asked):
+        for multiple, round_ in asked:
+            self.seen.append((multiple, round_))
+            yield [self.score(multiple, round_)]
 
 
 def legal(search):
@@ -172,6 +207,52 @@ def test_a_list_that_is_lengthened_equals_the_long_one_from_the_start(curve, sea
     assert repr(found.history) == repr(
         find_optimal_multiple(Scorer(curve, search), **search).history
     )
+
+
+@settings(max_examples=60, deadline=None)
+@given(curves, repeating)
+def test_rules_that_repeat_amounts_equal_one_round_of_one_amount_at_a_time(curve, rule):
+    scorer, history, asked = RoundScorer(curve), [], []
+    while certain := rule.propose(history):
+        round_ = sum(entry.multiple == certain[0] for entry in history)
+        asked.append((certain[0], round_))
+        history.append(Evaluation.of(certain[0], [scorer.score(*asked[-1])]))
+    found = find_optimal_multiple(scorer, rule=rule, direction=rule.direction)
+    assert scorer.seen == asked
+    assert len(set(asked)) == len(asked)
+    assert repr(found.history) == repr(tuple(history))
+    assert found.reason == rule.finished(history)
+    scores = {}
+    for entry in history:
+        scores.setdefault(entry.multiple, []).append(entry.score)
+    fit = {k for k, several in scores.items() if all(map(math.isfinite, several))}
+    assert (found.multiple in fit) if fit else (found.multiple is None)
+
+
+@settings(max_examples=40, deadline=None)
+@given(curves, repeating, st.lists(st.integers(0, 60), min_size=1, max_size=6))
+def test_killed_between_rounds_and_started_again_equals_undisturbed(curve, rule, kills):
+    storage = Fused()
+
+    def run(storage):
+        scorer = RoundScorer(curve)
+        return find_optimal_multiple(scorer, rule=rule, direction=rule.direction, storage=storage)
+
+    for writes in kills:
+        storage.left = writes
+        try:
+            run(storage)
+        except Killed:
+            continue
+    storage.left = None
+    found = run(storage)
+    undisturbed = run(None)
+    assert repr(found.history) == repr(undisturbed.history)
+    assert repr(found) == repr(undisturbed)
+    assert found.smoothed == undisturbed.smoothed
+    trials = optuna.load_study(study_name="augsearch", storage=storage).trials
+    assert {trial.state for trial in trials} == {TrialState.COMPLETE}
+    assert [trial.params["multiple"] for trial in trials] == [e.multiple for e in found.history]
 
 
 class Killed(BaseException):

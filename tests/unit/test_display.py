@@ -1,11 +1,19 @@
 import io
 import math
+import re
 
 import pytest
 from rich.console import Console
 
 from augsearch.display import LiveDisplay, PlainDisplay, make_display, sparkline
-from augsearch.events import Advanced, StageStarted, TrainingLogged, TrialCompleted, Warned
+from augsearch.events import (
+    Advanced,
+    SettingTried,
+    StageStarted,
+    TrainingLogged,
+    TrialCompleted,
+    Warned,
+)
 from augsearch.records import Evaluation
 
 TRIALS = [
@@ -21,10 +29,14 @@ EVENTS = [
     Advanced(1, 40, "iterations"),
     TrainingLogged("acgan", 0, 1, {"loss": 1.0}),
     Warned("class '[bold]ill[/]' is small :warning:"),
+    StageStarted("tune search"),
+    Advanced(0, 2, "settings"),
+    SettingTried("search", 0, {"head.epochs": 3, "weights": "[b]x"}, Evaluation.of(1, [0.5, 0.6])),
     StageStarted("search search"),
     *TRIALS,
     TrialCompleted("other", Evaluation.of(1, [math.nan]), None),
 ]
+SETTING = "search: head.epochs 3, weights [b]x: score 0.5500"
 WARNING = "warning: class '[bold]ill[/]' is small :warning:"
 
 
@@ -47,6 +59,8 @@ def test_off_a_terminal_one_line_per_stage_amount_and_warning():
     assert shown(PlainDisplay(screen), EVENTS, screen).splitlines() == [
         "stage: source acgan",
         WARNING,
+        "stage: tune search",
+        SETTING,
         "stage: search search",
         "search: K = 1, score 0.7000, best 0.7000 at K = 1",
         "search: K = 1.5, score nan, best 0.7000 at K = 1",
@@ -64,6 +78,7 @@ def test_a_terminal_shows_the_curve_of_every_arm_and_the_best():
     screen = console(terminal=True)
     text = shown(LiveDisplay(screen), EVENTS, screen)
     assert WARNING in text
+    assert SETTING in text
     last = text[text.rindex("search: ") :]
     assert last.startswith("search: ▁·█ K = 2, best 0.812 at K = 2")
     assert "other: · K = 1\n" in last
@@ -95,6 +110,30 @@ def test_a_terminal_shows_how_far_the_stage_is():
     assert "30/40 iterations" in text
     assert "/s" in text
     assert "7/9 [i]images[/i]" in text
+
+
+def test_work_inside_other_work_has_a_bar_of_its_own_until_it_is_done():
+    screen = console(terminal=True)
+    display = LiveDisplay(screen)
+
+    def bars():
+        screen.file.truncate(0)
+        screen.print(display._render())
+        return re.findall(r"(\d+/\d+ \w+)", screen.file.getvalue())
+
+    with display as show:
+        show(StageStarted("tune real"))
+        show(Advanced(3, 18, "settings"))
+        show(Advanced(20, 20, "images"))
+        show(Advanced(1, 5, "epochs"))
+        assert bars() == ["3/18 settings", "1/5 epochs"]
+        show(Advanced(5, 5, "epochs"))
+        show(Advanced(4, 18, "settings"))
+        assert bars() == ["4/18 settings"]
+        show(Advanced(1, 5, "epochs"))
+        assert bars() == ["4/18 settings", "1/5 epochs"]
+        show(StageStarted("search real"))
+        assert bars() == []
 
 
 def test_a_display_survives_what_ends_the_run():

@@ -8,7 +8,16 @@ from collections.abc import Iterator
 import numpy as np
 
 from augsearch.report.contents import Outputs, ReportContents
-from augsearch.report.figures import likenesses, maps, matrices, roc, searches, training
+from augsearch.report.figures import (
+    forests,
+    likenesses,
+    maps,
+    matrices,
+    metrics_along,
+    roc,
+    search_curves,
+    training,
+)
 from augsearch.report.samples import Sample, confusion_of, table_confusions
 
 Figures = Iterator[tuple[str, str]]
@@ -16,26 +25,51 @@ Figures = Iterator[tuple[str, str]]
 
 def all_figures(contents: ReportContents) -> dict[str, str]:
     """Return every figure that there is something to show in, file stem -> SVG text."""
-    makers = (_searches, _rocs, _confusions, _training, _maps, _likeness)
+    makers = (_gains, _searches, _rocs, _confusions, _training, _maps, _likeness)
     return {stem: svg for maker in makers for stem, svg in maker(contents)}
+
+
+def _gains(contents: ReportContents) -> Figures:
+    result = contents.result
+    gains = {"auc": {name: arm.gain for name, arm in result.arms.items() if arm.gain is not None}}
+    gains |= {name: dict(values) for name, values in contents.endpoint_gains.items()}
+    rows = [name for name in result.arms if any(name in values for values in gains.values())]
+    if rows:
+        declared = [result.verdict.arm] if result.verdict else []
+        controls = [name for name, arm in result.arms.items() if arm.control_of is not None]
+        yield (
+            "gains",
+            forests.gain_forest(gains, rows, declared, controls, [contents.confidence]),
+        )
 
 
 def _searches(contents: ReportContents) -> Figures:
     arms = contents.result.arms
-    baseline = arms.get(contents.result.baseline)
-    base = baseline.score if baseline else None
     for name in contents.rules:
         if any(entry.score is not None for entry in arms[name].history):
-            search = contents.searches.get(name)
+            beside = _beside(contents, name)
             yield (
                 f"search-{name}",
-                searches.search_curve(arms[name], name, contents.metric, search, base),
+                search_curves.search_curve(arms[name], name, contents.metric, beside),
             )
         if len(contents.tuning.get(name, ())) > 1:
             yield (
                 f"metrics-{name}",
-                searches.metric_curves(arms[name], name, contents.tuning[name]),
+                metrics_along.metric_curves(arms[name], name, contents.tuning[name]),
             )
+
+
+def _beside(contents: ReportContents, name: str) -> search_curves.Beside:
+    arms = contents.result.arms
+    baseline = arms.get(contents.result.baseline)
+    return search_curves.Beside(
+        search=contents.searches.get(name),
+        base=baseline.score if baseline else None,
+        smoothed=contents.smoothed.get(name),
+        confidence_set=contents.confidence_sets.get(name, ()),
+        controls={other: arm for other, arm in arms.items() if arm.control_of == name},
+        likeness=contents.likeness.get(name, ()),
+    )
 
 
 def _rocs(contents: ReportContents) -> Figures:

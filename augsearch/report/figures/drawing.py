@@ -1,38 +1,33 @@
-"""What all figures share: colours, empty axes alone or in rows, legends, SVG text."""
+"""What all figures share: empty axes alone or in rows, legends, SVG text with a description."""
 
 from __future__ import annotations
 
 import io
 import re
 from collections.abc import Sequence
+from html import escape
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-COLOURS = (
-    *("#1f6f8b", "#d1495b", "#8a9a5b", "#edae49", "#6a4c93"),
-    *("#5c5c5c", "#4fa3d1", "#a05a2c", "#e58fb1", "#2e7d5b"),
-)
-GREY = "#8c8c8c"
+from augsearch.report.figures.palette import FRAME, GRID, INK, PAPER
+
 WIDTH = 8.2
 """Inches of a figure as wide as the report's text."""
 
 in_style = matplotlib.rc_context(
-    # Fixed identifiers: the same result is the same file. A class may be called "$1".
-    {"svg.hashsalt": "augsearch", "font.size": 9, "text.parse_math": False}
+    # Fixed identifiers: the same result is the same file. A class may be called "$1". Every colour
+    # is one of the palette, pure black included, which SVG would leave unsaid.
+    {
+        **{"svg.hashsalt": "augsearch", "font.size": 9, "text.parse_math": False},
+        **{"figure.facecolor": PAPER, "axes.facecolor": "none", "legend.facecolor": PAPER},
+        **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.labelcolor"), INK),
+        **{"ytick.labelcolor": INK, "axes.titlecolor": INK},
+        **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), FRAME),
+    }
 )
 """Decorates every function that draws."""
-
-
-def colour(index: int) -> str:
-    """Return the colour of the arm, class or curve number `index`."""
-    return COLOURS[index % len(COLOURS)]
-
-
-def line_style(index: int) -> str:
-    """Return the style of line number `index`: another one when the colours begin again."""
-    return ("-", "--", ":")[index // len(COLOURS) % 3]
 
 
 def canvas(width: float, height: float) -> tuple[Figure, Axes]:
@@ -57,7 +52,7 @@ def is_lowest(place: int, count: int, columns: int) -> bool:
 def tidy(axes: Axes) -> Axes:
     """Give axes a light grid and no frame on top and right."""
     axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(color="#e6e6e6", linewidth=0.6)
+    axes.grid(color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
     return axes
 
@@ -95,8 +90,26 @@ def shortened(texts: Sequence[str], length: int) -> list[str]:
     return [text if len(text) <= length else f"{text[:head]}…{text[-tail:]}" for text in texts]
 
 
-def svg(figure: Figure) -> str:
-    """Return the figure as SVG text without a date: equal figures are equal texts."""
+def control_title(name: str) -> str:
+    """Return what a control arm is called in a figure.
+
+    Example:
+        >>> control_title("repeated"), control_title("search: repeat control")
+        ('repeated (control)', 'search: repeat control')
+    """
+    return name if name.endswith(" control") else f"{name} (control)"
+
+
+def svg(figure: Figure, description: str) -> str:
+    """Return the figure as SVG text without a date: equal figures are equal texts.
+
+    Args:
+        figure: The figure.
+        description: What it shows in a sentence or two, with its main numbers, for those who do
+            not see it.
+    """
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return re.sub(r"^.*?(?=<svg)", "", buffer.getvalue(), count=1, flags=re.DOTALL)
+    text = re.sub(r"^.*?(?=<svg)", "", buffer.getvalue(), count=1, flags=re.DOTALL)
+    label = escape(" ".join(description.split()), quote=True)
+    return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)

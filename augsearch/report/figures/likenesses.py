@@ -11,8 +11,6 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from augsearch.amounts import amount_axis
 from augsearch.report.contents import Likeness
 from augsearch.report.figures.drawing import (
-    COLOURS,
-    GREY,
     WIDTH,
     in_style,
     is_lowest,
@@ -21,6 +19,8 @@ from augsearch.report.figures.drawing import (
     shortened,
     svg,
 )
+from augsearch.report.figures.palette import CHOSEN, CURVE, GREY
+from augsearch.report.figures.search_curves import describe_likeness
 from augsearch.study.results import ArmResult
 
 
@@ -33,13 +33,13 @@ def likeness_curves(arm: ArmResult, classes: Sequence[Likeness]) -> str:
     columns = min(4, len(classes))
     figure, places = panels(len(classes), columns, WIDTH / max(columns, 3), 2.0)
     for place, (axes, one) in enumerate(zip(places, classes, strict=True)):
-        style: dict[str, Any] = {"color": COLOURS[0], "markersize": 3, "linewidth": 1.2}
+        style: dict[str, Any] = {"color": CURVE, "markersize": 3, "linewidth": 1.2}
         axes.plot(one.amounts, one.synthetic, "o-", label="added images", **style)
         if np.isfinite(one.real):
             axes.axhline(one.real, color=GREY, linestyle="--", label="real images")
         if arm.multiple is not None:
             axes.axvline(
-                arm.multiple, color=COLOURS[1], linewidth=0.8, linestyle=":", label="chosen amount"
+                arm.multiple, color=CHOSEN, linewidth=0.8, linestyle=":", label="chosen amount"
             )
         axes.set_title(shortened([one.class_name], 28)[0], fontsize=9)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -49,4 +49,4 @@ def likeness_curves(arm: ArmResult, classes: Sequence[Likeness]) -> str:
     figure.supxlabel(amount_axis(arm.unit), fontsize=9)
     figure.supylabel("MS-SSIM within class", fontsize=9)
     legend(figure, places[0], above=True)
-    return svg(figure)
+    return svg(figure, describe_likeness(arm, classes))

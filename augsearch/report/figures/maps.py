@@ -9,15 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augsearch.evaluation.tsne import MIN_IMAGES, tsne_embedding
-from augsearch.report.figures.drawing import (
-    WIDTH,
-    colour,
-    in_style,
-    legend,
-    panels,
-    shortened,
-    svg,
-)
+from augsearch.report.figures.drawing import WIDTH, in_style, legend, panels, shortened, svg
+from augsearch.report.figures.palette import FRAME, colour, marker
 from augsearch.seeds import Seed
 
 MAX_IMAGES = 1000
@@ -44,7 +37,7 @@ def tsne_maps(
     classes: Sequence[str],
     seed: Seed,
 ) -> str:
-    """Draw one map per arm, a dot per image in the colour of its class; SVG text.
+    """Draw one map per arm, each image in the colour and shape of its class; SVG text.
 
     Args:
         embeddings: Arm -> features, float32, (N, D); see `can_be_mapped`.
@@ -61,12 +54,16 @@ def tsne_maps(
         points = tsne_embedding(features[shown], seed.child("map"))
         for c, name in enumerate(classes):
             own = points[labels[shown] == c]
-            style: dict[str, Any] = {"s": 9, "color": colour(c), "alpha": 0.75, "linewidth": 0}
-            axes.scatter(own[:, 0], own[:, 1], label=name, **style)
+            style: dict[str, Any] = {"s": 11, "color": colour(c), "alpha": 0.75, "linewidth": 0}
+            axes.scatter(own[:, 0], own[:, 1], marker=marker(c), label=name, **style)
         axes.set_title(shortened([arm], 34)[0], fontsize=9)
         axes.set_xticks([])
         axes.set_yticks([])
         axes.spines[:].set_visible(True)
-        axes.spines[:].set_color("#cccccc")
+        axes.spines[:].set_color(FRAME)
     legend(figure, places[0])
-    return svg(figure)
+    return svg(
+        figure,
+        f"t-SNE maps of the last-layer features of {len(shown):,} test images, one panel per arm "
+        f"({', '.join(embeddings)}), one colour and shape per class ({', '.join(classes)}).",
+    )

@@ -6,14 +6,19 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from augsearch.report.figures.drawing import WIDTH, in_style, panels, shortened, svg
+from augsearch.report.figures.palette import GRID, INK
+
+_SHADE = (0.13, 0.4, 0.67)
+_ON_SHADE = "#fdfdfd"  # on a dark page too, so not the page's own white
 
 
 @in_style
 def confusion_matrices(matrices: Mapping[str, NDArray[np.float64]], classes: Sequence[str]) -> str:
-    """Draw counts with the share of each true class as the colour, 0 white to 1 dark; SVG text.
+    """Draw counts with the share of each true class as the shade, 0 none to 1 full; SVG text.
 
     Args:
         matrices: Arm -> counts, float64, (C, C), row = true class, column = decided class.
@@ -41,19 +46,29 @@ def confusion_matrices(matrices: Mapping[str, NDArray[np.float64]], classes: Seq
         axes.tick_params(length=0, labelsize=7)
     figure.supxlabel("decided class", fontsize=9)
     figure.supylabel("true class", fontsize=9)
-    return svg(figure)
+    right = [
+        f"{arm} {np.trace(counts):.1f} of {counts.sum():.0f}" for arm, counts in matrices.items()
+    ]
+    return svg(
+        figure,
+        f"Confusion matrices, one panel per arm, classes {', '.join(classes)}. Decided rightly: "
+        f"{'; '.join(right)}.",
+    )
 
 
 def _draw(axes: Axes, counts: NDArray[np.float64]) -> None:
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
     axes.grid(False)
-    axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1.15, edgecolor="white", linewidth=0.8)
+    axes.set_xlim(0, len(counts))
+    axes.set_ylim(len(counts), 0)
     axes.set_aspect("equal")
-    axes.invert_yaxis()
     axes.spines[:].set_visible(False)
     size = 9 if len(counts) <= 4 else 7 if len(counts) <= 7 else 6
     for (row, column), count in np.ndenumerate(counts):
+        share = float(shares[row, column])
+        shade = (*_SHADE, share)
+        axes.add_patch(Rectangle((column, row), 1, 1, facecolor=shade, edgecolor=GRID))
         axes.text(
             column + 0.5,
             row + 0.5,
@@ -61,7 +76,7 @@ def _draw(axes: Axes, counts: NDArray[np.float64]) -> None:
             ha="center",
             va="center",
             fontsize=size,
-            color="white" if shares[row, column] > 0.6 else "#222222",
+            color=_ON_SHADE if share > 0.55 else INK,
         )
 
 

@@ -1,4 +1,4 @@
-"""ROC curves: the mean over the trainings of each arm, and each class against the rest."""
+"""ROC curves: mean and range over the trainings of each arm, and each class against the rest."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ from augsearch.report.contents import Outputs
 from augsearch.report.figures.drawing import (
     WIDTH,
     canvas,
-    colour,
     in_style,
     is_lowest,
     legend,
-    line_style,
     panels,
     shortened,
     svg,
 )
+from augsearch.report.figures.palette import FRAME, colour, line_style
 
 _FEW = 6
 """Curves whose legend has room inside the axes."""
@@ -32,8 +31,9 @@ _FEW = 6
 def roc_curves(outputs: Outputs, title: str) -> str:
     """Draw every arm's ROC curve, the mean over its trainings at each false positive rate; SVG.
 
-    The area under the mean curve is the mean AUC. With more than two classes, curves are also
-    averaged over the classes, each against the rest.
+    The area under the mean curve is the mean AUC. The band goes from the lowest to the highest of
+    an arm's trainings at each rate; a single training has none. With more than two classes, curves
+    are also averaged over the classes, each against the rest.
     """
     few = len(outputs.probabilities) <= _FEW
     figure, axes = canvas(4.0, 4.0 if few else 4.0 + 0.19 * len(outputs.probabilities))
@@ -45,7 +45,7 @@ def roc_curves(outputs: Outputs, title: str) -> str:
         axes.legend(loc="lower right", fontsize=8, framealpha=0.8, edgecolor="none")
     else:
         legend(figure, axes)
-    return svg(figure)
+    return svg(figure, f"ROC curves on the {title}. {_areas(outputs, None)}")
 
 
 @in_style
@@ -67,25 +67,42 @@ def roc_of_classes(outputs: Outputs, classes: Mapping[int, str]) -> str:
     figure.supxlabel("false positive rate", fontsize=9)
     figure.supylabel("true positive rate", fontsize=9)
     legend(figure, places[0], above=True)
-    return svg(figure)
+    each = [f"{name}: {_areas(outputs, label)}" for label, name in classes.items()]
+    return svg(figure, f"ROC curves of each class against the rest. {' '.join(each)}")
 
 
 def _draw(axes: Axes, outputs: Outputs, one: int | None, with_area: bool = True) -> None:
-    axes.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=0.8)
+    axes.plot([0, 1], [0, 1], color=FRAME, linewidth=0.8)
+    classes = None if one is None else [one]
     for index, (name, values) in enumerate(outputs.probabilities.items()):
-        rates, hits = mean_roc(outputs.labels, values, None if one is None else [one])
+        rates, curves = roc_of_runs(outputs.labels, values, classes)
+        hits = curves.mean(axis=0)
         area = f", AUC {np.trapezoid(hits, rates):.3f}" if with_area else ""
         style: dict[str, Any] = {"color": colour(index), "linestyle": line_style(index)}
-        axes.plot(rates, hits, label=f"{name}{area}", linewidth=1.3, **style)
+        if len(curves) > 1:
+            low, high = curves.min(axis=0), curves.max(axis=0)
+            axes.fill_between(rates, low, high, color=colour(index), alpha=0.12, linewidth=0)
+        axes.plot(rates, hits, label=f"{name}{area}", linewidth=1.4, **style)
     axes.set_aspect("equal")
 
 
-def mean_roc(
+def _areas(outputs: Outputs, one: int | None) -> str:
+    """Say the area under every arm's mean curve, and the range over its trainings."""
+    each = []
+    for name, values in outputs.probabilities.items():
+        rates, curves = roc_of_runs(outputs.labels, values, None if one is None else [one])
+        areas = [float(np.trapezoid(curve, rates)) for curve in curves]
+        spread = f" ({min(areas):.3f} to {max(areas):.3f})" if len(areas) > 1 else ""
+        each.append(f"{name} AUC {np.mean(areas):.3f}{spread}")
+    return f"{', '.join(each)}."
+
+
+def roc_of_runs(
     labels: NDArray[np.int64],
     probabilities: NDArray[np.float64],
     classes: Iterable[int] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Average ROC curves over trainings (and classes) at fixed false positive rates.
+    """Return the ROC curve of every training at the same false positive rates.
 
     Args:
         labels: int64, (N,).
@@ -94,7 +111,8 @@ def mean_roc(
             all of more.
 
     Returns:
-        False positive rates and mean true positive rates, every jump as two points.
+        False positive rates, (P,), and true positive rates, (trainings, P), every jump as two
+        points. Their mean over the trainings is a curve whose area is the mean AUC.
     """
     n_classes = probabilities.shape[2]
     positives = list(classes or ([1] if n_classes == 2 else range(n_classes)))
@@ -104,13 +122,14 @@ def mean_roc(
             [np.arange(np.sum(labels != one) + 1) / np.sum(labels != one) for one in positives]
         )
     )
-    rates = np.repeat(corners, 2)
-    curves = [
-        _at_corners(*roc(labels == one, run[:, one]), corners)
-        for run in probabilities
-        for one in positives
-    ]
-    return np.r_[0.0, rates], np.r_[0.0, np.mean(curves, axis=0)]
+    curves = np.array(
+        [
+            np.mean([_at_corners(*roc(labels == c, run[:, c]), corners) for c in positives], axis=0)
+            for run in probabilities
+        ]
+    )
+    start = np.zeros((len(curves), 1))
+    return np.r_[0.0, np.repeat(corners, 2)], np.hstack([start, curves])
 
 
 def _at_corners(

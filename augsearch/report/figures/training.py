@@ -9,7 +9,6 @@ from matplotlib.ticker import MaxNLocator
 
 from augsearch.report.figures.drawing import (
     WIDTH,
-    colour,
     in_style,
     is_lowest,
     legend,
@@ -17,6 +16,7 @@ from augsearch.report.figures.drawing import (
     shortened,
     svg,
 )
+from augsearch.report.figures.palette import colour, line_style
 
 Curves = Mapping[str, Sequence[float]]
 
@@ -37,10 +37,11 @@ def training_curves(curves: Mapping[str, Curves], quantity: str) -> str:
     fullest = places[0]
     for place, (axes, (arm, lines)) in enumerate(zip(places, arms.items(), strict=True)):
         for part, values in lines.items():
-            style: dict[str, Any] = {"color": colour(parts.index(part)), "linewidth": 1.2}
-            marker = "o" if len(values) == 1 else ""
+            number = parts.index(part)
+            style: dict[str, Any] = {"color": colour(number), "linestyle": line_style(number)}
+            dot = "o" if len(values) == 1 else ""
             epochs = range(1, len(values) + 1)
-            axes.plot(epochs, values, label=part, marker=marker, **style)
+            axes.plot(epochs, values, label=part, marker=dot, linewidth=1.2, **style)
         if lines.keys() >= set(parts):
             fullest = axes
         axes.set_title(shortened([arm], 28)[0], fontsize=9)
@@ -51,7 +52,16 @@ def training_curves(curves: Mapping[str, Curves], quantity: str) -> str:
     figure.supylabel(quantity, fontsize=9)
     if len(parts) > 1:
         legend(figure, fullest)
-    return svg(figure)
+    return svg(figure, _description(arms, quantity))
+
+
+def _description(arms: Mapping[str, Curves], quantity: str) -> str:
+    ends = [
+        f"{arm}, {part}: {values[0]:.3g} to {values[-1]:.3g} in {len(values)} epochs"
+        for arm, one in arms.items()
+        for part, values in one.items()
+    ]
+    return f"{quantity.capitalize()} after each epoch, one panel per arm. {'; '.join(ends)}."
 
 
 def quantities(curves: Mapping[str, Curves]) -> tuple[str, ...]:

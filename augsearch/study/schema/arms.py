@@ -50,7 +50,10 @@ class Addition(Table):
 
 
 class WindowSearch(Table):
-    """K = 1, 2, 3 ... until the last `window` amounts brought no gain (Kong et al. 2022)."""
+    """K = 1, 2, 3 ... until the last `window` amounts brought no gain (Kong et al. 2022).
+
+    The published procedure, and the default; "halving" is recommended for new work.
+    """
 
     source: str
     rule: Literal["sliding-window"] = "sliding-window"
@@ -109,11 +112,52 @@ class SaturationSearch(ListSearch):
     tolerance: Annotated[float, Field(ge=0)] = 0.005
 
 
+class _MultipleSearch(Table):
+    """Multiples from 1 to a limit, of which a rule tries some, and some of them repeatedly."""
+
+    source: str
+    max_multiple: Multiple = 60.0
+    fractions: bool = False
+    """Try 1.25 and 1.5, too."""
+
+    @property
+    def unit(self) -> Unit:
+        """What the amounts count."""
+        return "multiple"
+
+
+class HalvingSearch(_MultipleSearch):
+    """K = 1, 2, 3, 4, 6, 8, 11 ... 60; more replicates for the best 6, then the best 3 of them.
+
+    The best of the curve smoothed over log K wins. Recommended for new work.
+    """
+
+    rule: Literal["halving"]
+
+
+class TpeSearch(_MultipleSearch):
+    """Optuna's TPE proposes K, one after the other; the best of the smoothed curve wins."""
+
+    rule: Literal["tpe"]
+    trials: Annotated[int, Field(ge=1)] = 24
+    """Evaluations in all; an amount that is proposed again gets further replicates."""
+
+
 SearchOptions = Annotated[
     Annotated[WindowSearch, Tag("sliding-window")]
     | Annotated[SweepSearch, Tag("sweep")]
-    | Annotated[SaturationSearch, Tag("saturation")],
-    choose_by("rule", "sliding-window", "sweep", "saturation", default="sliding-window"),
+    | Annotated[SaturationSearch, Tag("saturation")]
+    | Annotated[HalvingSearch, Tag("halving")]
+    | Annotated[TpeSearch, Tag("tpe")],
+    choose_by(
+        "rule",
+        "sliding-window",
+        "sweep",
+        "saturation",
+        "halving",
+        "tpe",
+        default="sliding-window",
+    ),
 ]
 
 

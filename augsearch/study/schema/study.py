@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from augsearch.study.schema.arms import Arm
+from augsearch.study.schema.audit import AuditOptions
 from augsearch.study.schema.classifier import ClassifierOptions, FrozenOptions
 from augsearch.study.schema.data import DataOptions, HoldOutSplit, Images, SplitOptions
 from augsearch.study.schema.report import ReportOptions
@@ -41,6 +42,11 @@ class EvaluationOptions(Table):
     test_replicates: Annotated[int, Field(ge=1)] = 5
     """Fresh trainings per fold and arm for the test."""
     confidence: Fraction = 0.95
+    controls: bool = False
+    """Whether the chosen amount is also filled with repeated and with classically augmented real
+    images, to tell what the source brings from what more images and training steps bring."""
+    real_equivalence: bool = False
+    """Whether the gain is also expressed in real images, from trainings on shares of those."""
 
 
 class TrackingOptions(Table):
@@ -65,11 +71,16 @@ class StudyFile(Table):
     baseline: str | None = None
     """The arm that gains are measured against; default: the first arm that adds nothing and is
     balanced as the searched arm is."""
+    strict: bool = False
+    """What could make the answer wrong is an error and not a warning: copies of an image in two
+    sets, identical images of different classes, constant images, a group column that keeps none
+    together."""
     images: Images = Images()
     data: DataOptions
     external: DataOptions | None = None
     split: SplitOptions = HoldOutSplit()
     sources: dict[Name, SourceOptions] = Field({})
+    audit: AuditOptions = AuditOptions()
     classifier: ClassifierOptions = FrozenOptions()
     classifiers: dict[Name, ClassifierOptions] = Field({})
     """Further classifiers, for arms that name one."""

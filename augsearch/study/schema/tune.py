@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    model_validator,
+)
 
 from augsearch.messages import show
 from augsearch.study.schema.tables import Table, or_else
@@ -52,6 +60,29 @@ class Range(Table):
         return self
 
 
+def _from_study_file(
+    parameters: dict[str, Values | Range], info: ValidationInfo
+) -> dict[str, Values | Range]:
+    """Let files among the values of `weights` start at the study file, as they do elsewhere.
+
+    Whether they are there is for the classifier's table to say.
+    """
+    values = parameters.get("weights")
+    if not isinstance(values, tuple):
+        return parameters
+    folder: Path = (info.context or {}).get("folder", Path())
+    return parameters | {"weights": tuple(_absolute(folder, value) for value in values)}
+
+
+def _absolute(folder: Path, value: Value) -> Value:
+    if not isinstance(value, str) or value in ("imagenet", "random"):
+        return value
+    try:
+        return str((folder / Path(value).expanduser()).resolve())
+    except (OSError, RuntimeError, ValueError):  # no path at all; the table will refuse it
+        return value
+
+
 def _kind(values: Any) -> str:
     return "range" if isinstance(values, dict | Range) else "values"
 
@@ -66,7 +97,9 @@ class TuneOptions(Table):
 
     method: Literal["grid", "tpe"] = "grid"
     """All combinations, or Optuna's tree-structured Parzen estimator."""
-    parameters: Annotated[dict[str, Candidates], Field(min_length=1)]
+    parameters: Annotated[
+        dict[str, Candidates], Field(min_length=1), AfterValidator(_from_study_file)
+    ]
     """Key of the classifier's table, dotted ("head.batch_size") -> values, or a range for TPE."""
     trials: Annotated[int, Field(ge=1)] = 20
     """Settings that TPE tries; a grid tries all."""

@@ -99,7 +99,7 @@ def search():
 
     def run(world, *names, **changes):
         prepared, directory = world.prepared, world.directory
-        mirror = Mirror(world.study, directory, silent)
+        mirror = changes.get("mirror", Mirror(world.study, directory, silent))
         searched, chosen = {}, {}
         for name in names:
             needed = sources_of(world.study.arms[name])
@@ -111,7 +111,7 @@ def search():
                 name,
                 chosen,
                 mirror,
-                silent,
+                changes.get("notify", silent),
             )
             if searched[name].multiple is not None:
                 chosen[name] = searched[name].multiple

@@ -12,6 +12,7 @@ from augsearch.controller.arms import SearchedArm
 from augsearch.controller.directory import RunDirectory
 from augsearch.errors import RunDirectoryError
 from augsearch.evaluation.metrics import Metric, get_metric
+from augsearch.events import silent
 from augsearch.execution.cells import ArmScore
 from augsearch.execution.folds import FoldImages
 from augsearch.execution.recipes import arm_recipe
@@ -158,15 +159,22 @@ def tested(tmp_path, directory):
 
         return ArmScore(recipe, [fold], guess, AUC, 1, Seed.of(0))
 
-    def run(external=False, tuned=None, **multiples):
+    def run(
+        external=False, tuned=None, scores=None, controls=None, told=None, directory=directory,
+        **multiples
+    ):  # fmt: skip
         guess.sizes.clear()
         ready = prepared(external=external)
-        searched = chosen(multiples, [0.5] * len(multiples), score=score)
+        values = [(scores or {}).get(name, 0.5) for name in multiples]
+        searched = chosen(multiples, values, score=score)
+        for name, arm in (controls or {}).items():
+            searched[name] = replace(searched[name], control_of=arm)
         searched |= {
             name: replace(searched[name], tuned=one) for name, one in (tuned or {}).items()
         }
         declaration = declare(searched, "real", ready, directory)
-        return open_test_set(declaration, searched, ready, directory), guess.sizes
+        notify = silent if told is None else told.append
+        return open_test_set(declaration, searched, ready, directory, notify), guess.sizes
 
     return run
 
@@ -229,6 +237,62 @@ def test_what_was_trained_is_read_back_after_a_kill(tested, directory):
         for name in ("real", "search"):
             assert np.array_equal(outcome.test[name], first.test[name])
             assert np.array_equal(outcome.external[name], first.external[name])
+
+
+def test_the_very_trainings_of_the_baseline_leave_nothing_to_chance(tested):
+    gain = tested(real=1, again=1)[0].gains["again"]
+    assert (gain.gain, gain.low, gain.high, gain.label) == (0, 0, 0, "no evidence")
+
+
+def test_controls_are_compared_and_the_best_by_tuning_score_is_declared(tested, directory):
+    scores = {"real": 0.5, "search": 0.9, "again": 0.3, "twice": 0.6}
+    controls = {"again": "search", "twice": "search"}
+    outcome, _ = tested(scores=scores, controls=controls, real=1, search=4, again=4, twice=2)
+    answer = outcome.answer
+    assert (answer.arm, answer.control.arm) == ("search", "twice")
+    assert json.loads((directory.path / "declaration.json").read_text())["control"] == "twice"
+    labels = toy_images((20, 20), size=4, seed=7).labels
+    aucs = {
+        name: np.mean([roc_auc_score(labels, one[:, 1]) for one in outcome.test[name]])
+        for name in ("search", "twice")
+    }
+    assert answer.control.gain == pytest.approx(aucs["search"] - aucs["twice"])
+    assert answer.control.low < answer.control.gain < answer.control.high
+
+
+def test_a_control_is_never_what_the_verdict_is_about(directory):
+    found = chosen(K, (0.5, 0.99, 0.7, 0.8))
+    found["again"] = replace(found["again"], control_of="search")
+    declaration = declare(found, "real", prepared(), directory)
+    assert (declaration.arm, declaration.control) == ("search", "again")
+
+
+def test_a_second_run_on_the_same_test_images_says_so(tested, directory, tmp_path):
+    told = []
+    first, _ = tested(told=told, real=1, search=4)
+    assert (first.opened_before, told) == ((), [])
+    second = RunDirectory(tmp_path / "run-2")
+    again, _ = tested(told=told, directory=second, real=1, search=3)
+    assert [(one.run, one.arm, one.multiple) for one in again.opened_before] == [
+        ("run", "search", 4)
+    ]
+    assert [event.message for event in told] == [again.answer.note]
+    assert "opened before, by run 'run'" in again.answer.note
+    resumed, _ = tested(real=1, search=4)
+    assert (resumed.opened_before, resumed.answer) == ((), first.answer)
+
+
+def test_that_the_test_set_is_opened_is_written_down_before_anything_is_scored(
+    tested, directory, monkeypatch
+):
+    def killed(self, block):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Guessed, "predict_proba", killed)
+        tested(real=1, search=4)
+    assert directory.remembers("test_opened")
+    assert tested(real=1, search=4)[0].opened_before == ()
 
 
 def test_a_baseline_without_a_score_leaves_no_verdict(tested):

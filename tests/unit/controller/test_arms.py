@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from augsearch.events import SettingTried, StageStarted, TrialCompleted
+
 K_FOLD = {"method": "k-fold", "n_folds": 2, "test": 0.3}
 SOURCES = {"repeat": {"kind": "repeat"}, "classic": {"kind": "classic"}}
 ARMS = {
@@ -78,6 +80,17 @@ def test_settings_are_tried_at_the_first_amount_before_the_others(ready, search)
     assert sizes[:4] == [len(fold.train.labels) for fold in world.folds] * 2
     assert searched.tuned.chosen == 1
     assert searched.score.classifier.options.head.learning_rate == 0.1
+
+
+def test_every_stage_is_told_before_its_work(ready, search):
+    world = ready(split=K_FOLD, sources=SOURCES, arms=ARMS, tune=TUNE)
+    events = []
+    search(world, "list", notify=events.append)
+    told = [one for one in events if isinstance(one, StageStarted | SettingTried | TrialCompleted)]
+    kinds = [type(one) for one in told]
+    assert kinds == [StageStarted, *[SettingTried] * 2, StageStarted, *[TrialCompleted] * 3]
+    assert [told[0].stage, told[3].stage] == ["tune list", "search list"]
+    assert told[1].evaluation.multiple == 0
 
 
 def test_a_window_is_tuned_at_its_start(ready, search):

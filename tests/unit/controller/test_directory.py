@@ -6,7 +6,14 @@ import pytest
 
 from augsearch.controller.directory import RunDirectory, claimed, following, latest, settle
 from augsearch.errors import DataError, RunDirectoryError, StorageError
-from augsearch.events import Advanced, PictureMade, StageStarted, TrialCompleted, Warned
+from augsearch.events import (
+    Advanced,
+    PictureMade,
+    SettingTried,
+    StageStarted,
+    TrialCompleted,
+    Warned,
+)
 from augsearch.files import exclusive, write_json
 from augsearch.records import Evaluation
 from augsearch.study.results import StudyResult
@@ -156,6 +163,7 @@ def test_the_log_holds_events_and_their_distinct_warnings(run):
         Advanced(1, 2, "images"),
         TrialCompleted("search", trial, None),
         PictureMade(run.path / "grid.png"),
+        SettingTried("real", 3, {"head.epochs": 5, "weights": "random"}, trial),
         Warned("few [images]"),
     ]:
         run.log(event)
@@ -166,10 +174,14 @@ def test_the_log_holds_events_and_their_distinct_warnings(run):
         "Warned",
         "TrialCompleted",
         "PictureMade",
+        "SettingTried",
         "Warned",
     ]
     assert lines[3]["evaluation"]["multiple"] == 2
     assert lines[4]["path"] == str(run.path / "grid.png")
+    assert (lines[5]["arm"], lines[5]["number"]) == ("real", 3)
+    assert lines[5]["setting"] == {"head.epochs": 5, "weights": "random"}
+    assert lines[5]["evaluation"]["scores"][0] == 0.5
     assert run.warnings == ["a collapse: µ", "few [images]"]
 
 

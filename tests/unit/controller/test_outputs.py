@@ -23,7 +23,7 @@ def files(tmp_path):
 def test_each_amount_is_kept_by_itself(files):
     amounts = [1, 1.0000001, 1.25, 15000]
     for number, amount in enumerate(amounts):
-        files.keep(amount, [one + number for one in FOLDS])
+        files.keep(amount, 0, [one + number for one in FOLDS])
     for number, amount in enumerate(amounts):
         for read, kept in zip(files.read(amount, 3, refuse), FOLDS, strict=True):
             assert np.array_equal(read, kept + number)
@@ -36,7 +36,7 @@ def test_each_amount_is_kept_by_itself(files):
 )
 def test_what_is_missing_or_damaged_is_trained_again(files, tmp_path, damage, amount):
     if damage != "never kept":
-        files.keep(amount, FOLDS)
+        files.keep(amount, 0, FOLDS)
         kept = sorted((tmp_path / "arm").iterdir())
         assert len(kept) == 3
         content = kept[1].read_bytes()
@@ -49,9 +49,20 @@ def test_what_is_missing_or_damaged_is_trained_again(files, tmp_path, damage, am
             np.save(kept[1], np.array([{}]), allow_pickle=True)
         else:
             kept[1].write_bytes({"cut": content[:-1], "empty": b"", "text": b"abc"}[damage])
-    again = files.read(amount, 3, lambda: files.keep(amount, REPLACED))
+    again = files.read(amount, 3, lambda: files.keep(amount, 0, REPLACED))
     assert all(map(np.array_equal, again, REPLACED))
     assert all(map(np.array_equal, files.read(amount, 3, refuse), REPLACED))
+
+
+def test_rounds_of_an_amount_are_read_together_and_lost_ones_made_again(files, tmp_path):
+    for number, outputs in enumerate((FOLDS, REPLACED)):
+        files.keep(4, number, outputs)
+    both = [np.concatenate(pair) for pair in zip(FOLDS, REPLACED, strict=True)]
+    assert all(map(np.array_equal, files.read(4, 3, refuse, rounds=2), both))
+    assert all(map(np.array_equal, files.read(4, 3, refuse), FOLDS))
+    (tmp_path / "arm" / "4-round1-fold2.npy").unlink()
+    again = files.read(4, 3, lambda: files.keep(4, 1, REPLACED), rounds=2)
+    assert all(map(np.array_equal, again, both))
 
 
 class Told(FittedClassifier):

@@ -9,9 +9,10 @@ from augsearch.controller.fitting import fit_sources
 from augsearch.controller.tuning import tune_arm
 from augsearch.errors import AugsearchError
 from augsearch.evaluation.metrics import Metric, get_metric
-from augsearch.events import silent
+from augsearch.events import Advanced, SettingTried, silent
 from augsearch.execution.cells import ArmScore
 from augsearch.execution.recipes import arm_recipe
+from augsearch.records import Evaluation
 from augsearch.study.settings import with_settings
 
 TUNE = {
@@ -31,7 +32,7 @@ ARMS = {"real": {}, "arm": {"search": {"source": "repeat"}}}
 def tune(ready):
     """Tune "arm" at K = 2 in a run directory -> (what came out, what was trained, the study)."""
 
-    def run(tune=TUNE, metric=None, **changes):
+    def run(tune=TUNE, metric=None, notify=silent, **changes):
         world = ready(**{"split": K_FOLD, "arms": ARMS, "tune": tune} | changes)
         prepared = replace(world.prepared, metric=metric or world.prepared.metric)
         fit_sources(["repeat"], prepared, world.directory, world.folds, {}, silent)
@@ -45,7 +46,7 @@ def tune(ready):
             replicates=2,
             seed=prepared.seed,
         )
-        tuned = tune_arm(world.study.tune, prepared, world.directory, "arm", score, 2.0)
+        tuned = tune_arm(world.study.tune, prepared, world.directory, "arm", score, 2.0, notify)
         return tuned, world
 
     return run
@@ -113,6 +114,23 @@ def test_what_was_tried_and_what_trainings_said_are_read_back(tune, options):
     again = {options for options, _ in world.trained}
     assert again == {with_settings(world.study.classifier, tuned.trials[1].setting)}
     assert len(world.trained) == 6
+
+
+def test_settings_and_progress_are_told_once(tune):
+    events = []
+    tuned, _ = tune(notify=events.append)
+    tried = [one for one in events if isinstance(one, SettingTried)]
+    assert tried == [
+        SettingTried("arm", number, trial.setting, Evaluation.of(2.0, trial.scores))
+        for number, trial in enumerate(tuned.trials)
+    ]
+    assert [one for one in events if isinstance(one, Advanced)] == [
+        Advanced(done, 4, "settings") for done in range(5)
+    ]
+    assert tuned.setting == tried[2].setting == {"head.learning_rate": 0.1, "head.epochs": 1}
+    events.clear()
+    tune(notify=events.append)
+    assert events == [Advanced(4, 4, "settings")]
 
 
 def test_a_setting_without_a_finite_score_is_passed_over(tune):

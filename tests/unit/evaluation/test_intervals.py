@@ -7,7 +7,7 @@ from scipy import stats
 from sklearn.metrics import f1_score, roc_auc_score
 
 from augsearch.errors import AugsearchError
-from augsearch.evaluation import intervals, metrics
+from augsearch.evaluation import intervals, metrics, resampling
 from augsearch.evaluation.intervals import metric_interval
 from augsearch.evaluation.metrics import Metric, get_metric
 from augsearch.seeds import Seed
@@ -124,12 +124,14 @@ def test_every_draw_is_scored_as_the_metric_scores_it(monkeypatch: pytest.Monkey
 
 
 def test_metrics_of_other_packages_have_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
-    brier = Metric("brier", False, lambda y, p: float(np.mean((p[:, 1] - y) ** 2)))
-    monkeypatch.setitem(metrics._METRICS, "brier", brier)
+    foreign = Metric("foreign", False, lambda y, p: float(np.mean((p[:, 1] - y) ** 2)))
+    monkeypatch.setitem(metrics._METRICS, "foreign", foreign)
     monkeypatch.setattr(intervals, "DRAWS", 200)
     labels, given = _task(60, 2)
-    value, low, high = metric_interval("brier", labels, given, 0.95, SEED)
+    value, low, high = metric_interval("foreign", labels, given, 0.95, SEED)
     assert low < value < high
+    fast = metric_interval("brier", labels, given, 0.95, SEED)
+    assert fast == pytest.approx((value, low, high), abs=1e-12)
 
 
 def test_depends_on_the_seed_alone() -> None:
@@ -142,7 +144,7 @@ def test_depends_on_the_seed_alone() -> None:
 def test_blocks_keep_the_number_of_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     labels, given = _task(60, 3)
     whole = metric_interval("accuracy", labels, given, 0.95, SEED)
-    monkeypatch.setattr(intervals, "_BLOCK_VALUES", 60 * 300)
+    monkeypatch.setattr(resampling, "_BLOCK_VALUES", 60 * 300)
     assert metric_interval("accuracy", labels, given, 0.95, SEED) == pytest.approx(whole, abs=0.02)
 
 

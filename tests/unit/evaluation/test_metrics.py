@@ -146,6 +146,65 @@ def test_refuses_what_does_not_fit(labels: list[int], shape: tuple[int, ...], me
         get_metric("auc")(labels, np.full(shape, 0.5))
 
 
+@pytest.mark.parametrize("n_classes", [2, 3, 7])
+def test_brier_equals_scikit_learn(n_classes: int) -> None:
+    labels, given = _task(n_classes)
+    truth = given[:, 1] if n_classes == 2 else given
+    metric = get_metric("brier")
+    assert not metric.greater_is_better
+    expected = reference.brier_score_loss(labels, truth)
+    assert metric(labels, given) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("levels", [4, 20, 10_000])
+@pytest.mark.parametrize("specificity", ["0.5", "0.90", "0.99"])
+def test_sensitivity_at_a_specificity_is_read_from_the_roc_curve(
+    specificity: str, levels: int
+) -> None:
+    labels, given = _task(2, levels)
+    false, true, _ = reference.roc_curve(labels, given[:, 1], drop_intermediate=False)
+    expected = true[false <= 1 - float(specificity) + 1e-12].max()
+    metric = get_metric(f"sensitivity@{specificity}")
+    assert (metric.name, metric.greater_is_better) == (f"sensitivity@{specificity}", True)
+    assert metric(labels, given) == pytest.approx(expected, abs=1e-12)
+
+
+def test_exactly_the_share_of_false_positives_is_allowed() -> None:
+    # One of ten negatives is above: 1 - 0.9 in floating point is less than 0.1.
+    labels = np.array([0] * 10 + [1, 1])
+    positive = np.array([0.1] * 9 + [0.8, 0.7, 0.9])
+    given = np.stack([1 - positive, positive], axis=1)
+    assert get_metric("sensitivity@0.9")(labels, given) == 1.0
+    assert get_metric("sensitivity@0.91")(labels, given) == 0.5
+
+
+def test_scores_that_are_all_alike_have_no_cut_off() -> None:
+    assert get_metric("sensitivity@0.90")([0, 1, 1], np.full((3, 2), 0.5)) == 0.0
+
+
+@pytest.mark.parametrize(
+    "name", ["sensitivity@", "sensitivity@1", "sensitivity@90", "sensitivity@x"]
+)
+def test_a_specificity_lies_between_0_and_1(name: str) -> None:
+    with pytest.raises(AugsearchError, match=rf"between 0 and 1 but got '{name}'; write"):
+        get_metric(name)
+
+
+def test_sensitivity_at_a_specificity_is_for_two_classes() -> None:
+    labels, given = _task(3)
+    with pytest.raises(AugsearchError, match="must be used with 2 classes but there are 3"):
+        get_metric("sensitivity@0.90")(labels, given)
+
+
+@pytest.mark.parametrize("name", ["brier", "sensitivity@0.90"])
+def test_scores_of_probabilities_are_nan_where_undefined(name: str) -> None:
+    labels, given = _task(2)
+    spoiled = given.copy()
+    spoiled[3, 0] = np.nan
+    assert np.isnan(get_metric(name)(labels, spoiled))
+    assert np.isnan(get_metric(name)(labels[labels == 1], given[labels == 1]))
+
+
 def test_auc_is_vectorised_over_models() -> None:
     labels, given = _rounded(2)
     scores = np.stack([given[:, 1], -given[:, 1], given[:, 1] ** 2, 0 * given[:, 1]]).reshape(
@@ -168,13 +227,15 @@ def test_unknown_metric_names_the_known_ones() -> None:
         get_metric("roc")
 
 
-BRIER = Metric("brier", False, lambda labels, given: float(np.mean((given[:, 1] - labels) ** 2)))
+FOREIGN = Metric(
+    "foreign", False, lambda labels, given: float(np.mean((given[:, 1] - labels) ** 2))
+)
 
 
 def test_a_metric_of_two_classes_refuses_three() -> None:
     labels, given = _task(3)
-    binary = replace(BRIER, two_classes_only=True)
-    with pytest.raises(AugsearchError, match="brier must be used with 2 classes but there are 3"):
+    binary = replace(FOREIGN, two_classes_only=True)
+    with pytest.raises(AugsearchError, match="foreign must be used with 2 classes but there are 3"):
         binary(labels, given)
 
 
@@ -182,14 +243,16 @@ def test_other_packages_add_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
     group = "augsearch.metrics"
     points = EntryPoints(
         [
-            EntryPoint("brier", "foreign_metrics:brier", group),
+            EntryPoint("foreign", "foreign_metrics:foreign", group),
             EntryPoint("wrong", "json:dumps", group),
         ]
     )
     monkeypatch.setattr(metrics, "entry_points", lambda group: points.select(group=group))
-    monkeypatch.setattr(EntryPoint, "load", lambda self: BRIER if self.name == "brier" else print)
-    assert get_metric("brier")([0, 1], [[1, 0], [0.5, 0.5]]) == 0.125
+    monkeypatch.setattr(
+        EntryPoint, "load", lambda self: FOREIGN if self.name == "foreign" else print
+    )
+    assert get_metric("foreign")([0, 1], [[1, 0], [0.5, 0.5]]) == 0.125
     with pytest.raises(AugsearchError, match=r"'wrong' of .* must be a Metric"):
         get_metric("wrong")
-    with pytest.raises(AugsearchError, match="npv, brier, wrong but got 'roc'"):
+    with pytest.raises(AugsearchError, match="foreign, wrong but got 'roc'"):
         get_metric("roc")

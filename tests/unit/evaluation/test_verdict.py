@@ -6,8 +6,9 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
+from augsearch.evaluation.auc_bootstrap import bootstrap_variance
 from augsearch.evaluation.delong import delong_test
-from augsearch.evaluation.verdict import DEGENERATE, ONE_IMAGE, ONE_RUN, verdict
+from augsearch.evaluation.verdict import DEGENERATE, FEW_IMAGES, ONE_IMAGE, ONE_RUN, verdict
 from augsearch.seeds import Seed
 
 Floats = NDArray[np.float64]
@@ -41,12 +42,13 @@ def test_equals_the_formulas_in_plain_numbers() -> None:
     ]
     ahead = wins[1] - wins[0]
     v_image = ahead.mean(axis=1).var(ddof=1) / 20 + ahead.mean(axis=0).var(ddof=1) / 20
-    v_run = np.var(aucs[0], ddof=1) / 3 + np.var(aucs[1], ddof=1) / 4
-    freedom = (v_image + v_run) ** 2 / (v_run**2 / 5 + v_image**2 / 38)
-    low, high = stats.t.interval(0.9, freedom, gain, math.sqrt(v_image + v_run))
+    v_base, v_chosen = np.var(aucs[0], ddof=1) / 3, np.var(aucs[1], ddof=1) / 4
+    variance = v_image + v_base + v_chosen
+    freedom = variance**2 / (v_base**2 / 2 + v_chosen**2 / 3 + v_image**2 / 38)
+    low, high = stats.t.interval(0.9, freedom, gain, math.sqrt(variance))
 
     assert found.gain == pytest.approx(gain, abs=1e-12)
-    assert found.se == pytest.approx(math.sqrt(v_image + v_run), abs=1e-12)
+    assert found.se == pytest.approx(math.sqrt(variance), abs=1e-12)
     assert found.degrees_of_freedom == pytest.approx(freedom, rel=1e-9)
     assert (found.low, found.high) == pytest.approx((low, high), abs=1e-9)
     assert found.note == ""
@@ -119,6 +121,53 @@ def test_one_image_of_a_class_gives_no_interval() -> None:
     found = verdict([1, 0, 0, 0], [[0.1, 0.2, 0.3, 0.4]], [[0.9, 0.2, 0.3, 0.1]])
     assert (found.label, found.gain, found.note) == ("no evidence", 1.0, ONE_IMAGE)
     assert math.isnan(found.low)
+
+
+def _with_positives(positives: int, replicates: int) -> tuple[NDArray[np.int64], Floats, Floats]:
+    labels, base, chosen = _arms(Seed.of(8).generator(), 80, replicates, gain=0.4)
+    kept = np.concatenate([np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)[:positives]])
+    return labels[kept], base[:, kept], chosen[:, kept]
+
+
+def test_a_class_of_nine_images_takes_the_bootstrap_and_says_so() -> None:
+    labels, base, chosen = _with_positives(9, 4)
+    found = verdict(labels, base, chosen)
+    arms = [np.stack([-s, s], axis=-1) for s in (base, chosen)]
+    v_image, freedom = bootstrap_variance(labels, *arms)
+    own = [np.var([roc_auc_score(labels, s) for s in arm], ddof=1) / 4 for arm in (base, chosen)]
+    variance = v_image + sum(own)
+    df = variance**2 / (sum(v**2 / 3 for v in own) + v_image**2 / freedom)
+    assert found.note == FEW_IMAGES
+    assert found.se == pytest.approx(math.sqrt(variance))
+    assert found.degrees_of_freedom == pytest.approx(df)
+    assert found.high == pytest.approx(found.gain + stats.t.ppf(0.975, df) * found.se)
+
+
+def test_a_class_of_ten_images_does_not() -> None:
+    assert verdict(*_with_positives(10, 4)).note == ""
+
+
+def test_every_limit_is_noted() -> None:
+    assert verdict(*_with_positives(5, 1)).note == f"{ONE_RUN}; {FEW_IMAGES}"
+
+
+def test_small_class_of_three_takes_the_bootstrap_too() -> None:
+    generator = Seed.of(9).generator()
+    labels = np.repeat([0, 1, 2], [20, 30, 6])
+    votes = generator.dirichlet(np.ones(3), size=(2, 3, 56))
+    found = verdict(labels, *votes)
+    assert found.note == FEW_IMAGES
+    assert found.low < found.gain < found.high
+
+
+def test_flat_truth_with_few_positives_is_seldom_called_a_gain() -> None:
+    generator = Seed.of(10).generator()
+    labels = (np.arange(150) < 8).astype(np.int64)
+    claims = 0
+    for _ in range(800):
+        base, chosen = generator.normal(size=150) + 0.6 * generator.normal(size=(2, 3, 150))
+        claims += verdict(labels, base + 1.2 * labels, chosen + 1.2 * labels).label == "helps"
+    assert claims / 800 < 0.033
 
 
 def test_class_probabilities_of_two_classes_are_the_same_as_scores() -> None:

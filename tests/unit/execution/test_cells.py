@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -5,6 +7,7 @@ from sklearn.metrics import roc_auc_score
 from augsearch.evaluation.metrics import get_metric
 from augsearch.execution.cells import ArmScore, fresh_trainings, probabilities
 from augsearch.execution.recipes import Recipe
+from augsearch.search import RoundScore
 from augsearch.seeds import Seed
 from augsearch.sources.numbering import STREAM
 
@@ -58,6 +61,29 @@ def test_replicates_draw_from_streams_of_their_own(make_score, classifier, read)
     make_score()(3)
     streams = [{number // STREAM for _, number in read.added(one)} for one in classifier.sets]
     assert streams == [{0}, {1}, {2}] * 2
+
+
+def test_a_round_goes_on_with_the_numbers_of_replicates(make_score, classifier, read):
+    six = make_score(replicates=6)
+    expected = np.reshape(six(2), (2, 2, 3))  # fold, round, replicate
+    whole, classifier.sets = classifier.sets, []
+    kept = []
+    score = replace(make_score(), keep=lambda *kept_one: kept.append(kept_one))
+    found = list(score.score_rounds([(2, 0), (3, 0), (2, 1)]))
+    assert found[0] == tuple(expected[:, 0].ravel())
+    assert found[1] == score(3)
+    assert found[2] == tuple(expected[:, 1].ravel())
+    seeds = {one.seed.path for one in whole}
+    assert {one.seed.path for one in classifier.sets} == seeds
+    streams = [{number // STREAM for _, number in read.added(one)} for one in classifier.sets]
+    assert streams[12:18] == [{3}, {4}, {5}] * 2
+    assert [(fold.number, replicate) for fold, replicate in score.cells_of(1)] == [
+        (fold, replicate) for fold in (0, 1) for replicate in (3, 4, 5)
+    ]
+    assert [entry[:2] for entry in kept[:3]] == [(2, 0), (3, 0), (2, 1)]
+    labels = score.folds[1].tune.labels
+    assert roc_auc_score(labels, kept[2][2][1][0][:, 1]) == pytest.approx(found[2][3])
+    assert isinstance(score, RoundScore)
 
 
 def test_the_test_trains_anew(make_score, classifier, read):

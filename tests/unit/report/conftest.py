@@ -24,6 +24,9 @@ from augsearch.study.schema.arms import SaturationSearch
 Folds = list[tuple[NDArray[np.int64], NDArray[np.float64]]]
 Make = Callable[..., ReportContents]
 
+SETTINGS = [
+    {"head.batch_size": size, "head.decay": rate} for size in (8, 16) for rate in (0.5, 1e-5)
+]
 AMOUNTS = (0.0, 500.0, 1000.0)
 RECIPES = {"real": "real images", "more": "real images, plus images from gan"}
 
@@ -113,7 +116,7 @@ def make() -> Make:
             "study_text": "",
             "classifiers": dict.fromkeys(arms, "classifier"),
             "tuning": tuning,
-            "tuned": {"more": TunedArm([{}] * 4, np.zeros((4, 3)), 3, settings)},
+            "tuned": {"more": TunedArm(SETTINGS, random.random((4, 3)), 3, settings)},
             "searches": {"more": SaturationSearch(source="gan", rule="saturation", added=(0, 500))},
             "facts": {"version.augsearch": "0"},
         }

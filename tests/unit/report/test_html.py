@@ -1,9 +1,10 @@
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
-from augsearch.report.contents import Outputs
+from augsearch.report.contents import Outputs, TunedArm
 from augsearch.report.html import write_report
 from augsearch.study.schema.report import TableOptions
 
@@ -48,6 +49,7 @@ def test_sections_stand_in_their_order(written, likeness, tmp_path):
     )
     assert report.headings == [
         "Arms",
+        "Settings of the classifiers",
         "Search of arm more",
         "Table 2",
         "Metrics",
@@ -57,20 +59,45 @@ def test_sections_stand_in_their_order(written, likeness, tmp_path):
         "Variety of the added images (MS-SSIM)",
         "Real beside synthetic",
         "Data and split",
+        "Cost",
+        "What is not shown, and why",
         "Study",
-        "Versions and time",
+        "Versions",
     ]
     assert {path.name for path in (tmp_path / "tables").rglob("*.csv")} == {
-        *("arms.csv", "metrics.csv", "history.csv", "t.csv")
+        *("arms.csv", "metrics.csv", "history.csv", "settings.csv", "t.csv")
     }
     assert (tmp_path / "tables" / "confusion" / "t.csv").exists()
     assert (tmp_path / "figures" / "table-t.svg").exists()
 
 
-def test_sections_without_content_are_left_out(written):
-    report = written(tuning={}, rules={}, test=Outputs(*[[], {}]))
+def test_sections_without_content_are_left_out(written, tmp_path):
+    report = written(tuning={}, tuned={}, rules={}, test=Outputs(*[[], {}]))
     assert "ROC curves" not in report.headings
     assert not any("Search" in heading for heading in report.headings)
+    assert "Settings of the classifiers" not in report.headings
+    assert not (tmp_path / "tables" / "settings.csv").exists()
+
+
+def test_the_chosen_setting_of_every_arm_is_shown_with_its_score(written):
+    scores = np.array([[0.25, 0.5, 0.75], [0.625, 0.625, 0.628]])
+    settings = [{"head.decay": 0.5, EVIL: True}, {"head.decay": 1.23456789e-5, EVIL: False}]
+    tuned = {
+        name: TunedArm(settings, scores, chosen, []) for name, chosen in (("real", 0), ("more", 1))
+    }
+    report = written(tuned=tuned)
+    start = report.texts.index("Settings of the classifiers")
+    texts = [text for text in report.texts[start + 1 :] if text.strip()]
+    assert texts[:12] == [
+        *("arm", "head.decay", EVIL, "tuning kappa"),
+        *("real", "0.5", "true", "0.500"),
+        *("more", "1.23457e-05", "false", "0.626"),
+    ]
+    assert texts[12] == (
+        "The best of 2 settings, tried at each arm's first amount: its mean kappa over 3 trainings "
+        "on the tuning set, which chose it. As the best of many it is too high. All settings: "
+        "tables/settings.csv."
+    )
 
 
 def test_every_text_of_the_users_is_escaped(written):

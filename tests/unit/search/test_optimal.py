@@ -171,7 +171,10 @@ def test_no_amount_of_a_list_has_a_finite_score():
     [
         ({"window": 0}, "window must be at least 1 but got 0"),
         ({"replicates": 0}, "replicates must be at least 1 but got 0"),
-        ({"rule": "windw"}, "rule must be one of sliding-window, sweep, saturation but got"),
+        (
+            {"rule": "windw"},
+            "rule must be one of sliding-window, sweep, saturation, halving, tpe but",
+        ),
         ({"direction": "up"}, "direction must be one of maximize, minimize but got 'up'"),
         ({"direction": "up", "rule": SlidingWindow()}, "direction must be one of"),
         ({"rule": SlidingWindow(), "window": 3}, "window must be 12 beside SlidingWindow"),

@@ -36,7 +36,7 @@ class Killed(BaseException):
 
 @pytest.fixture
 def tune(tmp_path):
-    def run(score, options=GRID, direction="maximize", seed=0, file="ledger.db"):
+    def run(score, options=GRID, direction="maximize", seed=0, file="ledger.db", **more):
         return try_settings(
             score,
             options,
@@ -44,6 +44,7 @@ def tune(tmp_path):
             seed=Seed.of(seed),
             storage=f"sqlite:///{tmp_path}/{file}",
             study_name="arm (tune)",
+            **more,
         )
 
     return run
@@ -142,6 +143,27 @@ def test_killed_at_any_setting_it_ends_as_if_undisturbed(tune, options):
     assert found == undisturbed
     assert tried == [len(undisturbed) - 1]
     assert tune(refuse, options) == undisturbed
+
+
+def test_progress_is_told_of_what_is_tried_now(tune):
+    told = []
+
+    def progress(done, wanted, newest):
+        told.append((done, wanted, newest))
+
+    with pytest.raises(Killed):
+        tune(killed_at(2), progress=progress)
+    found = tune(merit, progress=progress)
+    assert told == [
+        (0, 6, None),
+        (1, 6, found[0]),
+        (2, 6, found[1]),
+        (2, 6, None),
+        *((n + 1, 6, found[n]) for n in range(2, 6)),
+    ]
+    told.clear()
+    tune(refuse, progress=progress)
+    assert told == [(6, 6, None)]
 
 
 @pytest.mark.parametrize(

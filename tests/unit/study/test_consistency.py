@@ -125,68 +125,6 @@ def test_one_broken_rule_one_message(problems: Problems, arms: str, expected: st
     assert problems(HEAD + arms) == [f"study.toml:{expected}"]
 
 
-CLASSIFIERS = """\
-data.kind = "demo"
-sources.gan.kind = "acgan"
-sources.dcgan.kind = "dcgan"
-[classifiers.words]
-kind = "bag-of-words"
-[classifiers.critic]
-kind = "discriminator"
-source = "gan"
-[arms.real]
-"""
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "expected"),
-    [
-        (
-            "[arms.real]",
-            "[arms.real]\nclassifier = 'word'",
-            "10: arms.real.classifier: must name a table of [classifiers] (words, critic) but got "
-            "'word' (did you mean 'words'?)",
-        ),
-        (  # [classifier] itself is for arms that name none
-            "[arms.real]",
-            "[arms.real]\nclassifier = 'classifier'",
-            "10: arms.real.classifier: must name a table of [classifiers] (words, critic) but got "
-            "'classifier'",
-        ),
-        (
-            "[classifiers.words]",
-            "[classifiers.classifier]",
-            "4: classifiers.classifier: must have another name: 'classifier' is what [classifier] "
-            "is called",
-        ),
-        (
-            'source = "gan"',
-            'source = "dcgan"',
-            "8: classifiers.critic.source: must name an acgan of [sources] (gan) but got 'dcgan' "
-            "(did you mean 'gan'?)",
-        ),
-        (
-            'source = "gan"',
-            'source = "gn"',
-            "8: classifiers.critic.source: must name an acgan of [sources] (gan) but got 'gn' "
-            "(did you mean 'gan'?)",
-        ),
-    ],
-)
-def test_classifiers_by_name(
-    problems: Problems, load: Load, old: str, new: str, expected: str
-) -> None:
-    load(CLASSIFIERS + "classifier = 'critic'")
-    assert problems(CLASSIFIERS.replace(old, new)) == [f"study.toml:{expected}"]
-
-
-def test_without_further_classifiers_the_message_says_so(problems: Problems) -> None:
-    assert problems(HEAD + "arms.real.classifier = 'x'") == [
-        "study.toml:5: arms.real.classifier: must name a table of [classifiers] (none yet) but "
-        "got 'x'"
-    ]
-
-
 @pytest.mark.parametrize(
     ("size", "filters", "nearest"),
     [

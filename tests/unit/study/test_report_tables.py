@@ -100,7 +100,7 @@ def test_groups_of_columns_are_of_one_kind(problems: Problems) -> None:
     assert message.startswith("study.toml:8: report.tables.t.by_classifier: cannot be combined")
 
 
-@pytest.mark.parametrize("name", ["arms", "Metrics"])
+@pytest.mark.parametrize("name", ["arms", "Metrics", "settings", "split"])
 def test_a_table_does_not_replace_a_usual_one(problems: Problems, name: str) -> None:
     [message] = problems(f"{HEAD}[report.tables.{name}]\ntitle = 'T'\nmetrics = ['auc']")
     assert message.startswith(f"study.toml:6: report.tables.{name}: must not be called as a usual")

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -8,13 +10,15 @@ from augsearch.study.schema.classifier import (
     LogisticHead,
     PluginClassifierOptions,
 )
-from augsearch.study.settings import with_settings
+from augsearch.study.schema.study import StudyFile
+from augsearch.study.settings import setting_words, with_settings
 
 HEAD = 'data.kind = "demo"\narms.real = {}\n'
 FROZEN = (
     "backbone, weights, input_size, head.outputs, head.epochs, head.batch_size, "
     "head.learning_rate, head.decay"
 )
+RULE = "must be 'imagenet', 'random' or an existing file (paths start at the study file) but got"
 
 
 def test_dotted_keys_are_set_in_a_copy():
@@ -93,6 +97,47 @@ def test_what_a_file_could_not_say_is_refused(settings, error):
 )
 def test_settings_that_the_classifier_does_not_have(problems, text, expected):
     assert problems(f"{HEAD}[tune]\n{text}") == [f"study.toml:{expected}"]
+
+
+def test_weight_files_start_at_the_study_file(load, tmp_path, monkeypatch):
+    (tmp_path / "nets").mkdir()
+    (tmp_path / "nets" / "chest.safetensors").touch()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    file = str(tmp_path / "nets" / "chest.safetensors")
+    tuned = "[tune]\nparameters.weights = ['random', 'nets/chest.safetensors', 'imagenet']"
+    study = load(HEAD + tuned)
+    assert study.tune.parameters["weights"] == ("random", file, "imagenet")
+    assert with_settings(study.classifier, {"weights": file}).weights == Path(file)
+    # What the run directory keeps is the same study, wherever it is read.
+    assert StudyFile.model_validate(study.model_dump(mode="json")) == study
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("cwd.pt", RULE),  # there, but not where the study file is
+        ("imagenett", RULE),
+        ("nets", "must be a file but FOLDER/nets is a folder"),
+        ("~nobody-here/x.pt", RULE),
+    ],
+)
+def test_weight_files_that_are_not_there(problems, tmp_path, monkeypatch, value, why):
+    (tmp_path / "nets").mkdir()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "cwd.pt").touch()
+    monkeypatch.chdir(elsewhere)
+    [message] = problems(HEAD + f"[tune]\nparameters.weights = ['random', '{value}']")
+    assert message.startswith("study.toml:4: tune.parameters.weights: [classifier] does not take ")
+    assert why.replace("FOLDER/", "") in message
+
+
+def test_settings_in_words():
+    setting = {"weights": "random", "options.deep": True, "head.decay": 1.23456789e-5, "epochs": 7}
+    words = "weights random, options.deep true, head.decay 1.23457e-05, epochs 7"
+    assert setting_words(setting) == words
 
 
 def test_a_preset_is_no_setting(problems):

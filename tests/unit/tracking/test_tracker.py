@@ -44,6 +44,20 @@ def test_the_thread_delivers_while_the_run_goes_on(
     assert points == [(k, trial(k).score) for k in range(1, 7)]
 
 
+def test_settings_are_a_curve_and_parameters_of_the_arm(
+    uri: str, tmp_path: Path, curves: Callable[..., Any], runs: Callable[..., list[Any]]
+) -> None:
+    tracker = Tracker(tmp_path / "outbox.jsonl", uri, "study")
+    tracker.start_arm("search", {"classifier.head.epochs": "100"})
+    for number in range(3):
+        tracker.setting("search", number, number / 4)
+    tracker.choose_setting("search", {"head.epochs": "5"})
+    assert tracker.close(60) == 0
+    assert curves(uri)["search"]["tuning_setting_score"] == [(0, 0.0), (1, 0.25), (2, 0.5)]
+    [run] = runs(uri)
+    assert run.data.params == {"classifier.head.epochs": "100", "setting.head.epochs": "5"}
+
+
 def test_no_server_warns_once_and_keeps_everything(
     tmp_path: Path, trial: Callable[[float], Evaluation]
 ) -> None:
@@ -78,6 +92,8 @@ def test_a_repeated_study_adds_nothing(tmp_path: Path) -> None:
         tracker.start_arm("search", {"a": "1"})
         tracker.trial("search", Evaluation.of(1.5, [0.5]), [(0, 0)])
         tracker.training("acgan", 0, 10, {"loss": 0.5})
+        tracker.setting("search", 0, 0.5)
+        tracker.choose_setting("search", {"head.epochs": "3"})
         file.write_text("report")
         tracker.artifact(file)
         tracker.finish_arm("search", {"gain": 0.1}, {"verdict": "helps"})

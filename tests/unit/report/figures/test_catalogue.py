@@ -1,3 +1,5 @@
+from xml.etree import ElementTree
+
 import numpy as np
 
 from augsearch.report.contents import Outputs
@@ -7,10 +9,17 @@ from augsearch.study.schema.report import TableOptions
 
 def test_figures_are_those_that_have_something_to_show(make):
     assert set(all_figures(make())) == {
-        *("search-more", "metrics-more"),
+        *("gains", "search-more", "metrics-more"),
         *("roc-test", "confusion-test"),
     }
-    nothing = make(test=Outputs(np.array([], dtype=np.int64), {}), tuning={}, rules={})
+    plain = make()
+    arms = {name: arm.model_copy(update={"gain": None}) for name, arm in plain.result.arms.items()}
+    nothing = make(
+        result=plain.result.model_copy(update={"arms": arms}),
+        test=Outputs(np.array([], dtype=np.int64), {}),
+        tuning={},
+        rules={},
+    )
     assert all_figures(nothing) == {}
 
 
@@ -28,6 +37,10 @@ def test_figures_that_are_asked_for(make, likeness):
     assert {"t-sne", "ms-ssim-more", "training-loss", "training-accuracy-5"} <= set(figures)
     assert {"roc-classes-test", "table-t"} <= set(figures)
     assert figures == all_figures(contents)
+    for name, svg in figures.items():
+        root = ElementTree.fromstring(svg)
+        assert root.get("role") == "img", name
+        assert len(root.get("aria-label")) > 30, name
 
 
 def test_a_site_without_a_class_has_the_curves_of_the_others(make, labels_of):
@@ -39,3 +52,15 @@ def test_a_site_without_a_class_has_the_curves_of_the_others(make, labels_of):
     shown = labels_of(figures["roc-classes-external"])
     assert {"a", "b"} <= shown
     assert "none here" not in shown
+
+
+def test_controls_are_drawn_with_the_arm_that_they_control(make, labels_of):
+    plain = make()
+    more = plain.result.arms["more"]
+    control = more.model_copy(update={"control_of": "more", "score": 0.61, "history": []})
+    result = plain.result.model_copy(
+        update={"arms": {**plain.result.arms, "more: repeat control": control}}
+    )
+    figures = all_figures(make(result=result))
+    assert "more: repeat control" in labels_of(figures["search-more"])
+    assert "more: repeat control" in labels_of(figures["gains"])

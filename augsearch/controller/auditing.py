@@ -1,0 +1,151 @@
+"""Audits fitted sources before any amount is searched, and says so where one fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from augsearch.controller.directory import RunDirectory
+from augsearch.controller.preparation import Prepared
+from augsearch.data.splits import Fold
+from augsearch.errors import AuditError, StorageError
+from augsearch.events import Advanced, Notify, Warned
+from augsearch.execution.audit import AuditedFold, audit_source
+from augsearch.execution.folds import FoldImages
+from augsearch.files import read_json, write_json
+from augsearch.report.contents import ShownAudit
+from augsearch.sources.quarantine import RECORD
+from augsearch.study.audit_result import AuditResult, ClosestPair
+from augsearch.study.schema.sources import ClassicOptions, RepeatOptions
+from augsearch.study.schema.study import StudyFile
+
+OF_REAL_IMAGES = (ClassicOptions, RepeatOptions)
+"""Sources that change real images or repeat them: near to training images on purpose."""
+
+
+def is_audited(study: StudyFile, source: str) -> bool:
+    """Whether the study wants the source looked at."""
+    return study.audit.enabled and not isinstance(study.sources[source], OF_REAL_IMAGES)
+
+
+def source_folder(directory: RunDirectory, source: str, fold: int) -> Path:
+    """Return where a fitted source of a fold keeps its files."""
+    return directory.artifacts / f"source-{source}-fold{fold}"
+
+
+def audit_sources(
+    names: Sequence[str],
+    prepared: Prepared,
+    directory: RunDirectory,
+    folds: Sequence[FoldImages],
+    notify: Notify,
+) -> list[AuditResult]:
+    """Audit each source in every fold; an audit that was made already is read back.
+
+    Args:
+        names: Sources whose pools the folds have; those that are not to be audited are left out.
+        prepared: The study's images and tools.
+        directory: Where ``audit.json`` is kept, in the source's folder.
+        folds: The folds.
+        notify: Takes a warning for every audit that is not passed.
+
+    Raises:
+        AuditError: A source failed and the study says on_fail = "stop".
+    """
+    wanted = [name for name in names if is_audited(prepared.study, name)]
+    results: list[AuditResult] = []
+    for source in wanted:
+        for fold, split in zip(folds, prepared.split.folds, strict=True):
+            notify(Advanced(len(results), len(wanted) * len(folds), "audits"))
+            folder = source_folder(directory, source, fold.number)
+            results.append(_audit(source, prepared, fold, split, folder))
+    failed = [result for result in results if result.verdict == "fail"]
+    if failed and prepared.study.audit.on_fail == "stop":
+        raise AuditError(
+            "\n".join(map(describe, failed))
+            + '\nSet audit.on_fail = "warn" to go on with such images all the same; the same '
+            "command then goes on where it stopped."
+        )
+    for result in results:
+        if result.verdict != "pass":
+            notify(Warned(describe(result)))
+    return results
+
+
+def kept_audits(prepared: Prepared, directory: RunDirectory) -> list[AuditResult]:
+    """Return the audits of all sources of the run, as they lie in its directory."""
+    paths = [
+        source_folder(directory, source, fold) / "audit.json"
+        for source in prepared.sources
+        for fold in range(len(prepared.split.folds))
+        if is_audited(prepared.study, source)
+    ]
+    return [AuditResult.model_validate(read_json(path)) for path in paths if path.exists()]
+
+
+def describe(result: AuditResult) -> str:
+    """Say in a sentence what an audit found: source, numbers, floors and remedies."""
+    verb = {"pass": "passes", "warn": "passes with a warning", "fail": "fails"}[result.verdict]
+    reasons = "; ".join(result.reasons)
+    return f"source {result.source!r}, fold {result.fold}, {verb} the audit: {reasons}."
+
+
+def _audit(
+    source: str, prepared: Prepared, fold: FoldImages, split: Fold, folder: Path
+) -> AuditResult:
+    path = folder / "audit.json"
+    if path.exists():
+        try:
+            return AuditResult.model_validate(read_json(path))
+        except (StorageError, ValidationError):
+            path.unlink()  # damaged: the same measurement gives the same again
+    against = AuditedFold(
+        fold=fold,
+        train=prepared.images.take(split.train),
+        tune_groups=prepared.images.groups[split.tune],
+        classifier=prepared.judging,
+        metric=prepared.metric,
+        seed=prepared.seed.child("audit", fold.number),
+    )
+    options = prepared.study.audit
+    dropped = _dropped(folder) if options.quarantine else None
+    result = audit_source(source, against, options.images_per_class, dropped)
+    write_json(path, result.model_dump(mode="json"))
+    return result
+
+
+def _dropped(folder: Path) -> dict[str, int]:
+    record: Mapping[str, Mapping[str, int]] = read_json(folder / RECORD)
+    return {name: made - record["kept"][name] for name, made in record["made"].items()}
+
+
+def shown_audits(
+    prepared: Prepared, folds: Sequence[FoldImages], results: Sequence[AuditResult]
+) -> list[ShownAudit]:
+    """Return audits with the pictures of their closest pairs."""
+    return [
+        ShownAudit(
+            result,
+            _synthetic(folds[result.fold], result.source, result.pairs),
+            _real(folds[result.fold], result.pairs),
+        )
+        for result in results
+    ]
+
+
+def _synthetic(fold: FoldImages, source: str, pairs: Sequence[ClosestPair]) -> NDArray[np.uint8]:
+    shape = fold.train.block.pixels.shape[1:]
+    images = [np.empty((0, *shape), dtype=np.uint8)]
+    for pair in pairs:
+        ((block, rows),) = fold.pools[source].blocks(pair.label, pair.index, 1)
+        images.append(block.pixels[rows])
+    return np.concatenate(images)
+
+
+def _real(fold: FoldImages, pairs: Sequence[ClosestPair]) -> NDArray[np.uint8]:
+    rows = fold.train.rows[np.array([pair.row for pair in pairs], dtype=np.int64)]
+    return np.asarray(fold.train.block.pixels[rows])

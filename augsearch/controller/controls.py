@@ -1,0 +1,158 @@
+"""Controls: the chosen amount filled with real images, repeated or classically augmented.
+
+K times the data also means K times the optimiser steps, so a gain over K = 1 says little about the
+added images themselves. A control has the declared arm's base set, amount and classifier, and so
+as many images of each class and as many steps; what it adds comes from the real images alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from augsearch.controller.arms import SearchedArm, search_amounts
+from augsearch.controller.directory import RunDirectory
+from augsearch.controller.mirror import Mirror
+from augsearch.controller.outputs import TuningFiles
+from augsearch.controller.preparation import Prepared
+from augsearch.events import Notify, StageStarted, Warned
+from augsearch.execution.folds import FoldImages
+from augsearch.execution.recipes import Recipe, arm_recipe
+from augsearch.search.sweep import Sweep
+from augsearch.sources.base import FitContext
+from augsearch.sources.registry import create_source
+from augsearch.sources.store import PoolStore
+from augsearch.study.schema.arms import Addition, Arm, SearchOptions, nothing_added
+from augsearch.study.schema.sources import ClassicOptions, RepeatOptions, SourceOptions
+from augsearch.study.schema.study import StudyFile
+
+KINDS = ("repeat", "classic")
+
+
+def search_controls(
+    declared: str | None,
+    searched: Mapping[str, SearchedArm],
+    prepared: Prepared,
+    directory: RunDirectory,
+    mirror: Mirror,
+    notify: Notify,
+) -> tuple[Prepared, dict[str, SearchedArm]]:
+    """Score the declared arm's controls on the tuning set, if the study asks for controls.
+
+    Args:
+        declared: The arm that the verdict will be about.
+        searched: All arms of the study.
+        prepared: The study's images and tools.
+        directory: Where the controls' images and scores are kept.
+        mirror: Is told their scores.
+        notify: Takes progress and warnings.
+
+    Returns:
+        The study with the controls among its arms and sources, and the controls by name. Nothing
+        new without a search, or where it chose the amount that adds nothing.
+    """
+    arm = searched[declared] if declared is not None else None
+    if not prepared.study.evaluation.controls or arm is None:
+        return prepared, {}
+    search, amount = arm.arm.search, arm.multiple
+    if search is None or amount is None or amount <= nothing_added(search.unit):
+        return prepared, {}
+    if any(_lacks_real(arm.score.recipe(amount, fold)) for fold in arm.score.folds):
+        notify(Warned(f"arm {arm.name!r} has no controls: it uses no real images of some class"))
+        return prepared, {}
+    notify(StageStarted(f"controls {arm.name}"))
+    chosen = {name: one.multiple for name, one in searched.items() if one.multiple is not None}
+    maker = _Maker(arm, search, amount, chosen, prepared, directory)
+    with directory.timed("controls"):
+        controls = {kind: maker.make(kind, mirror, notify) for kind in KINDS}
+    study = prepared.study
+    arms = study.arms | {one.name: one.arm for one in controls.values()}
+    sources = study.sources | {source_name(kind): _options(kind, study) for kind in KINDS}
+    study = study.model_copy(update={"arms": arms, "sources": sources})
+    return replace(prepared, study=study), {one.name: one for one in controls.values()}
+
+
+def control_name(arm: str, kind: str) -> str:
+    """Return what a control is called; no arm of a study file can have such a name."""
+    return f"{arm}: {kind} control"
+
+
+def source_name(kind: str) -> str:
+    """Return what the source of a control is called; no source of a study file can be."""
+    return f"{kind} control"
+
+
+def _lacks_real(recipe: Recipe) -> bool:
+    pairs = zip(recipe.real, recipe.class_counts, strict=True)
+    return any(used and not real for real, used in pairs)
+
+
+@dataclass(frozen=True, eq=False)
+class _Maker:
+    """Makes the controls of one arm at its chosen amount.
+
+    Attributes:
+        chosen: The chosen amounts of all arms, for those that are based on another one.
+    """
+
+    arm: SearchedArm
+    search: SearchOptions
+    amount: float
+    chosen: Mapping[str, float]
+    prepared: Prepared
+    directory: RunDirectory
+
+    def make(self, kind: str, mirror: Mirror, notify: Notify) -> SearchedArm:
+        """Fit the control's source on every fold and score the one amount."""
+        name, source = control_name(self.arm.name, kind), source_name(kind)
+        for fold in self.arm.score.folds:
+            fold.pools[source] = self._pool(kind, fold, notify)
+        files = TuningFiles(self.directory.artifacts / "tuning" / name)
+        # The arm's own arithmetic with another source: the same images of each class, to the last.
+        twin = self.search.model_copy(update={"source": source})
+        arms = self.prepared.study.arms | {
+            self.arm.name: self.arm.arm.model_copy(update={"search": twin})
+        }
+        score = replace(
+            self.arm.score,
+            recipe=lambda amount, fold: arm_recipe(
+                arms, self.arm.name, amount, fold.class_counts, self.chosen, fold.sizes
+            ),
+            keep=files.keep,
+        )
+        rule = Sweep((self.amount,), self.prepared.direction)
+        unit = self.search.unit
+        found = search_amounts(name, unit, score, rule, self.directory, mirror, notify)
+        return SearchedArm(name, self._fixed(source), score, found, files, None, self.arm.name)
+
+    def _pool(self, kind: str, fold: FoldImages, notify: Notify) -> PoolStore:
+        """Fit the source to the real images that the arm uses, which may be a share of them."""
+        used = Recipe(self.arm.score.recipe(self.amount, fold).real)
+        seed = self.prepared.seed
+        context = FitContext(
+            name=source_name(kind),
+            fold=fold.number,
+            seed=seed.child("control", kind, fold.number),
+            folder=self.directory.artifacts / f"control-{kind}-fold{fold.number}",
+            device=self.prepared.device,
+            notify=notify,
+        )
+        images = fold.training_set(used, 0, seed).images(self.prepared.images.classes)
+        source = create_source(_options(kind, self.prepared.study))
+        return PoolStore(source.fit(images, context), context.folder / "pool")
+
+    def _fixed(self, source: str) -> Arm:
+        """Return the control as an arm that searches nothing, for whoever describes it."""
+        unit = self.search.unit
+        amount = self.amount if unit == "multiple" else round(self.amount)
+        addition = Addition.model_validate({"source": source, unit: amount})
+        # In front, because an arm counts as its first addition does.
+        add = (addition, *self.arm.arm.add)
+        return self.arm.arm.model_copy(update={"search": None, "add": add})
+
+
+def _options(kind: str, study: StudyFile) -> SourceOptions:
+    """Return the study's own source of a kind, without selection; a plain one if it has none."""
+    plain = RepeatOptions(kind="repeat") if kind == "repeat" else ClassicOptions(kind="classic")
+    own = (one for one in study.sources.values() if isinstance(one, type(plain)))
+    return next(own, plain).model_copy(update={"select": None, "train_on": None})

@@ -1,0 +1,64 @@
+"""Signs that images of one patient are taken for those of several: no groups, or useless ones."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from augsearch.data.dataset import Dataset
+from augsearch.study.schema.data import CsvData, DataOptions, FolderData
+
+_NUMBERED = re.compile(r"(.*\d.*?)[\s_.-]+\(?\d+\)?")
+"""A file name without suffix: something with a number, a separator, a running number."""
+_LEAST_SHARE = 0.2
+_FEWEST_PREFIXES = 5
+_MOST_IMAGES = 20
+
+
+def useless_group_column(dataset: Dataset, data: DataOptions) -> str | None:
+    """Say so if the group column keeps no two images together."""
+    if not isinstance(data, CsvData) or data.group_column is None:
+        return None
+    count = len(dataset.images)
+    if len(dataset.group_names) < count:
+        return None
+    return (
+        f"data.group_column = {data.group_column!r} has another value for each of the {count} "
+        "images, so it keeps none together; name the column of the patient, or leave "
+        "group_column out if every patient has one image"
+    )
+
+
+def telling_names(dataset: Dataset, data: DataOptions) -> str | None:
+    """Say so if no group is given while file names seem to have a patient and a running number.
+
+    They seem to if a fifth of the images share all of their name but a number at its end with
+    others, that part of the name has a number itself ("IM-0115" of "IM-0115-0001.jpeg"), there are
+    five such names or more, and none has more than 20 images.
+    """
+    given = {FolderData: "group_pattern", CsvData: "group_column"}.get(type(data))
+    if given is None or getattr(data, given) is not None:
+        return None
+    shared = _shared_prefixes(dataset.images.names)
+    count = sum(map(len, shared))
+    if count < _LEAST_SHARE * len(dataset.images) or len(shared) < _FEWEST_PREFIXES:
+        return None
+    if max(map(len, shared)) > _MOST_IMAGES:
+        return None
+    one, other = shared[0][:2]
+    return (
+        f"{count} of {len(dataset.images)} images have names like {one!r} and {other!r}, as images "
+        f"of one patient may have, but data.{given} is not set; set it if they are"
+    )
+
+
+def _shared_prefixes(names: Sequence[str]) -> list[list[str]]:
+    """Return the names that share all but the number at their end with others."""
+    alike: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        found = _NUMBERED.fullmatch(PurePath(name).stem)
+        if found:
+            alike[found[1]].append(name)
+    return [group for group in alike.values() if len(group) > 1]

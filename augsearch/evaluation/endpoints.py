@@ -1,0 +1,138 @@
+"""Does adding images help in another endpoint: sensitivity, kappa, accuracy, Brier score ...?"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr, stdtrit
+
+from augsearch.evaluation.metrics import Metric, check
+from augsearch.evaluation.precision import Precision, check_confidence, precision
+from augsearch.evaluation.resampling import bootstrap_scores, resampled_counts
+from augsearch.evaluation.verdict import (
+    DEGENERATE,
+    ONE_IMAGE,
+    ONE_RUN,
+    Verdict,
+    label_of,
+    without_interval,
+)
+from augsearch.seeds import Seed
+
+Floats = NDArray[np.float64]
+
+DRAWS = 2_000
+
+UNDEFINED = "the metric is undefined for a training, so there is no gain to speak of"
+
+
+def endpoint_gain(
+    metric: Metric,
+    labels: ArrayLike,
+    base: ArrayLike,
+    chosen: ArrayLike,
+    confidence: float,
+    seed: Seed,
+    draws: int = DRAWS,
+) -> Verdict:
+    """Compare two recipes in any metric by a paired bootstrap over images and trainings.
+
+    Each draw adds two parts, as the variance of `verdict` does: the gain of all trainings on images
+    taken with replacement within each class, the same for both arms; and how far R - 1 of each
+    arm's R trainings, taken with replacement, are from its mean on the images as they are (R - 1
+    leaves the variance of a mean unbiased, Rao and Wu 1988). Both in one stroke would count twice
+    what a training makes of an image. The ends of the interval are percentiles of the drawn gains,
+    farther out than nominal as few trainings and images ask for: at Φ(∓t), with t the quantile of
+    the t distribution that a t interval would use (the expanded percentile interval of Hesterberg
+    2015, American Statistician 69), its degrees of freedom as in `verdict` but those of the images
+    m - 1, m the size of the smallest class. With one training in an arm the answer speaks of these
+    models only, and the note says so.
+
+    Args:
+        metric: What is measured; see `augsearch.evaluation.metrics.get_metric`.
+        labels: (N,) class indices; 1 is the positive class of two.
+        base: (R, N, C) class probabilities of the base arm's trainings.
+        chosen: The same for the chosen amount; its R may be another one.
+        confidence: Of the interval, between 0 and 1.
+        seed: Where the draws come from.
+        draws: How many. Those in which the metric is undefined are left out.
+
+    Returns:
+        The gain, positive if the chosen arm is better, whichever direction the metric has; its
+        interval and its label.
+
+    Raises:
+        ValueError: Shapes or labels that do not match, NaN probabilities, a class without images,
+            or a confidence outside its range.
+        AugsearchError: More classes than the metric takes.
+    """
+    check_confidence(confidence)
+    true, arms = _checked(labels, base, chosen)
+    metric.check_classes(arms[0].shape[2])
+    sign = 1.0 if metric.greater_is_better else -1.0
+    scores = [sign * np.array([metric(true, one) for one in arm]) for arm in arms]
+    gain = float(scores[1].mean() - scores[0].mean())
+    if np.isnan(gain):
+        return without_interval(gain, np.nan, UNDEFINED)
+    fewest = int(np.bincount(true).min())
+    if fewest == 1:
+        return without_interval(gain, np.nan, ONE_IMAGE)
+    generator = seed.generator()
+    drawn = sign * bootstrap_scores(metric, true, np.concatenate(arms), draws, generator)
+    on_base, on_chosen = np.split(drawn, [len(arms[0])], axis=1)
+    gains = on_chosen.mean(axis=1) - on_base.mean(axis=1)
+    gains = gains[~np.isnan(gains)]
+    if len(gains) < 2:
+        return without_interval(gain, np.nan, UNDEFINED)
+    found = precision(float(gains.var(ddof=1)), scores, fewest - 1)
+    if min(map(len, arms)) > 1:
+        luck = [_luck(generator, arm_scores, len(gains)) for arm_scores in scores]
+        gains = gains + luck[1] - luck[0]
+    note = ONE_RUN if min(map(len, arms)) == 1 else ""
+    return _judged(gain, found, gains, confidence, note)
+
+
+def _checked(
+    labels: ArrayLike, base: ArrayLike, chosen: ArrayLike
+) -> tuple[NDArray[np.int64], tuple[Floats, Floats]]:
+    true, first = check(labels, base)
+    _, second = check(labels, chosen)
+    for name, given in (("base", first), ("chosen", second)):
+        if given.ndim != 3 or len(given) == 0:
+            raise ValueError(
+                f"{name} must be (R, N, C) with at least one training but has shape {given.shape}; "
+                "stack the probabilities of its trainings."
+            )
+        if np.isnan(given).any():
+            raise ValueError(
+                f"{name} must hold numbers but some are NaN; look for a training that diverged."
+            )
+    if first.shape[2] != second.shape[2]:
+        raise ValueError(
+            f"base and chosen must have the same classes but have {first.shape[2]} and "
+            f"{second.shape[2]}; score both arms with one set of classes."
+        )
+    present = np.bincount(true, minlength=first.shape[2])
+    if not present.all():
+        raise ValueError(
+            f"labels must hold every class but class {int(present.argmin())} has no image; "
+            "an endpoint needs test images of every class."
+        )
+    return true, (first, second)
+
+
+def _luck(generator: np.random.Generator, scores: Floats, draws: int) -> Floats:
+    """Return how far the mean over resampled trainings is from that of all, (draws,)."""
+    size = len(scores) - 1
+    counts = resampled_counts(generator, draws, len(scores), size)
+    return np.asarray(counts @ scores / size - scores.mean())
+
+
+def _judged(gain: float, found: Precision, drawn: Floats, confidence: float, note: str) -> Verdict:
+    if found.se == 0:
+        if abs(gain) >= 1e-12:
+            return without_interval(gain, 0.0, DEGENERATE)
+        return Verdict("no evidence", 0.0, 0.0, 0.0, 0.0, np.nan, note)
+    tail = float(ndtr(-stdtrit(found.degrees_of_freedom, (1 + confidence) / 2)))
+    low, high = map(float, np.quantile(drawn, [tail, 1 - tail]))
+    return Verdict(label_of(low, high), gain, low, high, found.se, found.degrees_of_freedom, note)

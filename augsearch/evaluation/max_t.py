@@ -1,0 +1,128 @@
+"""Without a test set: gains of all amounts over the base, on the images that chose among them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from augsearch.evaluation.precision import check_confidence
+from augsearch.evaluation.search_curve import SearchCurve
+from augsearch.evaluation.verdict import (
+    DEGENERATE,
+    ONE_IMAGE,
+    ONE_RUN,
+    Verdict,
+    label_of,
+    without_interval,
+)
+from augsearch.seeds import Seed
+
+Floats = NDArray[np.float64]
+
+DRAWS = 4_000
+
+ON_TUNING = (
+    "on the tuning images that chose the amount, with an interval that holds for all amounts at "
+    "once, as there is no test set"
+)
+NO_SCORE = "an amount with a NaN score cannot be compared"
+
+
+@dataclass(frozen=True, eq=False)
+class MaxT:
+    """Simultaneous intervals of the gains of all amounts.
+
+    Attributes:
+        gains: Mean AUC of each amount minus that of the base, (K,); NaN for an amount with a NaN
+            score.
+        se: Their standard errors, (K,); 0 for the base.
+        low: Lower ends, (K,); NaN where there is no interval.
+        high: Upper ends, (K,).
+        critical: Half the width of an interval in standard errors; the quantile of the largest
+            absolute gain, in standard errors, that noise alone gives. NaN if there is nothing to
+            compare.
+        base_index: Where the base stands.
+        replicates: Trainings per amount, R.
+    """
+
+    gains: Floats
+    se: Floats
+    low: Floats
+    high: Floats
+    critical: float
+    base_index: int
+    replicates: int
+
+    def verdict(self, index: int) -> Verdict:
+        """Return the verdict on one amount, whichever it is and however it was chosen."""
+        gain, se, low = float(self.gains[index]), float(self.se[index]), float(self.low[index])
+        if math.isnan(low):
+            note = NO_SCORE if math.isnan(gain) else ONE_IMAGE if math.isnan(se) else DEGENERATE
+            return without_interval(gain, se, note)
+        high = float(self.high[index])
+        note = f"{ON_TUNING}; {ONE_RUN}" if self.replicates == 1 else ON_TUNING
+        freedom = math.inf if se else math.nan
+        return Verdict(label_of(low, high), gain, low, high, se, freedom, note)
+
+
+def max_t(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    base_index: int,
+    confidence: float,
+    seed: Seed,
+    draws: int = DRAWS,
+) -> MaxT:
+    """Compare every amount with the base on the tuning set, and account for having looked at all.
+
+    With errors Z ~ N(0, Σ + τ²/R · I), Σ the DeLong covariance of the K mean AUCs over images and
+    τ² the run variance pooled over K (`SearchCurve`), the critical value c is the `confidence`
+    quantile of max_k |Z_k - Z_base| / se_k, from `draws` draws: max-T of Westfall and Young 1993
+    (Resampling-Based Multiple Testing, section 2.3). The intervals gain_k ± c · se_k hold all true
+    gains at once, so the one that is looked at may be chosen after the fact. They speak of these
+    trainings' recipes over new images; with one replicate, of these models only.
+
+    Args:
+        labels: (N,) class indices of the tuning images; 1 is the positive class of two.
+        scores: (K, R, N, C) class probabilities, or (K, R, N) positive-class scores, of the R
+            trainings of each of K amounts.
+        base_index: Which of the K is the base.
+        confidence: Of all intervals together, between 0 and 1.
+        seed: Where the draws come from.
+        draws: How many.
+
+    Raises:
+        ValueError: Shapes that do not match, a class without images, a base with a NaN score, or
+            numbers outside their range.
+    """
+    check_confidence(confidence)
+    curve = SearchCurve.of(labels, scores)
+    if not 0 <= base_index < len(curve.aucs):
+        raise ValueError(
+            f"base_index must lie between 0 and {len(curve.aucs) - 1} but got {base_index}; "
+            "give the place of the base among the amounts."
+        )
+    if np.isnan(curve.aucs[base_index]):
+        raise ValueError("the AUC of the base must be a number but is not; look for NaN scores.")
+    gains = curve.aucs - curve.aucs[base_index]
+    se = curve.standard_errors()[base_index]
+    critical = _critical(curve, base_index, se, confidence, draws, seed)
+    with np.errstate(invalid="ignore"):
+        width = np.where(se > 0, critical * se, np.where(np.abs(gains) < 1e-12, 0.0 * se, np.nan))
+    return MaxT(gains, se, gains - width, gains + width, critical, base_index, curve.replicates)
+
+
+def _critical(
+    curve: SearchCurve, base: int, se: Floats, confidence: float, draws: int, seed: Seed
+) -> float:
+    compared = np.flatnonzero(se > 0)
+    if not compared.size:
+        return math.nan
+    known = ~np.isnan(curve.aucs)
+    errors = np.empty((len(se), draws))
+    errors[known] = curve.among(known).errors(draws, seed)
+    largest = np.abs((errors[compared] - errors[base]) / se[compared, None]).max(axis=0)
+    return float(np.quantile(largest, confidence))

@@ -1,0 +1,285 @@
+"""The methods paragraphs of a manuscript about a run: what was done, with every number."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from augsearch.amounts import amount_words
+from augsearch.evaluation.intervals import DRAWS
+from augsearch.report.contents import Outputs, ReportContents
+from augsearch.report.model_words import classifier_words, source_words
+from augsearch.report.references import bibtex, cited
+from augsearch.report.sentences import metric_title
+from augsearch.study.order import used_sources
+from augsearch.study.schema.data import CsvData, FolderData, GivenSplit, HoldOutSplit, KFoldSplit
+from augsearch.study.schema.study import DEFAULT_CLASSIFIER, StudyFile
+
+_RULES = {
+    "sliding-window": " [@kong2022]",
+    "saturation": " [@fridadar2018]",
+    "halving": " [@jamieson2016,@rasmussen2006]",
+    "tpe": " [@bergstra2011,@akiba2019]",
+}
+_PARTS = {"train": "training", "tune": "tuning", "test": "test"}
+
+
+@dataclass(frozen=True)
+class Methods:
+    """A methods section.
+
+    Attributes:
+        paragraphs: Title ("Data") -> text.
+        bibtex: The works that the paragraphs cite, and augsearch.
+    """
+
+    paragraphs: dict[str, str]
+    bibtex: str
+
+
+def methods(contents: ReportContents) -> Methods | None:
+    """Say what was done, and nothing that was not; None if the contents lack the study."""
+    study = contents.study
+    if study is None:
+        return None
+    writers = {
+        "Data": _data(contents, study),
+        "Added images": _sources(study),
+        "Classifiers": _classifiers(study),
+        "Choice of the amount": _search(contents, study),
+        "Test": _test(contents, study),
+        "Software": _software(contents, study),
+    }
+    texts = {title: " ".join(sentences) for title, sentences in writers.items()}
+    texts = {title: text for title, text in texts.items() if text}
+    version = contents.facts.get("version.augsearch", "")
+    return Methods(
+        {title: cited(text) for title, text in texts.items()}, bibtex(texts.values(), version)
+    )
+
+
+def _data(contents: ReportContents, study: StudyFile) -> Iterator[str]:
+    images = study.images
+    steps = [one if isinstance(one, str) else one.step for one in images.preprocess]
+    before = f" after the steps {', '.join(steps)}" if steps else ""
+    channels = "grey" if images.channels == 1 else "colour"
+    yield (
+        f"Images of {len(contents.classes)} classes ({', '.join(contents.classes)}) were brought "
+        f"to {images.size} x {images.size} pixels ({channels}, 8 bit){before}."
+    )
+    yield _split(study) + _grouping(contents, study)
+    counts: dict[str, Counter[str]] = {}
+    for part, name, n_images, _ in contents.parts:
+        counts.setdefault(part, Counter())[name] += n_images
+    yield "; ".join(_part(part, each) for part, each in counts.items()) + "."
+    if contents.external is not None:
+        numbers = np.bincount(contents.external.labels, minlength=len(contents.classes))
+        each = Counter(dict(zip(contents.classes, map(int, numbers), strict=True)))
+        yield f"An external test set of {_counted(each)} was read together with the test set."
+
+
+def _split(study: StudyFile) -> str:
+    match study.split:
+        case HoldOutSplit() as split:
+            shares = " / ".join(f"{one * 100:g} %" for one in (split.train, split.tune, split.test))
+            return f"One random split, stratified by class ({shares}), gave the parts"
+        case KFoldSplit() as split:
+            return (
+                f"A random test set, stratified by class ({split.test * 100:g} %), was set aside; "
+                f"the rest was split into {split.n_folds} folds, each of them the tuning set once"
+            )
+        case GivenSplit():
+            return "The parts are those that the data bring along"
+
+
+def _grouping(contents: ReportContents, study: StudyFile) -> str:
+    if isinstance(study.data, CsvData) and study.data.group_column:
+        return f"; no group (column {study.data.group_column}) is in two of them."
+    if isinstance(study.data, FolderData) and study.data.group_pattern:
+        return "; no group (a part of the file's name) is in two of them."
+    if any(images != groups for _, _, images, groups in contents.parts):
+        return "; no group of images is in two of them."
+    return "; every image counted as a group of its own."
+
+
+def _part(part: str, counts: Counter[str]) -> str:
+    word, _, fold = part.partition(" ")
+    title = f"{_PARTS.get(word, word)} set" + (f" of fold {fold}" if fold else "")
+    return f"{title[0].upper()}{title[1:]}: {_counted(counts)}"
+
+
+def _counted(counts: Counter[str]) -> str:
+    each = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    return f"{counts.total():,} images ({each})"
+
+
+def _sources(study: StudyFile) -> Iterator[str]:
+    for name in used_sources(study):
+        yield source_words(name, study.sources[name])
+    if used_sources(study):
+        yield (
+            "No source was fitted to tuning or test images by augsearch; a larger amount of a "
+            "source holds every smaller one."
+        )
+
+
+def _classifiers(study: StudyFile) -> Iterator[str]:
+    for name in dict.fromkeys(arm.classifier or DEFAULT_CLASSIFIER for arm in study.arms.values()):
+        options = study.classifier if name == DEFAULT_CLASSIFIER else study.classifiers[name]
+        yield classifier_words(name if len(study.classifiers) else "of all arms", options)
+    if study.tune is not None:
+        how = (
+            "all combinations" if study.tune.method == "grid" else "TPE [@bergstra2011,@akiba2019]"
+        )
+        yield (
+            f"The settings {', '.join(study.tune.parameters)} were chosen for each arm on the "
+            f"tuning set, at its first amount, by {how}, over {study.tune.replicates} trainings "
+            "each."
+        )
+
+
+def _search(contents: ReportContents, study: StudyFile) -> Iterator[str]:
+    replicates = study.evaluation.replicates
+    folds = f" in each of {contents.n_folds} folds" if contents.n_folds > 1 else ""
+    for name, rule in contents.rules.items():
+        arm, search = contents.result.arms[name], study.arms[name].search
+        if search is None or not arm.history:
+            continue
+        amounts = [entry.multiple for entry in arm.history]
+        first, last = (amount_words(one, arm.unit) for one in (min(amounts), max(amounts)))
+        yield (
+            f"Arm {name} ({contents.recipes[name]}) was searched over {len(amounts)} amounts from "
+            f"{first} to {last} by the rule {rule}{_RULES.get(search.rule, '')}; the score of an "
+            f"amount was the {metric_title(contents.metric)} on the tuning set, the mean over "
+            f"{_trainings(replicates)}{folds}."
+        )
+    for name in contents.smoothed:
+        yield (
+            f"The scores of arm {name} were also smoothed by a Gaussian process over the logarithm "
+            "of the amount [@rasmussen2006]."
+        )
+    if contents.result.verdict is not None:
+        yield (
+            "The chosen amounts and the arm that the verdict is about were written down before the "
+            "test set was opened."
+        )
+
+
+def _test(contents: ReportContents, study: StudyFile) -> Iterator[str]:
+    answer = contents.result.verdict
+    if answer is None or not contents.test.probabilities:
+        return
+    runs = max(map(len, contents.test.probabilities.values()))
+    level = f"{contents.confidence * 100:g} %"
+    anew = f"{_times(runs)}{_per_fold(contents, study)}"
+    yield (
+        f"Every arm was trained anew with fresh seeds, {anew}, and scored on "
+        f"{len(contents.test.labels):,} test images. The gain is the difference of the mean AUCs "
+        f"from arm {contents.result.baseline}{_macro(contents.test)}."
+    )
+    yield from _beside(contents)
+    if answer.low is None or answer.high is None:
+        yield f"No interval of the gain is given ({answer.note})."
+    else:
+        yield _interval(runs, level, answer.note)
+        yield (
+            "The answer is 'helps' if the whole interval lies above 0, 'harms' if it lies below, "
+            "else 'no evidence'."
+        )
+    yield (
+        f"Intervals of an arm's own AUC are those of its mean over trainings, on the logit scale "
+        f"[@pepe2003]; those of other metrics are percentiles of {DRAWS:,} class-stratified "
+        f"bootstrap draws of images and trainings [@efron1993]{_cut_off(contents)}."
+    )
+
+
+def _beside(contents: ReportContents) -> Iterator[str]:
+    """Yield what the answer stands beside: controls, earlier looks at the test set."""
+    arms = contents.result.arms
+    controls = [name for name, arm in arms.items() if arm.control_of is not None]
+    if controls:
+        yield (
+            f"Controls of the declared arm, of the same size: {', '.join(controls)}; the best of "
+            "them on the tuning set is compared with it in the same way."
+        )
+    if contents.result.test_opened_before:
+        runs = ", ".join(one.run for one in contents.result.test_opened_before)
+        yield f"The test images had been opened before, by {runs}: they were not untouched."
+
+
+def _interval(runs: int, level: str, note: str) -> str:
+    images = "paired DeLong variance [@delong1988] of the averaged placements"
+    if "bootstrap" in note:
+        images = "variance over images from a class-stratified bootstrap [@efron1993]"
+    if runs == 1:
+        return (
+            f"Its {level} interval has the {images}; with one training per arm the variance "
+            "between trainings is not known and not in it, so it speaks of these models only."
+        )
+    return (
+        f"Its {level} interval has the {images} plus the variance between trainings over their "
+        "number, and a t distribution with Satterthwaite's degrees of freedom [@satterthwaite1946]."
+    )
+
+
+def _per_fold(contents: ReportContents, study: StudyFile) -> str:
+    if contents.n_folds == 1:
+        return ""
+    return f" ({study.evaluation.test_replicates} in each of {contents.n_folds} folds)"
+
+
+def _macro(test: Outputs) -> str:
+    n_classes = next(iter(test.probabilities.values())).shape[2]
+    return ", the mean over the classes, each against the rest" if n_classes > 2 else ""
+
+
+def _cut_off(contents: ReportContents) -> str:
+    return ", at a cut-off of 0.5" if len(contents.classes) == 2 else ""
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _trainings(count: int) -> str:
+    return "1 training" if count == 1 else f"{count} trainings"
+
+
+def _software(contents: ReportContents, study: StudyFile) -> Iterator[str]:
+    names = {
+        "python": "Python",
+        "torch": "PyTorch",
+        "torchvision": "torchvision",
+        "optuna": "Optuna",
+        "numpy": "NumPy",
+        "scikit-learn": "scikit-learn",
+    }
+    facts = contents.facts
+    marks = {"torch": " [@paszke2019]", "optuna": " [@akiba2019]"}
+    libraries = [
+        f"{title} {facts[f'version.{key}']}{marks.get(key, '')}"
+        for key, title in names.items()
+        if f"version.{key}" in facts
+    ]
+    beside = f" with {', '.join(libraries)}" if libraries else ""
+    device = f" on {facts['device']}" if "device" in facts else ""
+    version = facts.get("version.augsearch", "")
+    yield f"All was computed by augsearch {version}{beside}{device}; seed {study.seed}."
+    yield from _figures(contents)
+
+
+def _figures(contents: ReportContents) -> Iterator[str]:
+    if contents.audits:
+        yield (
+            "The sources were audited for copies of training images and for collapse, each number "
+            "beside the same number of real images."
+        )
+    if any(contents.likeness.values()):
+        yield "Variety within a class was measured by MS-SSIM [@wang2003]."
+    if contents.embeddings:
+        yield "Features were mapped by t-SNE [@vandermaaten2008]."
+    if any(table.words for table in contents.tables.values()):
+        yield "Kappas are named as by Landis and Koch [@landis1977]."

@@ -1,0 +1,206 @@
+import re
+
+import numpy as np
+import pytest
+
+from augsearch.report.contents import Outputs
+from augsearch.report.methods import methods
+from augsearch.report.missing import not_shown
+from augsearch.report.model_words import classifier_words, source_words
+from augsearch.study.results import EarlierOpening
+from augsearch.study.schema.study import StudyFile
+
+STUDY = {
+    "name": "s",
+    "images": {"size": 56, "channels": 3},
+    "data": {"kind": "demo", "train": 24, "tune": 18, "test": 24},
+    "split": {"method": "k-fold", "n_folds": 4, "test": 0.25},
+    "sources": {
+        "gan": {"kind": "acgan", "preset": "kong2022", "iterations": 1500},
+        "unused": {"kind": "wgan"},
+    },
+    "classifier": {"weights": "random", "head": {"kind": "adam", "epochs": 60}},
+    "arms": {
+        "real": {},
+        "more": {"search": {"source": "gan", "rule": "saturation", "added": [0, 500, 1000]}},
+    },
+    "evaluation": {"replicates": 3, "test_replicates": 4},
+}
+PARTS = [
+    *[("train 0", "healthy", 30, 10), ("train 0", "ill", 20, 9)],
+    *[("tune 0", "healthy", 10, 5), ("tune 0", "ill", 7, 6), ("test", "healthy", 12, 3)],
+    ("test", "ill", 9, 4),
+]
+
+
+def study(**changes):
+    return StudyFile.model_validate(STUDY | changes)
+
+
+@pytest.fixture
+def written(make):
+    def write(n_folds=1, **changes):
+        given = {"study": study(), "parts": PARTS, "generators": ["gan"]}
+        return methods(make(n_folds=n_folds, **(given | changes)))
+
+    return write
+
+
+def test_every_number_of_the_data_is_there(written):
+    text = written().paragraphs["Data"]
+    assert (
+        "Images of 2 classes (healthy, ill) were brought to 56 x 56 pixels (colour, 8 bit)" in text
+    )
+    assert "(25 %), was set aside; the rest was split into 4 folds" in text
+    assert "no group of images is in two of them" in text
+    assert "Training set of fold 0: 50 images (30 healthy, 20 ill)" in text
+    assert "Test set: 21 images (12 healthy, 9 ill)" in text
+
+
+def test_sources_and_classifiers_are_those_that_were_used(written):
+    found = written()
+    text = found.paragraphs["Added images"]
+    assert (
+        "settings kong2022 (Kong et al. 2022), changed in iterations 1,500 (in place of 30,000)"
+        in text
+    )
+    assert "for 1,500 iterations in batches of 64" in text
+    assert "unused" not in text
+    text = found.paragraphs["Classifiers"]
+    assert "frozen densenet121 (Huang et al. 2017) (random weights" in text
+    assert "learning rate 0.0001, batches of 8 and 60 epochs" in text
+    assert "arjovsky2017" not in found.bibtex
+    assert {"odena2017", "huang2017", "kong2022", "delong1988"} <= set(
+        re.findall(r"@\w+\{(\w+),", found.bibtex)
+    )
+
+
+def test_a_preset_as_it_is_says_no_change(written):
+    sources = {"gan": {"kind": "acgan", "preset": "kong2022"}}
+    text = written(study=study(sources=sources)).paragraphs["Added images"]
+    assert "changed in" not in text
+    assert "for 30,000 iterations" in text
+
+
+def test_the_search_is_told_with_its_rule_and_trainings(written):
+    text = written(n_folds=3).paragraphs["Choice of the amount"]
+    assert "searched over 3 amounts from +0 images to +1,000 images by the rule saturation" in text
+    assert "the kappa on the tuning set, the mean over 3 trainings in each of 3 folds" in text
+    assert "Gaussian process" not in text
+
+
+def test_the_statistics_are_those_of_the_verdict(written, make):
+    text = written().paragraphs["Test"]
+    assert "anew with fresh seeds, 4 times, and scored on 90 test images" in text
+    assert "95 % interval has the paired DeLong variance (DeLong et al. 1988)" in text
+    assert "Satterthwaite" in text
+    one = Outputs(make().test.labels, {k: v[:1] for k, v in make().test.probabilities.items()})
+    text = written(test=one).paragraphs["Test"]
+    assert "fresh seeds, once, and" in text
+    assert "speaks of these models only" in text
+    assert "Satterthwaite" not in text
+
+
+def test_a_verdict_without_an_interval_claims_none(written, make):
+    result = make().result
+    answer = result.verdict.model_copy(update={"low": None, "high": None, "note": "degenerate"})
+    found = written(result=result.model_copy(update={"verdict": answer}))
+    assert "No interval of the gain is given (degenerate)." in found.paragraphs["Test"]
+    assert "delong1988" not in found.bibtex
+    found = written(result=result.model_copy(update={"verdict": None}))
+    assert "Test" not in found.paragraphs
+    assert "delong1988" not in found.bibtex
+
+
+def test_earlier_looks_at_the_test_set_are_told(written, make):
+    before = EarlierOpening(run="first", opened_at="2026-01-01T00:00:00", arm=None, multiple=None)
+    result = make().result.model_copy(update={"test_opened_before": [before]})
+    assert (
+        "opened before, by first: they were not untouched"
+        in written(result=result).paragraphs["Test"]
+    )
+
+
+def test_without_the_study_there_are_no_methods(make):
+    assert methods(make()) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"kind": "classic", "degrees": 5, "brightness": [0.7, 0.9]}, "rotations up to 5 degrees"),
+        ({"kind": "repeat"}, "the real training images again"),
+        ({"kind": "callable", "function": "a.b:c"}, "a.b:c (augsearch does not know from which"),
+        (
+            {"kind": "dcgan", "select": {"by": "discriminator", "best": 5, "of": 20}},
+            "only those selected by discriminator were used (the best 5 of every 20)",
+        ),
+        ({"kind": "wgan", "snapshot": "best"}, "gradient penalty 10 (Gulrajani"),
+        ({"kind": "acgan", "train_on": "real"}, "fitted to the chosen training set of arm real"),
+    ],
+)
+def test_sources_in_words(options, words):
+    from augsearch.report.references import cited
+
+    source = study(sources={"x": options}).sources["x"]
+    assert words in cited(source_words("x", source))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"kind": "end-to-end", "preset": "fridadar2018"}, "fridadar2018 [@fridadar2018], all"),
+        (
+            {"kind": "end-to-end", "network": "resnet18", "patience": 3, "epochs": 9},
+            "at most 9 epochs, stopped after 3 without a smaller loss",
+        ),
+        ({"kind": "bag-of-words", "words": 50}, "a bag of 50 visual words"),
+        ({"kind": "discriminator", "source": "gan"}, "settings of source gan"),
+        ({"head": {"kind": "logistic"}}, "logistic regression"),
+    ],
+)
+def test_classifiers_in_words(options, words):
+    assert words in classifier_words("x", study(classifier=options).classifier)
+
+
+def test_what_is_missing_is_said(make):
+    contents = make(study=study(), parts=PARTS, generators=["gan"])
+    found = " ".join(not_shown(contents))
+    for start in (
+        "Nothing on another site",
+        "No other split",
+        "No exact numbers for classes with fewer than 10 test images: ill (9)",
+        "No controls",
+        "No audit of the generators",
+        "No variety of the added images",
+        "No map of the features",
+        "No smoothed curve",
+        "No set of amounts",
+        "No variance between trainings of a generator: gan",
+    ):
+        assert start in found
+    assert "No variance between trainings:" not in found
+    assert "No protection of groups" not in found
+    assert "No band" not in found
+
+
+def test_what_is_there_is_not_called_missing(make, likeness):
+    plain = make()
+    amounts = np.array([0.0, 500.0])
+    contents = make(
+        n_folds=3,
+        external=plain.test,
+        likeness=likeness,
+        embeddings={"real": np.zeros((90, 2), dtype=np.float32)},
+        confidence_sets={"more": amounts},
+        smoothed={"more": object()},
+        study=study(sources={"gan": {"kind": "repeat"}}),
+    )
+    assert not_shown(contents) == []
+
+
+def test_a_single_training_is_called_one(make):
+    one = Outputs(make().test.labels, {k: v[:1] for k, v in make().test.probabilities.items()})
+    assert any(
+        text.startswith("No variance between trainings: each") for text in not_shown(make(test=one))
+    )

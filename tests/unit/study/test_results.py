@@ -1,0 +1,38 @@
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from augsearch.study.json_schema import results_schema
+from augsearch.study.results import ArmResult
+
+ARM = {
+    "multiple": 1.0,
+    "n_train": 24,
+    "score": 0.5,
+    "stopped_at": None,
+    "reason": None,
+    "history": [],
+    "test": {},
+    "external": None,
+    "gain": None,
+}
+
+
+def test_a_setting_keeps_the_types_of_its_values() -> None:
+    setting = {"head.batch_size": 1, "head.decay": 1.0, "options.deep": True, "weights": "1"}
+    text = ArmResult.model_validate(ARM | {"setting": setting}).model_dump_json()
+    read = ArmResult.model_validate(json.loads(text)).setting
+    assert read is not None
+    assert read == setting
+    assert list(map(type, read.values())) == [int, float, bool, str]
+
+
+def test_results_from_before_there_were_settings_are_read() -> None:
+    assert ArmResult.model_validate(ARM).setting is None
+    assert "setting" not in results_schema()["$defs"]["ArmResult"]["required"]
+
+
+def test_a_setting_is_no_table() -> None:
+    with pytest.raises(ValidationError):
+        ArmResult.model_validate(ARM | {"setting": {"head": {"epochs": 1}}})
