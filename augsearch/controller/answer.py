@@ -74,12 +74,16 @@ def declared_arm(
     """Return the arm that the verdict is about, chosen on tuning scores alone.
 
     It is the searched arm with the best score; without a search, the best arm that is not the
-    baseline. Ties go to the arm that stands first in the study. Controls are not candidates.
+    baseline. Arms of the baseline's classifier come first: against another one's a gain would not
+    be that of the images. Ties go to the arm that stands first in the study. Controls are not
+    candidates.
     """
     names = [name for name in prepared.study.arms if name in searched]
     others = [name for name in names if name != baseline and searched[name].control_of is None]
     found = [name for name in others if searched[name].multiple is not None]
-    candidates = [name for name in found if searched[name].arm.search is not None] or found
+    kind = classifier_name(prepared.study, baseline)
+    alike = [name for name in found if classifier_name(prepared.study, name) == kind] or found
+    candidates = [name for name in alike if searched[name].arm.search is not None] or alike
     return _best(candidates, searched, prepared)
 
 

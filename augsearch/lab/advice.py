@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from augsearch.lab.simulation import RuleScore
 
 WORTH = 0.002
-"""AUC that is worth no further training: no test set of a few thousand images could show it."""
+"""AUC that is worth no further training: less than a test set of 1,000 images can show."""
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,25 @@ def test_bad_images_can_be_skipped(augsearch):
     assert "3.png" in done.stderr + done.stdout
 
 
+def test_copies_across_the_split_are_warned_of_or_refused(augsearch):
+    """Every image is there as PNG and as JPEG, which no split by file keeps together."""
+    rng = np.random.default_rng(0)
+    for name in ("ill", "well"):
+        (augsearch.folder / "images" / name).mkdir(parents=True)
+        for index in range(15):
+            coarse = Image.fromarray(rng.integers(0, 256, (9, 9), dtype=np.uint8))
+            image = coarse.resize((48, 48), Image.Resampling.BICUBIC)
+            image.save(augsearch.folder / "images" / name / f"{index}.png")
+            image.save(augsearch.folder / "images" / name / f"{index}.jpg")
+    study = FOLDER_STUDY.replace("size = 16", "size = 32")
+    augsearch.write(study, "study.toml")
+    done = augsearch("check", "study.toml")
+    assert done.returncode == 0, done.stderr
+    assert "scores come out too good" in done.stdout + done.stderr
+    augsearch.write("strict = true\n" + study, "study.toml")
+    refused(augsearch, ["scores come out too good", ".jpg' (", "test set", "strict = false"])
+
+
 def test_a_missing_study_file(augsearch):
     done = augsearch("run", "nowhere.toml")
     assert done.returncode == 2

@@ -132,6 +132,13 @@ def test_without_a_search_the_best_other_arm_is_declared(directory, metric, arm)
     assert declare(found, "real", prepared(metric, arms), directory).arm == arm
 
 
+def test_the_verdict_is_about_an_arm_of_the_baselines_classifier(directory):
+    arms = {"real": Arm(), "twice": ARMS["twice"], "other": ARMS["twice"]}
+    arms["other"] = arms["other"].model_copy(update={"classifier": "densenet"})
+    found = chosen({"real": 1, "twice": 2, "other": 2}, (0.8, 0.7, 0.95), arms)
+    assert declare(found, "real", prepared(AUC, arms), directory).arm == "twice"
+
+
 def test_an_arm_without_a_finite_score_is_not_declared(directory):
     found = chosen(K | {"search": None, "again": None}, (0.9, 0.8, None, None))
     declaration = declare(found, "real", prepared(), directory)

@@ -1,6 +1,13 @@
+import numpy as np
 import pytest
+from PIL import Image
 
-from augsearch.controller.preparation import classifier_name, classifier_options
+from augsearch.controller.preparation import classifier_name, classifier_options, prepare
+from augsearch.data.demo import draw_demo
+from augsearch.errors import DataError
+from augsearch.events import Warned
+from augsearch.seeds import Seed
+from augsearch.study.schema.study import StudyFile
 
 NAMED = {"other": {"backbone": "resnet18"}, "idle": {"backbone": "resnet34"}}
 
@@ -33,3 +40,44 @@ def test_only_the_sources_that_arms_use_are_made(ready):
     sources = {"repeat": {"kind": "repeat"}, "idle": {"kind": "classic"}}
     world = ready(sources=sources, arms={"real": {}, "b": {"balance": "repeat"}})
     assert list(world.prepared.sources) == ["repeat"]
+
+
+def copied_study(folder, **changes):
+    """Give a study of 48 images, of which one of another part is a darker copy of the first."""
+    drawn = draw_demo(120, size=32, channels=1, seed=Seed.of(0))
+    rows = np.unique(drawn.groups, return_index=True)[1][:48]
+    pixels = drawn.pixels[rows, :, :, 0]
+    pixels[40] = pixels[0] * 0.9
+    lines = ["image,label,patient,part"]
+    for row, image in enumerate(pixels):
+        Image.fromarray(image).save(folder / f"{row}.png")
+        part = ("train", "tune", "test")[row // 16]
+        lines.append(f"{row}.png,{row % 2},{row // 2 if row < 4 else row},{part}")
+    (folder / "labels.csv").write_text("\n".join(lines))
+    columns = {"group_column": "patient", "split_column": "part"}
+    study = {
+        "name": "copied",
+        "images": {"size": 32},
+        "data": {"kind": "csv", "path": folder / "labels.csv"} | columns,
+        "split": {"method": "given"},
+        "classifier": {"backbone": "resnet18", "weights": "random"},
+        "arms": {"real": {}},
+    }
+    return StudyFile.model_validate(study | changes)
+
+
+def test_what_could_make_the_answer_wrong_is_told_or_refused(tmp_path):
+    told = []
+    prepare(copied_study(tmp_path), tmp_path / "run", told.append)
+    (leak,) = [one.message for one in told if isinstance(one, Warned) and "0.png" in one.message]
+    assert "'0.png' (training set) and '40.png' (test set)" in leak
+    with pytest.raises(DataError, match=r"'0\.png' \(training set\) and '40\.png' \(test set\)"):
+        prepare(copied_study(tmp_path, strict=True), tmp_path / "run", told.append)
+
+
+def test_demo_images_warn_of_nothing(ready, tmp_path):
+    told = []
+    study = ready(images={"size": 32}, strict=True).study
+    prepare(study, tmp_path / "again", told.append)
+    warned = [one.message for one in told if isinstance(one, Warned)]
+    assert all("training images; below about" in message for message in warned)

@@ -72,6 +72,11 @@ sources.classic.kind = "classic"
             "6: arms.s.search.max_multiple: must be at least start, 3, but got 2.5",
         ),
         (
+            "arms.real = {}\nevaluation.controls = true",
+            "6: evaluation.controls: needs an arm that searches its amount, which the controls "
+            "then have, but there is none; add search to an arm or drop controls",
+        ),
+        (
             "arms.real = {}\nevaluation.metric = 'aucc'",
             "6: evaluation.metric: must be one of auc, accuracy, balanced_accuracy, f1, kappa, "
             "sensitivity, specificity but got 'aucc' (did you mean 'auc'?)",

@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from augsearch.data.dataset import Dataset
+from augsearch.data.grouping import telling_names, useless_group_column
+from augsearch.records import LabelledImages
+from augsearch.study.schema.data import CsvData, DataOptions, DigitsData, FolderData
+
+FOLDER = FolderData(kind="folder", path=Path())
+CSV = CsvData(kind="csv", path=Path(__file__))
+GROUPED = CsvData(kind="csv", path=Path(__file__), group_column="patient")
+
+
+def dataset(names: list[str], groups: list[int] | None = None) -> Dataset:
+    count = len(names)
+    codes = np.arange(count) if groups is None else np.array(groups)
+    images = LabelledImages(
+        pixels=np.zeros((count, 8, 8, 1), dtype=np.uint8),
+        labels=np.arange(count) % 2,
+        groups=codes,
+        names=tuple(names),
+        classes=("ill", "well"),
+    )
+    return Dataset(images, None, (), tuple(str(code) for code in np.unique(codes)))
+
+
+PATIENTS = {
+    "nih": [f"images/{patient:08}_{shot:03}.png" for patient in range(10) for shot in range(3)],
+    "kermany": [f"PNEUMONIA/person{p}_bacteria_{p * 3 + s}.jpeg" for p in range(9) for s in (0, 1)],
+    "oct": [f"CNV/CNV-10{patient}-{shot}.jpeg" for patient in range(20) for shot in range(1, 8)],
+    "brackets": [f"p{patient} ({shot}).png" for patient in range(6) for shot in range(4)],
+}
+OTHERS = {
+    "numbered": [f"ill/{number}.png" for number in range(60)],
+    "one word": [f"ill/image_{number:04}.png" for number in range(60)],
+    "busi": [f"benign/benign ({number}).png" for number in range(60)],
+    "isic": [f"ISIC_{number:07}.jpg" for number in range(60)],
+    "one image a patient": [f"images/{patient:08}_000.png" for patient in range(60)],
+    "years": [f"{year}_{number:03}.png" for year in range(2010, 2016) for number in range(40)],
+    "a few": [f"p{number}_1.png" for number in range(40)] + ["p0_2.png", "p1_2.png"],
+    "few prefixes": [f"site{site}_{number}.png" for site in range(4) for number in range(15)],
+}
+
+
+@pytest.mark.parametrize("names", PATIENTS.values(), ids=PATIENTS)
+@pytest.mark.parametrize(("data", "option"), [(FOLDER, "group_pattern"), (CSV, "group_column")])
+def test_names_that_tell_patients(names: list[str], data: DataOptions, option: str) -> None:
+    hint = telling_names(dataset(names), data)
+    assert hint is not None
+    assert f"{len(names)} of {len(names)} images" in hint
+    assert repr(names[0]) in hint
+    assert repr(names[1]) in hint
+    assert f"data.{option} is not set" in hint
+
+
+@pytest.mark.parametrize("names", OTHERS.values(), ids=OTHERS)
+def test_names_that_tell_nothing(names: list[str]) -> None:
+    assert telling_names(dataset(names), FOLDER) is None
+    assert telling_names(dataset(names), CSV) is None
+
+
+def test_whoever_gives_groups_is_left_alone() -> None:
+    names = PATIENTS["nih"]
+    pattern = FolderData(kind="folder", path=Path(), group_pattern="(.*)")
+    for data in (GROUPED, pattern, DigitsData(kind="digits")):
+        assert telling_names(dataset(names), data) is None
+
+
+def test_a_column_that_keeps_no_images_together() -> None:
+    names = [f"{number}.png" for number in range(7)]
+    hint = useless_group_column(dataset(names), GROUPED)
+    assert hint is not None
+    for word in ("data.group_column = 'patient'", "each of the 7 images", "leave group_column out"):
+        assert word in hint
+    assert useless_group_column(dataset(names, [0, 0, 1, 2, 3, 4, 5]), GROUPED) is None
+    assert useless_group_column(dataset(names), CSV) is None
+    assert useless_group_column(dataset(names), FOLDER) is None
