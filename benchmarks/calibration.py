@@ -3,8 +3,8 @@
     python benchmarks/calibration.py
 
 prints tables and writes them to benchmarks/calibration.md and, as numbers, to calibration.json
-beside it. 2,000 studies per cell take about ten minutes on one core; `--studies 100` gives a first
-impression in half a minute.
+beside it. 2,000 studies per cell take about seven minutes of CPU time on one core; `--studies 100`
+gives a first impression in half a minute.
 
 A simulated study is binormal. The score of image i, label y_i, by training r of amount k is
 

@@ -94,7 +94,8 @@ def test_wherever_the_disk_fills_up_the_run_goes_on(tmp_path):
             study.run(run)
         assert not list(run.rglob("*.tmp"))
         assert run.exists() == (size > 10_000)  # nothing is kept of a run that never began
-    undisturbed = study.run(tmp_path / "undisturbed")
+    # In a folder of its own: beside the other, the same test set would be opened twice.
+    undisturbed = study.run(tmp_path / "elsewhere" / "undisturbed")
     assert study.run(run).model_dump(exclude={"seconds"}) == undisturbed.model_dump(
         exclude={"seconds"}
     )
