@@ -13,7 +13,7 @@ from augsearch.messages import hint, show
 from augsearch.study.lines import Location
 from augsearch.study.schema.sources import FUNCTION_PATTERN
 from augsearch.study.schema.study import StudyFile
-from augsearch.study.schema.tables import NAME_PATTERN
+from augsearch.study.schema.tables import NAME_PATTERN, ONE_OF
 
 _KINDS = "folder, csv, medmnist, demo, digits"
 _MISSING: dict[Location, str] = {
@@ -64,8 +64,8 @@ def explain(error: Mapping[str, Any]) -> tuple[Location, str]:
     if kind == "missing" or (location == ("arms",) and kind == "too_short"):
         return location, _MISSING.get(location, "is missing")
     if kind == "unknown_choice" and isinstance(value, dict):
-        location, value = (*location, context["key"]), value.get(context["key"])
-        return location, _choice(value, context["known"].split(", "))
+        key, known = error["msg"].split(ONE_OF)
+        return (*location, key), _choice(value.get(key), known.split(", "))
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         return (*location, "kind"), _choice(value.get("kind"), _KINDS.split(", "))
     if kind == "literal_error":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any, LiteralString
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -76,7 +76,8 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 BelowOne = Annotated[float, Field(ge=0, lt=1)]
 
 
-_CHOICE: LiteralString = "{key} must be one of {known}"
+ONE_OF = " must be one of "
+"""Stands between key and known values in the message of an unknown choice."""
 
 
 def choose_by(
@@ -96,7 +97,7 @@ def choose_by(
         value = table.get(key, default) if is_dict else getattr(table, key, default)
         return value if value is None or value in known else other
 
-    return Discriminator(tag, "unknown_choice", _CHOICE, _choice_context(key, known))
+    return Discriminator(tag, "unknown_choice", _choice_message(key, known))
 
 
 def registered(group: str, built_in: Iterable[str]) -> BeforeValidator:
@@ -117,18 +118,11 @@ def registered(group: str, built_in: Iterable[str]) -> BeforeValidator:
 
 def unknown_choice(key: str, known: Iterable[str]) -> PydanticCustomError:
     """Return the error that `study.wording` turns into "must be one of ... but got ..."."""
-    return PydanticCustomError("unknown_choice", _CHOICE, _choice_context(key, known))
+    return PydanticCustomError("unknown_choice", _choice_message(key, known))
 
 
-class _Context(dict[str, Any]):
-    """What a message needs, hashable: ``Union[Annotated[...], None]`` hashes its annotations."""
-
-    def __hash__(self) -> int:  # type: ignore[override]
-        return hash(tuple(self.items()))
-
-
-def _choice_context(key: str, known: Iterable[str]) -> dict[str, Any]:
-    return _Context(key=key, known=", ".join(known))
+def _choice_message(key: str, known: Iterable[str]) -> str:
+    return f"{key}{ONE_OF}{', '.join(known)}"
 
 
 def or_else(rule: str, known: str) -> WrapValidator:

@@ -1,0 +1,156 @@
+"""The commands: each reads its arguments, calls one function and prints."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from augsearch.cli.options import AsJson, Out, Quiet, StudyPath
+from augsearch.cli.printing import print_check, print_lab, print_result
+from augsearch.errors import AugsearchError
+
+
+def run(
+    study: StudyPath,
+    out: Out = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="start anew beside the run that is there")
+    ] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a study, go on with an unfinished run, or print a finished run's result."""
+    from augsearch.controller.study import load_study
+    from augsearch.display import make_display
+
+    loaded = load_study(study)
+    before = loaded.directory(out)
+    try:
+        with make_display(quiet) as display:
+            result = loaded.run(out, fresh=fresh, notify=display)
+    except KeyboardInterrupt:
+        # Without a directory of its own yet, a fresh start has to be asked for again.
+        again = fresh and before.exists() and loaded.directory(out) == before
+        typer.echo(f"stopped; the same command goes on: {_command(study, out, again)}", err=True)
+        raise typer.Exit(130) from None
+    if as_json:
+        typer.echo(result.model_dump_json(indent=2))
+    else:
+        print_result(loaded, result, loaded.directory(out))
+
+
+def check(study: StudyPath, quiet: Quiet = False, as_json: AsJson = False) -> None:
+    """Validate a study and its images, and say what a run would compute and about how long."""
+    from dataclasses import asdict
+
+    from augsearch.controller.study import load_study
+    from augsearch.display import make_display
+
+    with make_display(quiet) as display:
+        report = load_study(study).check(display)
+    if as_json:
+        typer.echo(json.dumps(asdict(report), indent=2))
+    else:
+        print_check(report)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="images in class folders, a .csv or a .npz")],
+    out: Annotated[Path | None, typer.Option(help="study file  [default: <folder>.toml]")] = None,
+    force: Annotated[bool, typer.Option("--force", help="replace the file")] = False,
+) -> None:
+    """Write a commented study file for a folder of images."""
+    from augsearch.files import write_text
+    from augsearch.study.scaffold import scaffold_study
+
+    target = out or Path(f"{_study_name(folder)}.toml")
+    if target.exists() and not force:
+        raise AugsearchError(f"{target} exists already; add --force to replace it, or --out FILE.")
+    write_text(target, scaffold_study(folder, relative_to=target.parent))
+    typer.echo(f"wrote {target}; next: {shlex.join(['augsearch', 'check', str(target)])}")
+
+
+class SchemaName(StrEnum):
+    """What there is a JSON Schema for."""
+
+    study = "study"
+    results = "results"
+
+
+def schema(name: Annotated[SchemaName, typer.Argument(help="of which file")]) -> None:
+    """Print the JSON Schema of study files or of results.json."""
+    from augsearch.study.json_schema import results_schema, study_schema
+
+    made = study_schema() if name is SchemaName.study else results_schema()
+    typer.echo(json.dumps(made, indent=2))
+
+
+def sync(run: Annotated[Path, typer.Argument(metavar="RUN", help="the run directory")]) -> None:
+    """Send MLflow what it could not take during a run."""
+    from augsearch.controller.mirror import sync_run
+
+    report = sync_run(run)
+    typer.echo(f"{report.delivered} entries sent to {report.uri}; {report.total} there in all")
+
+
+def lab(
+    run: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="RUN", help="a finished run: its noise and history"),
+    ] = None,
+    simulations: Annotated[
+        int, typer.Option(min=2, help="simulated searches per rule and shape of curve")
+    ] = 100,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare search rules on simulated curves, and replay a run's history under other rules."""
+    from dataclasses import asdict
+
+    from augsearch.controller.lab import search_lab
+    from augsearch.display import make_display
+
+    with make_display(quiet) as display:
+        report = search_lab(run, simulations, display)
+    if as_json:
+        typer.echo(json.dumps(asdict(report), indent=2))
+    else:
+        print_lab(report)
+
+
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="finished run directories")],
+    out: Annotated[
+        Path | None, typer.Option(help="of several runs: HTML file  [default: comparison.html]")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write the report of a finished run again, or compare several runs side by side."""
+    from augsearch.controller.compare import compare_runs
+    from augsearch.controller.rerender import render_again
+    from augsearch.display import make_display
+
+    if len(runs) > 1:
+        written = compare_runs(runs, out or Path("comparison.html"))
+    elif out is not None:
+        raise AugsearchError("--out must go with several runs; one run's report stays in the run.")
+    else:
+        with make_display(quiet) as display:
+            written = render_again(runs[0], display)
+    typer.echo(f"report: {written}")
+
+
+def _study_name(folder: Path) -> str:
+    """Return the folder's name without what the name of a study cannot have."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().stem).strip("._-") or "study"
+
+
+def _command(study: Path, out: Path | None, fresh: bool) -> str:
+    options = [*(["--out", str(out)] if out else []), *(["--fresh"] if fresh else [])]
+    return shlex.join(["augsearch", "run", str(study), *options])

@@ -1,0 +1,46 @@
+"""The command line: which commands there are, and what becomes of errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from augsearch.cli import commands
+from augsearch.cli.reader import reader
+from augsearch.errors import AugsearchError
+
+app = typer.Typer(
+    help="How many synthetic images should be added to the training set, and does it help?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (
+    commands.run,
+    commands.check,
+    commands.init,
+    commands.schema,
+    commands.sync,
+    commands.lab,
+    commands.report,
+):
+    app.command()(command)
+app.add_typer(reader, name="reader")
+
+
+def main() -> None:
+    """Run the command line; everything a user can put right ends in one message, exit code 2."""
+    # OpenMP threads that spin while they wait make a training several times slower as soon as
+    # anything else wants a core. Read when torch loads.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    try:
+        app(standalone_mode=True)
+    except AugsearchError as error:
+        typer.echo(f"augsearch: {error}", err=True)
+        sys.exit(error.exit_code)
+    except OSError as error:
+        place = f" {error.filename}" if error.filename else ""
+        typer.echo(f"augsearch: cannot use{place}: {error.strerror or error}.", err=True)
+        sys.exit(2)

@@ -1,0 +1,62 @@
+"""`augsearch reader`: a page for readers, and what their answers say."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from augsearch.cli.options import AsJson
+from augsearch.cli.printing import print_assessment
+
+reader = typer.Typer(
+    help="Let readers tell the class, and real from synthetic images.", no_args_is_help=True
+)
+
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="the directory of a finished run")]
+
+
+@reader.command("make")
+def reader_make(
+    run: RunPath,
+    real: Annotated[
+        int | None, typer.Option(help="real images  [default: 182, or all there are]")
+    ] = None,
+    synthetic: Annotated[
+        int | None, typer.Option(help="synthetic images  [default: 120, or all there are]")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="HTML file  [default: in RUN/reader]")] = None,
+) -> None:
+    """Write one HTML page that shows readers real and synthetic images of a run."""
+    from augsearch.controller.reader import make_reader_page
+
+    made = make_reader_page(run, real, synthetic, out)
+    for origin, counts in (("real", made.real), ("synthetic", made.synthetic)):
+        classes = ", ".join(f"{count} {name}" for name, count in counts.items())
+        typer.echo(f"{sum(counts.values())} {origin} images: {classes}")
+    typer.echo(f"synthetic images from: {', '.join(made.sources)}")
+    typer.echo(f"page: {made.page} (give readers this file alone)")
+    typer.echo(f"key:  {made.key}")
+    command = shlex.join(["augsearch", "reader", "score", str(run)])
+    typer.echo(f"next: {command} answers-*.json")
+
+
+@reader.command("score")
+def reader_score(
+    run: RunPath,
+    answers: Annotated[list[Path], typer.Argument(help="the files that readers saved")],
+    as_json: AsJson = False,
+) -> None:
+    """Print how well readers did, on real and synthetic images apart, and how far they agree."""
+    from dataclasses import asdict
+
+    from augsearch.controller.reader import score_readers
+
+    assessment = score_readers(run, answers)
+    if as_json:
+        typer.echo(json.dumps(asdict(assessment), indent=2))
+    else:
+        print_assessment(assessment)
