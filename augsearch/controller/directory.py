@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from augsearch.errors import AugsearchError, RunDirectoryError, StorageError
 from augsearch.events import Advanced, Event, Warned
@@ -20,6 +20,8 @@ from augsearch.files import append_line, exclusive, read_json, write_json, write
 from augsearch.study.compare import differences
 from augsearch.study.results import StudyResult
 from augsearch.study.schema.study import StudyFile
+
+Settings = TypeVar("Settings", bound=BaseModel)
 
 
 class RunDirectory:
@@ -178,6 +180,27 @@ def settle(directory: RunDirectory, study: StudyFile, text: str) -> None:
     if not (directory.path / "study.json").exists():
         write_text(directory.path / "study.toml", text)
         write_json(directory.path / "study.json", study.model_dump(mode="json"))
+
+
+def frozen_study(directory: RunDirectory, model: type[Settings]) -> Settings:
+    """Read the study that a finished run was made of.
+
+    Args:
+        directory: The run.
+        model: `StudyFile`, or the part of it that has to be known.
+
+    Raises:
+        RunDirectoryError: Its data are gone, or another version of augsearch wrote it.
+    """
+    path = directory.path / "study.json"
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise RunDirectoryError(
+            f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}; the study's data must "
+            "be where they were, and the version of augsearch the one that ran it."
+        ) from error
 
 
 def _same_study(directory: RunDirectory, study: StudyFile) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from augsearch.controller.directory import RunDirectory, finished_run
+from augsearch.controller.directory import RunDirectory, finished_run, frozen_study
 from augsearch.controller.reader_images import (
+    FrozenStudy,
     SyntheticImages,
-    frozen_study,
     real_images,
     synthetic_images,
 )
@@ -79,7 +79,7 @@ def make_reader_page(
         SourceError: The run has no synthetic images.
     """
     directory = finished_run(run)
-    study = frozen_study(directory)
+    study = frozen_study(directory, FrozenStudy)
     seed = Seed.of(study.seed, "reader")
     every_real = real_images(directory, study)
     every_made = synthetic_images(directory, study, every_real.classes)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from augsearch.controller.directory import RunDirectory
 from augsearch.data.dataset import read_listing
@@ -41,23 +41,6 @@ class FrozenStudy(BaseModel):
     images: Images
     sources: dict[str, FrozenSource]
     arms: dict[str, Arm]
-
-
-def frozen_study(directory: RunDirectory) -> FrozenStudy:
-    """Read the study that a run was made of.
-
-    Raises:
-        RunDirectoryError: Its data are gone, or another version of augsearch wrote it.
-    """
-    path = directory.path / "study.json"
-    try:
-        return FrozenStudy.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise RunDirectoryError(
-            f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}; the study's data must "
-            "be where they were, and the version of augsearch the one that ran it."
-        ) from error
 
 
 def real_images(directory: RunDirectory, study: FrozenStudy) -> LabelledImages:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from augsearch.controller.directory import RunDirectory, finished_run
+from augsearch.controller.directory import RunDirectory, finished_run, frozen_study
 from augsearch.controller.run import run_in
 from augsearch.errors import RunDirectoryError
 from augsearch.events import Event, Notify, TrainingLogged, silent
@@ -33,7 +31,7 @@ def render_again(run: Path, notify: Notify = silent) -> Path:
             report is made of was removed and would have to be trained again.
     """
     directory = finished_run(run)
-    study = _frozen(directory)
+    study = frozen_study(directory, StudyFile)
     _check_outputs(directory)
 
     def watch(event: Event) -> None:
@@ -49,18 +47,6 @@ def render_again(run: Path, notify: Notify = silent) -> Path:
         finally:  # what a run cost does not grow with every look at it
             write_json(directory.path / "seconds.json", seconds)
     return directory.report
-
-
-def _frozen(directory: RunDirectory) -> StudyFile:
-    path = directory.path / "study.json"
-    try:
-        return StudyFile.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise RunDirectoryError(
-            f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}; the study's data must "
-            "be where they were, and the version of augsearch the one that ran it."
-        ) from error
 
 
 def _check_outputs(directory: RunDirectory) -> None:
