@@ -45,6 +45,28 @@ WGAN_PRESETS:
 
 from typing import Any
 
+_RADFORD_NETWORKS: dict[str, Any] = {
+    "latent_dim": 100,
+    "generator_filters": (1024, 512, 256, 128),
+    "generator_kernel": 5,
+    "generator_dense_norm": True,
+    "discriminator_filters": (64, 128, 256, 512),
+    "discriminator_kernel": 5,
+}
+_SMALL_NETWORKS: dict[str, Any] = {
+    "latent_dim": 64,
+    "generator_filters": (128, 64, 32),
+    "generator_kernel": 4,
+    "discriminator_filters": (32, 64, 128),
+    "discriminator_kernel": 4,
+}
+_FEW_IMAGES: dict[str, Any] = {
+    "batch_size": 32,
+    "iterations": 2_000,
+    "moving_average": 0.995,
+    "augment": ("brightness", "contrast", "translation", "flip"),
+}
+
 ACGAN_PRESETS: dict[str, dict[str, Any]] = {
     "kong2022": {
         "latent_dim": 100,
@@ -117,21 +139,14 @@ ACGAN_PRESETS: dict[str, dict[str, Any]] = {
         "checkpoint_every": 1_000,
     },
     "small-data": {
-        "latent_dim": 64,
+        **_SMALL_NETWORKS,
         "embedding_dim": 50,
-        "generator_filters": (128, 64, 32),
-        "generator_kernel": 4,
-        "discriminator_filters": (32, 64, 128),
-        "discriminator_kernel": 4,
         "discriminator_norm": "spectral",
         "loss": "hinge",
         "generator_learning_rate": 2e-4,
         "discriminator_learning_rate": 4e-4,
         "betas": (0.0, 0.99),
-        "batch_size": 32,
-        "iterations": 2_000,
-        "moving_average": 0.995,
-        "augment": ("brightness", "contrast", "translation", "flip"),
+        **_FEW_IMAGES,
         "balanced_batches": True,
         "snapshot": "best",
     },
@@ -139,13 +154,8 @@ ACGAN_PRESETS: dict[str, dict[str, Any]] = {
 
 DCGAN_PRESETS: dict[str, dict[str, Any]] = {
     "fridadar2018": {
-        "latent_dim": 100,
+        **_RADFORD_NETWORKS,
         "latent": "uniform",
-        "generator_filters": (1024, 512, 256, 128),
-        "generator_kernel": 5,
-        "generator_dense_norm": True,
-        "discriminator_filters": (64, 128, 256, 512),
-        "discriminator_kernel": 5,
         "discriminator_norm": "batch",
         "loss": "cross-entropy",
         "generator_learning_rate": 2e-4,
@@ -155,32 +165,20 @@ DCGAN_PRESETS: dict[str, dict[str, Any]] = {
         "epochs": 70,
     },
     "small-data": {
-        "latent_dim": 64,
-        "generator_filters": (128, 64, 32),
-        "generator_kernel": 4,
-        "discriminator_filters": (32, 64, 128),
-        "discriminator_kernel": 4,
+        **_SMALL_NETWORKS,
         "discriminator_norm": "spectral",
         "loss": "hinge",
         "generator_learning_rate": 2e-4,
         "discriminator_learning_rate": 4e-4,
         "betas": (0.0, 0.99),
-        "batch_size": 32,
-        "iterations": 2_000,
-        "moving_average": 0.995,
-        "augment": ("brightness", "contrast", "translation", "flip"),
+        **_FEW_IMAGES,
         "snapshot": "best",
     },
 }
 
 WGAN_PRESETS: dict[str, dict[str, Any]] = {
     "cheng2021": {
-        "latent_dim": 100,
-        "generator_filters": (1024, 512, 256, 128),
-        "generator_kernel": 5,
-        "generator_dense_norm": True,
-        "discriminator_filters": (64, 128, 256, 512),
-        "discriminator_kernel": 5,
+        **_RADFORD_NETWORKS,
         "discriminator_norm": "batch",
         "optimizer": "rmsprop",
         "generator_learning_rate": 5e-5,
@@ -191,12 +189,7 @@ WGAN_PRESETS: dict[str, dict[str, Any]] = {
         "epochs": 1_400,
     },
     "gulrajani2017": {
-        "latent_dim": 100,
-        "generator_filters": (1024, 512, 256, 128),
-        "generator_kernel": 5,
-        "generator_dense_norm": True,
-        "discriminator_filters": (64, 128, 256, 512),
-        "discriminator_kernel": 5,
+        **_RADFORD_NETWORKS,
         "discriminator_norm": "layer",
         "generator_learning_rate": 1e-4,
         "discriminator_learning_rate": 1e-4,
@@ -209,21 +202,14 @@ WGAN_PRESETS: dict[str, dict[str, Any]] = {
         "checkpoint_every": 1_000,
     },
     "small-data": {
-        "latent_dim": 64,
-        "generator_filters": (128, 64, 32),
-        "generator_kernel": 4,
-        "discriminator_filters": (32, 64, 128),
-        "discriminator_kernel": 4,
+        **_SMALL_NETWORKS,
         "discriminator_norm": "layer",
         "generator_learning_rate": 4e-4,
         "discriminator_learning_rate": 8e-4,
         "betas": (0.0, 0.9),
         "critic_steps": 2,
         "gradient_penalty": 10.0,
-        "batch_size": 32,
-        "iterations": 2_000,
-        "moving_average": 0.995,
-        "augment": ("brightness", "contrast", "translation", "flip"),
+        **_FEW_IMAGES,
     },
 }
 
