@@ -29,6 +29,7 @@ test: .venv/.test-installed
 	$(BIN)/pytest -n 2 --dist loadfile
 
 docs: quickstart
+	$(BIN)/python docs/performance.py
 	$(BIN)/python docs/pictures.py runs/quickstart
 
 clean:

@@ -9,9 +9,18 @@ other images of that.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
+import os
+import shutil
+import sysconfig
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
 
 from augsearch.errors import AugsearchError
+
+Precision = Literal["float32", "bf16"]
+"""What a network computes in: single precision, or bfloat16 with sums in single precision."""
 
 
 def pick_device(name: str) -> str:
@@ -41,6 +50,44 @@ def pick_device(name: str) -> str:
     return name
 
 
+def pick_precision(wanted: Literal["auto"] | Precision, device: str) -> Precision:
+    """Return what a network computes in on `device`, by facts of the hardware alone.
+
+    Args:
+        wanted: "auto" (bf16 where the device has it), "float32" or "bf16".
+        device: The torch device.
+
+    Raises:
+        AugsearchError: bf16 is wanted of a device that has none.
+    """
+    if wanted == "auto":
+        return "bf16" if has_bf16(device) else "float32"
+    if wanted == "bf16" and not has_bf16(device):
+        raise AugsearchError(
+            f"precision must be one that the device has but {device!r} here has no bf16 (it takes "
+            "a processor with AVX512_BF16 or AMX, or a CUDA GPU of compute capability 8.0); set "
+            'precision = "auto" or "float32".'
+        )
+    return wanted
+
+
+def has_bf16(device: str) -> bool:
+    """Whether `device` multiplies bfloat16 numbers in hardware.
+
+    Other processors would emulate it, slower than float32. Those of which torch does not say are
+    taken to have none.
+    """
+    import torch
+
+    kind = torch.device(device).type
+    if kind == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if kind != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
+        return False
+    found = torch.cpu.get_capabilities()
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+
+
 def thread_count() -> int:
     """Return how many threads torch computes with."""
     import torch
@@ -68,3 +115,21 @@ def even_threads() -> int:
     into whole registers (3 threads were seen to break EfficientNet's rows; 1, 2, 4, 8 were not).
     """
     return 1 << (thread_count().bit_length() - 1)
+
+
+def has_triton(device: str) -> bool:
+    """Return whether Triton kernels can be compiled for the device.
+
+    That takes a CUDA or ROCm GPU, the package (part of torch's GPU builds for Linux) and, for a
+    small piece of glue, a C compiler with Python's headers.
+    """
+    import torch
+
+    headers = Path(sysconfig.get_path("include"), "Python.h")
+    compiler = os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")
+    return (
+        torch.device(device).type == "cuda"
+        and importlib.util.find_spec("triton") is not None
+        and compiler is not None
+        and headers.exists()
+    )

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from augsearch.amounts import Unit, amount_words
+from augsearch.amounts import amount_words
 from augsearch.events import (
     Advanced,
     Event,
@@ -92,9 +92,7 @@ class LiveDisplay(Display):
             TimeRemainingColumn(),
             console=console,
         )
-        self._curves: dict[str, list[Evaluation]] = {}
-        self._best: dict[str, Evaluation | None] = {}
-        self._units: dict[str, Unit] = {}
+        self._trials: dict[str, list[TrialCompleted]] = {}
         self._stage = "start"
         self._tasks: dict[str, TaskID] = {}  # by unit
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=4)
@@ -117,9 +115,7 @@ class LiveDisplay(Display):
         elif isinstance(event, Advanced):
             self._advance(event)
         elif isinstance(event, TrialCompleted):
-            self._curves.setdefault(event.arm, []).append(event.evaluation)
-            self._best[event.arm] = event.best
-            self._units[event.arm] = event.unit
+            self._trials.setdefault(event.arm, []).append(event)
         elif isinstance(event, Warned):
             self._live.console.print(Text(f"warning: {event.message}"))
         elif isinstance(event, SettingTried):
@@ -146,15 +142,12 @@ class LiveDisplay(Display):
 
     def _render(self) -> RenderableType:
         head = Text(f"stage: {self._stage}") if not self._tasks else self._progress
-        return Group(*(self._curve(arm) for arm in self._curves), head)
+        return Group(*map(self._curve, self._trials), head)
 
     def _curve(self, arm: str) -> Text:
-        curve, best, unit = self._curves[arm], self._best[arm], self._units[arm]
-        bars = sparkline([one.score for one in curve])[-_LATEST:]
-        line = f"{arm}: {bars} {amount_words(curve[-1].multiple, unit)}"
-        if best is not None:
-            line += f", best {best.score:.3f} at {amount_words(best.multiple, unit)}"
-        return Text(line)
+        trials = self._trials[arm]
+        bars = sparkline([one.evaluation.score for one in trials])[-_LATEST:]
+        return Text(f"{arm}: {bars} {_amount(trials[-1])}{_best(trials[-1], 3)}")
 
 
 def trial_line(event: TrialCompleted) -> str:
@@ -164,13 +157,27 @@ def trial_line(event: TrialCompleted) -> str:
         >>> one = Evaluation.of(2.0, [0.5])
         >>> trial_line(TrialCompleted("search", one, one))
         'search: K = 2, score 0.5000, best 0.5000 at K = 2'
+        >>> smooth = Evaluation(2.0, 0.48, one.scores)  # of a rule that looks at a smoothed curve
+        >>> trial_line(TrialCompleted("search", one, smooth, round_number=2))
+        'search: K = 2 (round 2), score 0.5000, smoothed best 0.4800 at K = 2'
     """
-    amount = amount_words(event.evaluation.multiple, event.unit)
-    line = f"{event.arm}: {amount}, score {event.evaluation.score:.4f}"
-    if event.best is not None:
-        best = amount_words(event.best.multiple, event.unit)
-        line += f", best {event.best.score:.4f} at {best}"
-    return line
+    score = f"score {event.evaluation.score:.4f}"
+    return f"{event.arm}: {_amount(event)}, {score}{_best(event, 4)}"
+
+
+def _amount(event: TrialCompleted) -> str:
+    again = f" (round {event.round_number})" if event.round_number > 1 else ""
+    return amount_words(event.evaluation.multiple, event.unit) + again
+
+
+def _best(event: TrialCompleted, digits: int) -> str:
+    """Name the best so far; a best score that is not the mean of its scores is a smoothed one."""
+    best = event.best
+    if best is None:
+        return ""
+    smoothed = best.score != Evaluation.of(best.multiple, best.scores).score
+    word = "smoothed best" if smoothed else "best"
+    return f", {word} {best.score:.{digits}f} at {amount_words(best.multiple, event.unit)}"
 
 
 def setting_line(event: SettingTried) -> str:

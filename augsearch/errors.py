@@ -1,7 +1,7 @@
 """Every exception augsearch raises on purpose, and the exit code each one ends the command with.
 
 Exit codes: 0 done, 1 a defect in augsearch, 2 something the user can put right, 3 training
-diverged, 130 stopped with Ctrl-C.
+diverged, 4 time was up (max_hours) and the same command goes on, 130 stopped with Ctrl-C.
 """
 
 from collections.abc import Sequence
@@ -64,3 +64,9 @@ class DivergedError(AugsearchError):
     """A training whose loss is no longer finite or has exploded."""
 
     exit_code = 3
+
+
+class TimeUpError(AugsearchError):
+    """A run that stopped because its max_hours had passed; the same command goes on with it."""
+
+    exit_code = 4

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from augsearch.amounts import Unit
+from augsearch.device import Precision
 from augsearch.records import Evaluation
 
 
@@ -38,12 +39,17 @@ class Warned:
 
 @dataclass(frozen=True)
 class TrialCompleted:
-    """One amount of one arm has its score; `unit` says what amounts count."""
+    """One amount of one arm has its score; `unit` says what amounts count.
+
+    Attributes:
+        round_number: Which round of replicates of the amount it is, from 1: a rule may ask again.
+    """
 
     arm: str
     evaluation: Evaluation
     best: Evaluation | None
     unit: Unit = "multiple"
+    round_number: int = 1
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,17 @@ class SettingTried:
     number: int
     setting: Mapping[str, bool | int | float | str]
     evaluation: Evaluation
+
+
+@dataclass(frozen=True)
+class TrainingBegun:
+    """A source's training begins, or goes on from an iteration, and what it computes in."""
+
+    source: str
+    fold: int
+    iteration: int
+    device: str
+    precision: Precision
 
 
 @dataclass(frozen=True)
@@ -94,6 +111,7 @@ Event = (
     | Warned
     | TrialCompleted
     | SettingTried
+    | TrainingBegun
     | TrainingLogged
     | PictureMade
     | Selected

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import final
+from typing import Literal, final
 
 import numpy as np
 import torch
@@ -11,15 +11,23 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from augsearch.classifiers.base import Backbone
+from augsearch.classifiers.folding import fold_batch_norms
 from augsearch.classifiers.network_inputs import Inputs, batch_size, row_by_row
 from augsearch.classifiers.torchvision_networks import SMALLEST_INPUT, Weights, headless
+from augsearch.device import Precision, pick_precision
 from augsearch.errors import DataError, WeightsError
 from augsearch.seeds import Seed
+
+_RECIPE = "folded batch norms"
+"""Changes when the same settings give other last bits, so that cached features are made again."""
 
 
 @final
 class TorchvisionBackbone(Backbone):
-    """A frozen torchvision network up to its global average pooling, in float32.
+    """A frozen torchvision network up to its global average pooling.
+
+    Batch norms that can be are folded into their convolutions; those that stay, and the features,
+    are float32 in either precision.
 
     Images go through in aligned batches of one fixed size, the last one filled up by repeating its
     last image, so that every image meets the same kernels: row i of the features depends on image
@@ -37,28 +45,41 @@ class TorchvisionBackbone(Backbone):
         seed: Decides random weights; unused otherwise.
         input_size: Pixels a side that images are resized to (bilinear, anti-aliased), >= 32.
         device: The torch device.
+        precision: What the convolutions compute in; see `pick_precision`.
 
     Raises:
         WeightsError: The name is unknown, or the weights cannot be had or do not fit.
+        AugsearchError: The device has no bf16 but it is wanted.
     """
 
     def __init__(
-        self, name: str, weights: Weights, *, seed: Seed, input_size: int, device: str = "cpu"
+        self,
+        name: str,
+        weights: Weights,
+        *,
+        seed: Seed,
+        input_size: int,
+        device: str = "cpu",
+        precision: Literal["auto"] | Precision = "auto",
     ) -> None:
         if input_size < SMALLEST_INPUT:
             raise DataError(f"input_size must be at least {SMALLEST_INPUT} but got {input_size}.")
+        self._precision = pick_precision(precision, device)
         found = headless(name, weights, seed)
-        self._inputs = Inputs(input_size, found.transform)
+        dtype = torch.bfloat16 if self._precision == "bf16" else torch.float32
+        self._inputs = Inputs(input_size, found.transform, dtype=dtype)
         self._name = name
-        self._batch = batch_size(input_size)
+        self._batch = batch_size(input_size, device)
         self._device = device
         self._fingerprint = self._hash(found.body)
-        self._network = found.body.requires_grad_(False).eval().to(device)
+        network = found.body.requires_grad_(False).eval()
+        fold_batch_norms(network)
+        self._network = _lowered(network, dtype).to(device)
         self._network = self._network.to(memory_format=torch.channels_last)
 
     @property
     def fingerprint(self) -> str:
-        """Hash of network, weights, transform, input size, dtype, batch rule and kind of device."""
+        """Hash of network, weights, transform, size, precision, batch and kind of device."""
         return self._fingerprint
 
     def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -82,15 +103,24 @@ class TorchvisionBackbone(Backbone):
 
     def _forward(self, images: Tensor) -> Tensor:
         features: Tensor = self._network(self._inputs(images))
-        return features
+        return features.float()
 
     def _hash(self, network: nn.Module) -> str:
         kind = torch.device(self._device).type
         inputs = self._inputs
-        facts = (self._name, inputs.transform, inputs.size, "float32", self._batch, kind)
+        seen = (inputs.transform, inputs.size, self._batch)
+        facts = (_RECIPE, self._name, *seen, self._precision, kind)
         digest = hashlib.sha256(repr(facts).encode())
         for name, value in network.state_dict().items():
             if not name.endswith("num_batches_tracked"):
                 digest.update(name.encode())
                 digest.update(value.contiguous().numpy().data)
         return digest.hexdigest()
+
+
+def _lowered(network: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """Turn all weights but those of the remaining batch norms into `dtype`."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            module.to(dtype)
+    return network

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
-from typing import BinaryIO, final
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from augsearch.classifiers.ahead import ahead
 from augsearch.classifiers.base import Backbone
+from augsearch.errors import StorageError
 from augsearch.events import Advanced, Notify, silent
-from augsearch.files import map_array, replacing
+from augsearch.files import map_array, write_array
 from augsearch.records import ImageBlock
 
-_CHUNK = 256
-"""Images between two reports; a multiple of every backbone's batch size."""
+_SMALLEST, _LARGEST = 16, 1024
+"""Images that go to the backbone in one call; powers of two, as the batch sizes are."""
+
+_CHUNK_BYTES = 32 << 20
+"""Most bytes of pixels in one call. Up to four such chunks are in memory at once."""
+
+_Chunk = tuple[list[int], NDArray[np.uint8]]
+"""How many images each block, or part of a large one, has here, and the pixels of all of them."""
 
 
 @final
@@ -24,6 +35,9 @@ class FeatureStore:
 
     The file's name is a hash of the block's content and the backbone's fingerprint. Files are
     written under another name and renamed; one that is damaged is made again.
+
+    Many blocks are made as one stream: pixels are read, features computed and files written at the
+    same time, in chunks that pay no heed to where a block ends.
 
     Args:
         backbone: Makes the features.
@@ -42,28 +56,90 @@ class FeatureStore:
         """
         if len(block) == 0:
             return self._backbone.features(block.pixels)
-        path = self._path(block)
-        stored = map_array(path, "<f4", 2, len(block))
+        stored = self._stored(block)
         if stored is None:
-            self._make(block, path, notify)
-            stored = np.load(path, mmap_mode="r")
+            self._make([block], notify)
+            stored = self._stored(block)
+        if stored is None:
+            raise StorageError(
+                f"{self._path(block)} was written but cannot be read back; check the disk."
+            )
         return stored
+
+    def make(self, blocks: Iterable[ImageBlock], notify: Notify = silent) -> None:
+        """Compute the features of those blocks that have none yet.
+
+        Args:
+            blocks: Each content once.
+            notify: Takes progress, counted over the images of all these blocks.
+
+        Raises:
+            StorageError: A file could not be written (disk full, no permission).
+        """
+        missing = [block for block in blocks if len(block) and self._stored(block) is None]
+        if missing:
+            self._make(missing, notify)
+
+    def _stored(self, block: ImageBlock) -> NDArray[np.float32] | None:
+        return map_array(self._path(block), "<f4", 2, len(block))
 
     def _path(self, block: ImageBlock) -> Path:
         name = hashlib.sha256(f"{block.key} {self._backbone.fingerprint}".encode()).hexdigest()
         return self._folder / f"{name}.npy"
 
-    def _make(self, block: ImageBlock, path: Path, notify: Notify) -> None:
-        # Written as a stream: on a full disk a memory map would end the process, not raise.
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            for start in range(0, len(block), _CHUNK):
-                chunk = self._backbone.features(block.pixels[start : start + _CHUNK])
-                if start == 0:
-                    _write_header(file, (len(block), chunk.shape[1]))
-                file.write(np.ascontiguousarray(chunk, dtype="<f4").data)
-                notify(Advanced(min(start + _CHUNK, len(block)), len(block), "images"))
+    def _make(self, blocks: Sequence[ImageBlock], notify: Notify) -> None:
+        total, done = sum(map(len, blocks)), 0
+        # The network stays in this thread: with threads of its own elsewhere, torch would have two
+        # sets of them, more than there are cores.
+        with ThreadPoolExecutor(1) as writer, closing(ahead(_chunks(blocks))) as chunks:
+            pieces = self._pieces(chunks)
+            writing = None
+            for block in blocks:
+                parts: list[NDArray[np.float32]] = []
+                while (length := sum(map(len, parts))) < len(block):
+                    parts.append(next(pieces))
+                    notify(Advanced(done + length + len(parts[-1]), total, "images"))
+                done += length
+                features = np.concatenate(parts).astype("<f4", copy=False)
+                if writing is not None:
+                    writing.result()
+                writing = writer.submit(write_array, self._path(block), features)
+            if writing is not None:
+                writing.result()
+
+    def _pieces(self, chunks: Iterable[_Chunk]) -> Iterator[NDArray[np.float32]]:
+        """Yield the features of each block, of large ones part by part."""
+        for lengths, pixels in chunks:
+            features = self._backbone.features(pixels)
+            yield from np.split(features, np.cumsum(lengths)[:-1])
 
 
-def _write_header(file: BinaryIO, shape: tuple[int, int]) -> None:
-    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, header)
+def _chunks(blocks: Iterable[ImageBlock]) -> Iterator[_Chunk]:
+    """Read pixels into memory, as many blocks at a time as fit, large ones in parts."""
+    together: list[NDArray[np.uint8]] = []
+    for block in blocks:
+        pixels = block.pixels
+        most = _most_images(pixels)
+        for first in range(0, len(block), most):
+            part = pixels[first : first + most]
+            held = sum(map(len, together))
+            if together and (held + len(part) > most or not _alike(part, together[0])):
+                yield _joined(together)
+                together = []
+            together.append(part)
+    if together:
+        yield _joined(together)
+
+
+def _joined(together: Sequence[NDArray[np.uint8]]) -> _Chunk:
+    return [len(pixels) for pixels in together], np.concatenate(together)
+
+
+def _most_images(pixels: NDArray[np.uint8]) -> int:
+    """Return the largest power of two of such images that makes a chunk, from 16 to 1024."""
+    fitting = max(1, _CHUNK_BYTES // max(1, int(pixels[0].size)))
+    return max(_SMALLEST, min(_LARGEST, 1 << (fitting.bit_length() - 1)))
+
+
+def _alike(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
+    return one.shape[1:] == other.shape[1:] and one.dtype == other.dtype

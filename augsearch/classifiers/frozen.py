@@ -13,7 +13,6 @@ from augsearch.classifiers.base import Classifier, FittedClassifier
 from augsearch.classifiers.feature_bank import FeatureBank
 from augsearch.classifiers.feature_store import FeatureStore
 from augsearch.classifiers.linear_head import LinearHead
-from augsearch.classifiers.logistic_heads import fit_logistic_head
 from augsearch.classifiers.training_sets import check_training_set, labels_of
 from augsearch.events import Advanced, Notify, silent
 from augsearch.records import ImageBlock, Portion, TrainingSet
@@ -83,6 +82,8 @@ class FittedFrozen(FittedClassifier):
 def _fit_logistic(
     bank: FeatureBank, cells: Sequence[TrainingSet], options: LogisticHead, notify: Notify
 ) -> list[LinearHead]:
+    from augsearch.classifiers.logistic_heads import fit_logistic_head  # scikit-learn loads slowly
+
     heads = []
     for done, cell in enumerate(cells, start=1):
         heads.append(fit_logistic_head(bank.gather(cell), labels_of(cell), options, notify))

@@ -88,6 +88,7 @@ def _frozen(
         seed=seed.child("backbone"),
         input_size=input_size,
         device=device,
+        precision=options.precision,
     )
     return FrozenClassifier(FeatureStore(backbone, cache), options.head, device=device)
 

@@ -30,24 +30,28 @@ def print_result(study: Study, result: StudyResult, directory: Path) -> None:
 
     from augsearch.amounts import amount_words
     from augsearch.controller.mirror import tracking_uri
-    from augsearch.report.sentences import verdict_sentence, with_interval
+    from augsearch.report.sentences import endpoint_sentences, verdict_sentence, with_interval
     from augsearch.tracking.store import ui_command
 
     settings = study.settings
-    table = Table("arm", "amount", "images", "tuning score", "test AUC", "gain over baseline")
+    tested = result.judged_on == "test"
+    test = ["test AUC"] if tested else []
+    table = Table("arm", "amount", "images", "tuning score", *test, "gain over baseline")
     for name, arm in result.arms.items():
         table.add_row(
             name + (" (baseline)" if name == result.baseline else ""),
             "-" if arm.multiple is None else amount_words(arm.multiple, arm.unit),
             str(arm.n_train),
             "-" if arm.score is None else f"{arm.score:.3f}",
-            with_interval(arm.test.get("auc")),
+            *([with_interval(arm.test.get("auc"))] if tested else []),
             with_interval(arm.gain, sign=True),
         )
     console = _console()
     console.print(table)
     _print_paper_tables(console, study, directory)
     console.print(verdict_sentence(result, settings.evaluation.confidence), markup=False)
+    for sentence in endpoint_sentences(result, settings.evaluation.confidence):
+        console.print(sentence, markup=False)
     console.print(f"report: {directory / 'report.html'}", markup=False)
     if settings.tracking.enabled:
         command = ui_command(tracking_uri(settings, directory.resolve()))
@@ -91,10 +95,12 @@ def print_check(report: CheckReport) -> None:
     console.print(f"smallest class of a training set: {name}, {images} images", markup=False)
     for skipped in report.skipped:
         console.print(f"left out: {skipped}", markup=False)
-    plan = Table("work, if every search stops as early as it can", "amount", "about")
-    for work in report.plan:
-        plan.add_row(work.what, f"{work.amount} {work.unit}", _duration(work.seconds))
-    plan.add_row("in all", "", _duration(sum(work.seconds for work in report.plan)))
+    plan = Table("stage", "work, if every window stops as early as it can", "amount", "about")
+    for before, work in zip([None, *report.plan], report.plan, strict=False):
+        stage = "" if before and before.stage == work.stage else work.stage
+        amount = f"{work.amount:,} {work.unit}"
+        plan.add_row(stage, escape(work.what), amount, _duration(work.seconds))
+    plan.add_row("in all", "", "", _duration(sum(work.seconds for work in report.plan)))
     console.print(plan)
 
 
@@ -146,5 +152,5 @@ def print_assessment(assessment: Assessment) -> None:
 
 def _duration(seconds: float) -> str:
     if seconds < 90:
-        return f"{seconds:.0f} s"
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import numpy as np
@@ -11,23 +11,32 @@ from numpy.typing import NDArray
 
 from augsearch.controller.arms import SearchedArm
 from augsearch.controller.directory import RunDirectory
+from augsearch.controller.generator_replicates import Generations, training_groups
 from augsearch.controller.opening import open_once
 from augsearch.controller.outputs import AnswerFiles
 from augsearch.controller.preparation import Prepared, classifier_name
 from augsearch.errors import RunDirectoryError
-from augsearch.evaluation.intervals import metric_interval
 from augsearch.evaluation.verdict import Verdict, verdict
-from augsearch.events import Notify, Warned, silent
+from augsearch.events import Advanced, Notify, Warned, silent
 from augsearch.execution.cells import fresh_trainings
+from augsearch.execution.folds import FoldImages
 from augsearch.records import Portion
 from augsearch.report.sentences import opened_before
-from augsearch.study.results import ControlGain, EarlierOpening, Interval, VerdictResult
+from augsearch.study.results import ControlGain, EarlierOpening, VerdictResult
 
-METRICS = ("auc", "accuracy", "sensitivity", "specificity", "f1", "ppv", "npv", "kappa")
-
-SAME_SET = "the choice is the baseline's own training set, so there is nothing to gain"
+NOTHING_TO_GAIN = Verdict(
+    label="no evidence",
+    gain=0.0,
+    low=0.0,
+    high=0.0,
+    se=0.0,
+    degrees_of_freedom=float("nan"),
+    note="the choice is the baseline's own training set, so there is nothing to gain",
+)
+"""Of the very trainings of the baseline: no luck stands between the two."""
 
 Outputs = Mapping[str, NDArray[np.float64]]
+Groups = NDArray[np.int64] | None
 
 
 @dataclass(frozen=True)
@@ -49,15 +58,17 @@ class Declaration:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What the test set said.
+    """What the test set said; without one, what can be said without it.
 
     Attributes:
-        test: Arm -> class probabilities, float64, (trainings, images, classes).
+        test: Arm -> class probabilities, float64, (trainings, images, classes); empty without a
+            test set.
         external: The same on the external set; empty without one.
         files: Arm -> what its trainings left (features, training curve).
         gains: Arm -> gain over the baseline.
         answer: The verdict on the declared arm.
         opened_before: Other runs that had opened the same test images before.
+        groups: Arm -> the generator behind each of its trainings; None: none, or one for all.
     """
 
     test: Outputs
@@ -66,6 +77,7 @@ class Outcome:
     gains: Mapping[str, Verdict]
     answer: VerdictResult | None
     opened_before: Sequence[EarlierOpening] = ()
+    groups: Mapping[str, Groups] = field(default_factory=dict)
 
 
 def declared_arm(
@@ -132,76 +144,104 @@ def open_test_set(
     prepared: Prepared,
     directory: RunDirectory,
     notify: Notify = silent,
+    generations: Generations | None = None,
 ) -> Outcome:
     """Train every declared arm anew, score it on test and external images, judge the gains.
 
     That the test set is opened is written down first. If other runs had opened it before, the
     verdict says so, and so does a warning.
     """
-    before = open_once(directory, prepared.test.block.key)
+    test = _test_set(prepared)
+    before = open_once(directory, test.block.key)
     if before:
         notify(Warned(opened_before(before)))
-    sets = {"test": prepared.test}
+    sets = {"test": test}
     if prepared.external is not None:
         sets["external"] = prepared.external
     outputs: dict[str, dict[str, NDArray[np.float64]]] = {name: {} for name in sets}
     known: dict[tuple[object, ...], AnswerFiles] = {}
     files: dict[str, AnswerFiles] = {}
-    for name, multiple in declaration.multiples.items():
+    groups: dict[str, Groups] = {}
+    for number, (name, multiple) in enumerate(declaration.multiples.items()):
         arm = searched[name]
-        same = _trainings(arm, multiple, prepared)
+        same = recipe_of(arm, multiple, prepared)
+        behind = generations.behind(arm) if generations else [arm.score.folds]
         if same not in known:  # arms of the same recipe and classifier are the same trainings
-            known[same] = _tested(arm, multiple, sets, prepared, directory)
+            known[same] = AnswerFiles(directory.artifacts / "test", arm.name, sets)
+            if not known[same].complete:
+                notify(Advanced(number, len(declaration.multiples), "arms"))
+                _test(arm, multiple, sets, prepared, known[same], behind)
         files[name] = known[same]
+        groups[name] = training_groups(behind, prepared.study.evaluation.test_replicates)
         for part, values in files[name].outputs.items():
             outputs[part][name] = values
-    gains = _gains(declaration, prepared, outputs["test"])
-    answer = _answer(declaration, gains, outputs["test"], prepared, opened_before(before))
-    return Outcome(outputs["test"], outputs.get("external", {}), files, gains, answer, before)
+    gains = _gains(declaration, prepared, outputs["test"], groups)
+    control = _against_control(declaration, outputs["test"], prepared, groups)
+    answer = answer_of(declaration, gains, control, opened_before(before))
+    external = outputs.get("external", {})
+    return Outcome(outputs["test"], external, files, gains, answer, before, groups)
 
 
-def _trainings(arm: SearchedArm, multiple: float, prepared: Prepared) -> tuple[object, ...]:
-    """Return all that decides an arm's fresh trainings."""
+def _test_set(prepared: Prepared) -> Portion:
+    if prepared.test is None:
+        raise ValueError("the study must have a test set to open; judge it on the tuning set.")
+    return prepared.test
+
+
+def recipe_of(arm: SearchedArm, multiple: float, prepared: Prepared) -> tuple[object, ...]:
+    """Return all that decides an arm's trainings at an amount; equal ones are the same."""
     recipes = tuple(arm.score.recipe(multiple, fold) for fold in arm.score.folds)
     setting = tuple(arm.tuned.trials[arm.tuned.chosen].setting.items()) if arm.tuned else ()
     return (recipes, classifier_name(prepared.study, arm.name), setting)
 
 
-def _tested(
+def _test(
     arm: SearchedArm,
     multiple: float,
     sets: Mapping[str, Portion],
     prepared: Prepared,
-    directory: RunDirectory,
-) -> AnswerFiles:
-    files = AnswerFiles(directory.artifacts / "test", arm.name, sets)
-    if not files.complete:
-        fitted = fresh_trainings(arm.score, multiple, prepared.study.evaluation.test_replicates)
-        files.write(fitted, sets, with_features="t-sne" in prepared.study.report.figures)
-    return files
+    files: AnswerFiles,
+    behind: Sequence[Sequence[FoldImages]],
+) -> None:
+    fitted = fresh_trainings(arm.score, multiple, prepared.study.evaluation.test_replicates, behind)
+    files.write(fitted, sets, with_features="t-sne" in prepared.study.report.figures)
 
 
-def _gains(declaration: Declaration, prepared: Prepared, outputs: Outputs) -> dict[str, Verdict]:
+def _gains(
+    declaration: Declaration, prepared: Prepared, outputs: Outputs, groups: Mapping[str, Groups]
+) -> dict[str, Verdict]:
     if declaration.baseline not in outputs:
         return {}
     base = outputs[declaration.baseline]
-    confidence = prepared.study.evaluation.confidence
-    # The very trainings of the baseline: no luck stands between the two, and nothing to gain.
-    same = Verdict("no evidence", 0.0, 0.0, 0.0, 0.0, float("nan"), SAME_SET)
+    labels, confidence = _test_set(prepared).labels, prepared.study.evaluation.confidence
+    own = groups[declaration.baseline]
     return {
-        name: same if values is base else verdict(prepared.test.labels, base, values, confidence)
+        name: (
+            NOTHING_TO_GAIN
+            if values is base
+            else verdict(
+                labels, base, values, confidence, base_groups=own, chosen_groups=groups[name]
+            )
+        )
         for name, values in outputs.items()
         if name != declaration.baseline
     }
 
 
-def _answer(
+def answer_of(
     declaration: Declaration,
     gains: Mapping[str, Verdict],
-    outputs: Outputs,
-    prepared: Prepared,
-    note: str,
+    control: ControlGain | None = None,
+    note: str = "",
 ) -> VerdictResult | None:
+    """Return the verdict on the declared arm; None if it has no gain over the baseline.
+
+    Args:
+        declaration: What was declared.
+        gains: Arm -> gain over the baseline.
+        control: Its gain over its best control.
+        note: What else limits the answer.
+    """
     if declaration.arm is None or declaration.arm not in gains:
         return None
     gain = gains[declaration.arm]
@@ -212,35 +252,27 @@ def _answer(
         low=finite(gain.low),
         high=finite(gain.high),
         note="; ".join(filter(None, (gain.note, note))),
-        control=_against_control(declaration, outputs, prepared),
+        control=control,
     )
 
 
 def _against_control(
-    declaration: Declaration, outputs: Outputs, prepared: Prepared
+    declaration: Declaration, outputs: Outputs, prepared: Prepared, groups: Mapping[str, Groups]
 ) -> ControlGain | None:
     """Return the declared arm's gain over its best control, judged as that over the baseline."""
     arm, control = declaration.arm, declaration.control
     if arm is None or control is None:
         return None
-    labels, confidence = prepared.test.labels, prepared.study.evaluation.confidence
-    found = verdict(labels, outputs[control], outputs[arm], confidence)
+    labels, confidence = _test_set(prepared).labels, prepared.study.evaluation.confidence
+    found = verdict(
+        labels,
+        outputs[control],
+        outputs[arm],
+        confidence,
+        base_groups=groups[control],
+        chosen_groups=groups[arm],
+    )
     return ControlGain(arm=control, gain=found.gain, low=finite(found.low), high=finite(found.high))
-
-
-def intervals(
-    prepared: Prepared, name: str, part: str, labels: NDArray[np.int64], outputs: Outputs
-) -> dict[str, Interval]:
-    """Return every reported metric of one arm with its interval."""
-    confidence = prepared.study.evaluation.confidence
-    table = {}
-    for metric in dict.fromkeys([*METRICS, prepared.metric.name]):
-        seed = prepared.seed.child("interval", part, metric)  # the same draws for every arm
-        values = metric_interval(metric, labels, outputs[name], confidence, seed)
-        table[metric] = Interval.model_validate(
-            dict(zip(("value", "low", "high"), map(finite, values), strict=True))
-        )
-    return table
 
 
 def finite(value: float) -> float | None:

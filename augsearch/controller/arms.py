@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from augsearch.amounts import Unit
 from augsearch.controller.directory import RunDirectory
@@ -83,18 +84,20 @@ def search_arm(
     With [tune] the classifier's settings are chosen first, at the first amount.
     """
     study, arm = prepared.study, prepared.study.arms[name]
-    rule = _rule(arm, prepared.direction, study.seed)
+    rule = rule_of_arm(arm, prepared.direction, study.seed)
     files = TuningFiles(directory.artifacts / "tuning" / name)
     score = _score(prepared, folds, name, chosen, notify, files)
     tuned = None
     if study.tune is not None:
         notify(StageStarted(f"tune {name}"))
         first = rule.propose([])[0]
-        tuned = tune_arm(study.tune, prepared, directory, name, score, first, notify)
+        with directory.timed(f"tune {name}"):
+            tuned = tune_arm(study.tune, prepared, directory, name, score, first, notify)
         mirror.tuned(name, tuned.trials, tuned.setting)
         score = tuned.score
     notify(StageStarted(f"search {name}"))
-    found = search_amounts(name, arm.unit, score, rule, directory, mirror, notify)
+    with directory.timed(f"search {name}"):
+        found = search_amounts(name, arm.unit, score, rule, directory, mirror, notify)
     return SearchedArm(name, arm, score, found, files, tuned)
 
 
@@ -109,6 +112,11 @@ def search_amounts(
 ) -> SearchResult:
     """Evaluate the amounts that a rule asks for, or read them back, and tell everyone."""
     seen: dict[float, list[Evaluation]] = {}
+    kept: deque[int] = deque()  # the round of each new evaluation, in order
+
+    def keep(amount: float, round_: int, outputs: Sequence[Floats]) -> None:
+        kept.append(round_)
+        score.keep(amount, round_, outputs)
 
     def tell(evaluation: Evaluation) -> None:
         """Mirror an amount with all of its rounds so far: a rule may ask for more replicates."""
@@ -124,10 +132,10 @@ def search_amounts(
 
     def completed(evaluation: Evaluation, best: Evaluation | None) -> None:
         tell(evaluation)
-        notify(TrialCompleted(name, evaluation, best, unit))
+        notify(TrialCompleted(name, evaluation, best, unit, kept.popleft() + 1))
 
     found = find_optimal_multiple(
-        score,
+        replace(score, keep=keep),
         direction="maximize" if score.metric.greater_is_better else "minimize",
         rule=rule,
         storage=directory.ledger_url,
@@ -140,7 +148,8 @@ def search_amounts(
     return found
 
 
-def _rule(arm: Arm, direction: Direction, seed: int) -> SearchRule:
+def rule_of_arm(arm: Arm, direction: Direction, seed: int) -> SearchRule:
+    """Return what proposes an arm's amounts: its search's rule, or a list with the fixed one."""
     if arm.search is None:
         return Sweep((fixed_amount(arm),), direction=direction)
     return rule_of(arm.search, direction, seed)

@@ -32,9 +32,17 @@ def is_audited(study: StudyFile, source: str) -> bool:
     return study.audit.enabled and not isinstance(study.sources[source], OF_REAL_IMAGES)
 
 
-def source_folder(directory: RunDirectory, source: str, fold: int) -> Path:
-    """Return where a fitted source of a fold keeps its files."""
-    return directory.artifacts / f"source-{source}-fold{fold}"
+def source_folder(directory: RunDirectory, source: str, fold: int, generator: int = 0) -> Path:
+    """Return where a fitted source of a fold keeps its files, those of the search or a later one.
+
+    Args:
+        directory: The run.
+        source: Name of the source.
+        fold: Number of the fold.
+        generator: 0: as it was searched with; else the number of a further training.
+    """
+    further = f"-generator{generator}" if generator else ""
+    return directory.artifacts / f"source-{source}-fold{fold}{further}"
 
 
 def audit_sources(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ class CheckReport:
         smallest_class: (class, images) of the smallest class of the training sets.
         skipped: Unreadable images that are left out, with the reason.
         warnings: What the user should know.
-        plan: The work ahead, if every search stops as early as it can.
+        plan: The work ahead, if every window stops as early as it can.
     """
 
     parts: Sequence[tuple[str, str, int, int]]
@@ -48,8 +49,12 @@ def check_study(study: StudyFile, notify: Notify) -> CheckReport:
             warnings.append(event.message)
         notify(event)
 
+    started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="augsearch-check-") as name:
         prepared = prepare(study, Path(name), listen)
+        read = len(prepared.images) + (len(prepared.external.labels) if prepared.external else 0)
+        seconds = time.perf_counter() - started
+        reading = PlannedWork("data", "reading", read, "images", seconds)
         counts = [prepared.train_of(fold).class_counts() for fold in prepared.split.folds]
         smallest = np.min(counts, axis=0)
         label = int(np.argmin(smallest))
@@ -58,5 +63,5 @@ def check_study(study: StudyFile, notify: Notify) -> CheckReport:
             smallest_class=(prepared.images.classes[label], int(smallest[label])),
             skipped=prepared.dataset.skipped,
             warnings=warnings,
-            plan=plan_work(prepared, counts, Path(name)),
+            plan=[reading, *plan_work(prepared, counts)],
         )

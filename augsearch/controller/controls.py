@@ -22,11 +22,10 @@ from augsearch.search.sweep import Sweep
 from augsearch.sources.base import FitContext
 from augsearch.sources.registry import create_source
 from augsearch.sources.store import PoolStore
+from augsearch.study.controls import KINDS, control_name, control_source
 from augsearch.study.schema.arms import Addition, Arm, SearchOptions, nothing_added
 from augsearch.study.schema.sources import ClassicOptions, RepeatOptions, SourceOptions
 from augsearch.study.schema.study import StudyFile
-
-KINDS = ("repeat", "classic")
 
 
 def search_controls(
@@ -57,7 +56,7 @@ def search_controls(
     search, amount = arm.arm.search, arm.multiple
     if search is None or amount is None or amount <= nothing_added(search.unit):
         return prepared, {}
-    if any(_lacks_real(arm.score.recipe(amount, fold)) for fold in arm.score.folds):
+    if any(lacks_real(arm.score.recipe(amount, fold)) for fold in arm.score.folds):
         notify(Warned(f"arm {arm.name!r} has no controls: it uses no real images of some class"))
         return prepared, {}
     notify(StageStarted(f"controls {arm.name}"))
@@ -67,22 +66,13 @@ def search_controls(
         controls = {kind: maker.make(kind, mirror, notify) for kind in KINDS}
     study = prepared.study
     arms = study.arms | {one.name: one.arm for one in controls.values()}
-    sources = study.sources | {source_name(kind): _options(kind, study) for kind in KINDS}
+    sources = study.sources | {control_source(kind): _options(kind, study) for kind in KINDS}
     study = study.model_copy(update={"arms": arms, "sources": sources})
     return replace(prepared, study=study), {one.name: one for one in controls.values()}
 
 
-def control_name(arm: str, kind: str) -> str:
-    """Return what a control is called; no arm of a study file can have such a name."""
-    return f"{arm}: {kind} control"
-
-
-def source_name(kind: str) -> str:
-    """Return what the source of a control is called; no source of a study file can be."""
-    return f"{kind} control"
-
-
-def _lacks_real(recipe: Recipe) -> bool:
+def lacks_real(recipe: Recipe) -> bool:
+    """Whether a set has images of a class but no real ones, which a control would repeat."""
     pairs = zip(recipe.real, recipe.class_counts, strict=True)
     return any(used and not real for real, used in pairs)
 
@@ -104,7 +94,7 @@ class _Maker:
 
     def make(self, kind: str, mirror: Mirror, notify: Notify) -> SearchedArm:
         """Fit the control's source on every fold and score the one amount."""
-        name, source = control_name(self.arm.name, kind), source_name(kind)
+        name, source = control_name(self.arm.name, kind), control_source(kind)
         for fold in self.arm.score.folds:
             fold.pools[source] = self._pool(kind, fold, notify)
         files = TuningFiles(self.directory.artifacts / "tuning" / name)
@@ -130,7 +120,7 @@ class _Maker:
         used = Recipe(self.arm.score.recipe(self.amount, fold).real)
         seed = self.prepared.seed
         context = FitContext(
-            name=source_name(kind),
+            name=control_source(kind),
             fold=fold.number,
             seed=seed.child("control", kind, fold.number),
             folder=self.directory.artifacts / f"control-{kind}-fold{fold.number}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -9,19 +10,52 @@ import numpy as np
 from augsearch.controller.arms import SearchedArm
 from augsearch.controller.preparation import Prepared
 from augsearch.evaluation.confidence_set import confidence_set
+from augsearch.evaluation.delong import auc_influence
 from augsearch.report.contents import Smoothed
 from augsearch.search.rounds import merged
-from augsearch.search.smoothing import smoothed_history
+from augsearch.search.smoothing import best_place, smoothed_history
+from augsearch.search.study_rules import chooses_smoothed
+
+LUCK_VARIANCE = 0.01**2
+"""What a training's own luck adds to the variance of an AUC, where no replicate shows it."""
 
 
-def smoothed_curves(searched: Mapping[str, SearchedArm]) -> dict[str, Smoothed]:
-    """Return the smoothed curve of every search over multiples that has one."""
+def smoothed_curves(prepared: Prepared, searched: Mapping[str, SearchedArm]) -> dict[str, Smoothed]:
+    """Return the smoothed curve of every search over multiples that has one.
+
+    The curve of a rule that itself chooses the best of one is the curve that it chose from.
+    """
     curves = {}
     for name, arm in _searches(searched):
-        curve = smoothed_history(arm.found.history)
+        noise = None if chooses_smoothed(arm.arm.search) else known_noise(prepared, arm)
+        curve = smoothed_history(arm.found.history, noise)
         if curve is not None and len(curve.at) > 1:
-            curves[name] = Smoothed(curve.at, curve.mean, curve.sd)
+            best = best_place(curve, prepared.direction)
+            curves[name] = Smoothed(curve.at, curve.mean, curve.sd, best, noise)
     return curves
+
+
+def known_noise(prepared: Prepared, arm: SearchedArm) -> float | None:
+    """Return the variance of a single tuning AUC around what its amount is worth.
+
+    Half the mean paired DeLong variance of neighbouring amounts, over the folds, + 0.01².
+
+    Returns:
+        The variance; None if replicates say it, if the metric is not the AUC, or if DeLong's
+        variance is known of no two amounts.
+    """
+    if prepared.metric.name != "auc" or arm.score.replicates > 1:
+        return None
+    entries = merged(arm.found.history)
+    outputs = [arm.tuning_outputs(one.multiple) for one in entries if math.isfinite(one.score)]
+    variances = []
+    for number, fold in enumerate(arm.score.folds):
+        first = np.array([one[number][0] for one in outputs])  # (amounts, N, n_classes)
+        if len(first) > 1:
+            steps = np.diff(auc_influence(fold.tune.labels, first)[1], axis=0)
+            variances += (steps**2).sum(axis=1).tolist()
+    known = [one for one in variances if math.isfinite(one)]
+    return 0.5 * float(np.mean(known)) + LUCK_VARIANCE if known else None
 
 
 def confidence_sets(

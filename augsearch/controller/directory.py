@@ -23,6 +23,9 @@ from augsearch.study.schema.study import StudyFile
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
+_SPEND_EVERY = 5.0
+"""Seconds of a stage that a kill may take out of the books."""
+
 
 class RunDirectory:
     """Paths of one run, and the small facts that outlive a kill.
@@ -33,6 +36,8 @@ class RunDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()
+        self._stage: str | None = None
+        self._since = 0.0
 
     @property
     def artifacts(self) -> Path:
@@ -85,16 +90,25 @@ class RunDirectory:
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Add the time of the block to the stage's seconds, over all processes of the run."""
-        started = time.monotonic()
+        """Add the time of the block to the stage's seconds, over all processes of the run.
+
+        Stages follow each other; none lies within another. Of one that is killed the time counts up
+        to the last event that was logged, or a few seconds before it.
+        """
+        self._stage, self._since = stage, time.monotonic()
         try:
             yield
         finally:
-            seconds = self.seconds
-            spent = time.monotonic() - started
-            seconds[stage] = round(seconds.get(stage, 0.0) + spent, 3)
             with suppress(AugsearchError):  # never hide what ended the stage
-                write_json(self.path / "seconds.json", seconds)
+                self._spend(stage)
+            self._stage = None
+
+    def _spend(self, stage: str) -> None:
+        """Write down the time since this was last done."""
+        seconds, now = self.seconds, time.monotonic()
+        seconds[stage] = round(seconds.get(stage, 0.0) + now - self._since, 3)
+        write_json(self.path / "seconds.json", seconds)
+        self._since = now
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -104,6 +118,8 @@ class RunDirectory:
 
     def log(self, event: Event) -> None:
         """Append an event to log.jsonl; progress within a stage is left out."""
+        if self._stage is not None and time.monotonic() - self._since >= _SPEND_EVERY:
+            self._spend(self._stage)
         if isinstance(event, Advanced):
             return
         entry = {"time": time.time(), "event": type(event).__name__, **asdict(event)}

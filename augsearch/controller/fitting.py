@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from augsearch.controller.arms import SearchedArm
@@ -15,6 +15,7 @@ from augsearch.events import Notify
 from augsearch.execution.experts import RealExpert, judge
 from augsearch.execution.folds import FoldImages
 from augsearch.records import LabelledImages
+from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext
 from augsearch.sources.quarantine import quarantined
 from augsearch.sources.store import PoolStore
@@ -41,6 +42,7 @@ def fit_sources(
     folds: Sequence[FoldImages],
     searched: Mapping[str, SearchedArm],
     notify: Notify,
+    generator: int = 0,
 ) -> None:
     """Fit each source on every fold and add its pool; what is fitted already is read back.
 
@@ -51,24 +53,12 @@ def fit_sources(
         folds: Their `pools` are added to.
         searched: Arms with their chosen amounts, for sources that are trained on one.
         notify: Takes progress, warnings, losses and pictures.
+        generator: 0: as the search needs it; else the number of a further training, with seeds and
+            a folder of its own.
     """
     for name in names:
         for fold, split in zip(folds, prepared.split.folds, strict=True):
-            context = FitContext(
-                name=name,
-                fold=fold.number,
-                seed=prepared.seed.child("source", name, fold.number),
-                folder=source_folder(directory, name, fold.number),
-                device=prepared.device,
-                notify=notify,
-                judge=_judge(prepared, fold),
-                expert=RealExpert(
-                    prepared.judging,
-                    fold.train,
-                    fold.n_classes,
-                    prepared.seed.child("expert", fold.number),
-                ),
-            )
+            context = _context(name, prepared, directory, fold, notify, generator)
             train = _training_images(name, prepared, fold, split, searched)
             pool = prepared.sources[name].fit(train, context)
             if prepared.study.audit.quarantine and is_audited(prepared.study, name):
@@ -76,13 +66,33 @@ def fit_sources(
             fold.pools[name] = PoolStore(pool, context.folder / "pool")
 
 
-def _judge(prepared: Prepared, fold: FoldImages) -> Callable[[LabelledImages], float]:
-    return partial(
-        judge,
-        tune=fold.tune,
-        classifier=prepared.judging,
-        metric=prepared.metric,
-        seed=prepared.seed.child("judge", fold.number),
+def _context(
+    name: str,
+    prepared: Prepared,
+    directory: RunDirectory,
+    fold: FoldImages,
+    notify: Notify,
+    generator: int,
+) -> FitContext:
+    def seed(*path: int | str) -> Seed:
+        own = prepared.seed.child(*path, fold.number)
+        return own.child("generator", generator) if generator else own
+
+    return FitContext(
+        name=f"{name}, generator {generator + 1}" if generator else name,
+        fold=fold.number,
+        seed=seed("source", name),
+        folder=source_folder(directory, name, fold.number, generator),
+        device=prepared.device,
+        notify=notify,
+        judge=partial(
+            judge,
+            tune=fold.tune,
+            classifier=prepared.judging,
+            metric=prepared.metric,
+            seed=seed("judge"),
+        ),
+        expert=RealExpert(prepared.judging, fold.train, fold.n_classes, seed("expert")),
     )
 
 

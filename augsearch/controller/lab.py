@@ -151,7 +151,8 @@ def _history(
         names = ("window", "start", "step", "max_multiple", "min_delta")
         own = SlidingWindow(**{name: search[name] for name in names}, direction=direction)
     entries = list(map(_evaluation, arm.history))
-    return History.of(entries, n_folds, evaluation["replicates"], direction, own)
+    noise = arm.smoothed.noise if arm.smoothed else None
+    return History.of(entries, n_folds, evaluation["replicates"], direction, own, noise)
 
 
 def _evaluation(entry: HistoryEntry) -> Evaluation:
@@ -190,10 +191,10 @@ def _of_run(run: _FinishedRun) -> tuple[list[Setting], RunFindings]:
         )
     found = _resolution(run)
     if found is None:
-        notes.append(
-            "The smallest gain that the test set can resolve is not known: no arm's test AUC "
-            "differs from the baseline's by a gain with an interval."
-        )
+        why = "no arm's test AUC differs from the baseline's by a gain with an interval"
+        if not run.n_test:
+            why = "the run has no test set"
+        notes.append(f"The smallest gain that the test set can resolve is not known: {why}.")
     findings = RunFindings(
         arm=run.arm,
         first_amount=first,
@@ -232,7 +233,7 @@ def _setting(run: _FinishedRun, base: float, replicate_sd: float | None) -> Sett
 def _resolution(run: _FinishedRun) -> Resolution | None:
     """Return what the test set can show, from the verdict's arm or else the first with a gain."""
     names = dict.fromkeys([run.arm, *run.result.arms])
-    for name in names:
+    for name in names if run.n_test else ():
         gain = run.result.arms[name].gain
         if gain and gain.low is not None and gain.high is not None and gain.high > gain.low:
             confidence = run.evaluation["confidence"]

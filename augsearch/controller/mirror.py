@@ -17,13 +17,19 @@ from augsearch.events import (
     TrainingLogged,
     Warned,
 )
+from augsearch.execution.recipes import sources_of_arm
 from augsearch.records import Evaluation
 from augsearch.search.tuning import Setting, SettingTrial
+from augsearch.study.audit_result import AuditResult
 from augsearch.study.compare import flatten
 from augsearch.study.results import StudyResult
 from augsearch.study.schema.study import StudyFile
+from augsearch.tracking.audits import audit_metrics, audit_tags, worst_verdict
 from augsearch.tracking.delivery import SyncReport, sync
 from augsearch.tracking.tracker import Tracker
+
+_OF_ONE_ARM = ("search", "metrics", "ms-ssim")
+"""Figures of a single arm, KIND-ARM.svg; the others show all arms."""
 
 
 class Mirror:
@@ -81,17 +87,40 @@ class Mirror:
             words = {key: json.dumps(value) for key, value in chosen.items()}
             self._tracker.choose_setting(arm, words)
 
+    def audited(self, audits: Sequence[AuditResult]) -> None:
+        """Mirror the audits so far, and tag with the worst of them the study and every arm.
+
+        An arm's are those of the sources that it may draw from.
+        """
+        if not self._tracker:
+            return
+        for result in audits:
+            metrics, tags = audit_metrics(result), audit_tags(result)
+            self._tracker.audit(result.source, result.fold, metrics, tags)
+        arms = self._study.arms
+        own: dict[str | None, list[AuditResult]] = {None: list(audits)}
+        for arm in arms:
+            sources = sources_of_arm(arms, arm)
+            own[arm] = [result for result in audits if result.source in sources]
+        for name, results in own.items():
+            verdict = worst_verdict(results)
+            if verdict is not None:
+                self._tracker.tag({"audit": verdict}, name)
+
     def finish(self, result: StudyResult) -> None:
         """Mirror the result of every arm and the files of the run."""
         if not self._tracker:
             return
+        figures = sorted((self._directory.path / "figures").glob("*.svg"))
         for name in result.arms:
+            for path in arm_figures(name, list(result.arms), figures):
+                self._tracker.artifact(path, name, folder="figures")
             self._tracker.finish_arm(name, _scalars(result, name), _tags(result, name))
         for path in [
             self._directory.report,
             self._directory.path / "results.json",
             self._directory.path / "study.toml",
-            *sorted((self._directory.path / "figures").glob("*.svg")),
+            *figures,
             *sorted((self._directory.path / "tables").glob("*.csv")),
         ]:
             folder = path.parent.name if path.parent != self._directory.path else ""
@@ -119,6 +148,12 @@ def _artifact_location(study: StudyFile, run: Path) -> str | None:
     return (run.parent / "mlartifacts").as_uri()
 
 
+def arm_figures(arm: str, arms: Sequence[str], figures: Sequence[Path]) -> list[Path]:
+    """Return the figures that show an arm: its own, and those of all arms together."""
+    others = {f"{kind}-{name}" for name in arms if name != arm for kind in _OF_ONE_ARM}
+    return [path for path in figures if path.stem not in others]
+
+
 def _scalars(result: StudyResult, name: str) -> dict[str, float]:
     arm = result.arms[name]
     base = arm.history[0].score
@@ -126,15 +161,19 @@ def _scalars(result: StudyResult, name: str) -> dict[str, float]:
         "multiple_best": arm.multiple,
         "score_best": arm.score,
         "score_base": base,
+        "multiple_smoothed": arm.smoothed.multiple if arm.smoothed else None,
+        "score_smoothed": arm.smoothed.mean if arm.smoothed else None,
         "gain": arm.gain.value if arm.gain else None,
         "stopped_at": arm.stopped_at,
-    } | {f"test_{metric}": interval.value for metric, interval in arm.test.items()}
+    }
+    values |= {f"gain_{endpoint}": one.value for endpoint, one in arm.endpoints.items()}
+    values |= {f"test_{metric}": one.value for metric, one in arm.test.items()}
     return {key: value for key, value in values.items() if value is not None}
 
 
 def _tags(result: StudyResult, name: str) -> dict[str, str]:
     if result.verdict is not None and result.verdict.arm == name:
-        return {"verdict": result.verdict.label}
+        return {"verdict": result.verdict.label, "judged_on": f"{result.judged_on} set"}
     return {}
 
 

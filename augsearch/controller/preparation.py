@@ -23,6 +23,7 @@ from augsearch.records import ImageBlock, LabelledImages, Portion
 from augsearch.seeds import Seed
 from augsearch.sources.base import Source
 from augsearch.sources.registry import create_source
+from augsearch.study.metric_names import named_metrics
 from augsearch.study.order import used_sources
 from augsearch.study.schema.classifier import ClassifierOptions
 from augsearch.study.schema.study import DEFAULT_CLASSIFIER, StudyFile
@@ -38,6 +39,12 @@ def classifier_options(study: StudyFile, name: str) -> ClassifierOptions:
     return study.classifier if name == DEFAULT_CLASSIFIER else study.classifiers[name]
 
 
+def judging_name(study: StudyFile) -> str:
+    """Return the name of the classifier that judges sources: the study's own if an arm uses it."""
+    names = [classifier_name(study, arm) for arm in study.arms]
+    return DEFAULT_CLASSIFIER if DEFAULT_CLASSIFIER in names else names[0]
+
+
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """A study's images and tools, checked and ready.
@@ -47,7 +54,7 @@ class Prepared:
         split: Rows of the dataset for every fold and the test set.
         develop: The images of the folds, one block.
         develop_rows: int64, the dataset's rows that `develop` holds, increasing.
-        test: The test images.
+        test: The test images; None in a study without a test set.
         external: The external test images, if there are any.
         make_classifier: Builds a classifier for these images from its settings.
         classifiers: The classifiers that the arms use, by name (`classifier_name`).
@@ -61,7 +68,7 @@ class Prepared:
     split: Split
     develop: ImageBlock
     develop_rows: NDArray[np.int64]
-    test: Portion
+    test: Portion | None
     external: Portion | None
     make_classifier: Callable[[ClassifierOptions], Classifier]
     classifiers: Mapping[str, Classifier]
@@ -76,7 +83,7 @@ class Prepared:
     @property
     def judging(self) -> Classifier:
         """The classifier that judges sources: the study's own, or that of the first arm."""
-        return self.classifiers.get(DEFAULT_CLASSIFIER) or next(iter(self.classifiers.values()))
+        return self.classifiers[judging_name(self.study)]
 
     def classifier_of(self, arm: str) -> Classifier:
         """Return an arm's classifier."""
@@ -101,7 +108,7 @@ class Prepared:
         """What must not change between two halves of a run."""
         return {
             "develop": self.develop.key,
-            "test": self.test.block.key,
+            "test": self.test.block.key if self.test else None,
             "external": self.external.block.key if self.external else None,
             "labels": ImageBlock.of(self.images.labels.astype("<i8").view(np.uint8)).key,
             "images": len(self.images),
@@ -122,7 +129,8 @@ def prepare(study: StudyFile, folder: Path, notify: Notify) -> Prepared:
     seed = Seed.of(study.seed)
     metric = get_metric(study.evaluation.metric)
     dataset = load_dataset(study.data, study.images, folder / "data", seed, notify)
-    metric.check_classes(len(dataset.images.classes))
+    for name in named_metrics(study):
+        get_metric(name).check_classes(len(dataset.images.classes))
     split = split_dataset(dataset, study.split, seed.child("split"))
     for warning in data_warnings(dataset, split):
         notify(Warned(warning))
@@ -145,7 +153,7 @@ def prepare(study: StudyFile, folder: Path, notify: Notify) -> Prepared:
         split=split,
         develop=ImageBlock.of(dataset.images.pixels[develop_rows]),
         develop_rows=develop_rows,
-        test=Portion.whole(dataset.images.take(split.test)),
+        test=Portion.whole(dataset.images.take(split.test)) if len(split.test) else None,
         external=Portion.whole(external.images) if external else None,
         make_classifier=make_classifier,
         classifiers={

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -95,20 +95,15 @@ def _trained(base: SearchedArm, prepared: Prepared, directory: RunDirectory) -> 
     folds, amount = base.score.folds, base.multiple or 1.0
 
     def recipe(share: float, fold: FoldImages) -> Recipe:
-        arm = base.arm.model_copy(update={"real": share * base.arm.real})
-        arms = prepared.study.arms | {base.name: arm}
-        return arm_recipe(arms, base.name, amount, fold.class_counts, {}, fold.sizes)
+        arms, counts = prepared.study.arms, fold.class_counts
+        return share_recipe(arms, base.name, share, amount, counts, fold.sizes)
 
-    shares: list[float] = []
-    sizes: list[float] = []
-    for share in _usable(base.arm, folds):
-        size = float(np.mean([sum(recipe(share, fold).real) for fold in folds]))
-        if size > max(sizes, default=0):  # shares of few images may round to the same
-            shares.append(share)
-            sizes.append(size)
+    counts = [fold.class_counts for fold in folds]
+    shares = distinct_shares(base.arm, counts, lambda share, fold: recipe(share, folds[fold]))
+    sizes = np.array(list(shares.values()))
     times = prepared.study.evaluation.test_replicates
-    if len(shares) < FEWEST_SIZES or times * len(folds) < FEWEST_CELLS:
-        return RealCurve(np.array(sizes), np.empty((len(sizes), 0)))
+    if not suffices(len(shares), times * len(folds)):
+        return RealCurve(sizes, np.empty((len(sizes), 0)))
     score = replace(
         base.score,
         recipe=recipe,
@@ -128,15 +123,50 @@ def _trained(base: SearchedArm, prepared: Prepared, directory: RunDirectory) -> 
         storage=directory.ledger_url,
         study_name=f"{base.name} (shares)",
     )
-    return RealCurve(np.array(sizes), np.array([entry.scores for entry in found.history]))
+    return RealCurve(sizes, np.array([entry.scores for entry in found.history]))
 
 
-def _usable(arm: Arm, folds: Sequence[FoldImages]) -> list[float]:
-    """Return the shares that leave a few real images of every class; none of a base's set."""
+def share_recipe(
+    arms: Mapping[str, Arm],
+    name: str,
+    share: float,
+    amount: float,
+    real: tuple[int, ...],
+    sizes: Mapping[str, Sequence[int | None]],
+) -> Recipe:
+    """Return what an arm trains on with a share of its real images (see `arm_recipe`)."""
+    arm = arms[name].model_copy(update={"real": share * arms[name].real})
+    return arm_recipe({**arms, name: arm}, name, amount, real, {}, sizes)
+
+
+def distinct_shares(
+    arm: Arm, counts: Sequence[tuple[int, ...]], recipe: Callable[[float, int], Recipe]
+) -> dict[float, float]:
+    """Return the shares that leave a few real images of every class, each with their number.
+
+    Args:
+        arm: The baseline; a share of another arm's set is none of its own.
+        counts: Per fold the real images of each class.
+        recipe: (share, number of the fold) -> what is trained on.
+
+    Returns:
+        Share -> real images, the mean over the folds, both rising.
+    """
+    found: dict[float, float] = {}
     if arm.base is not None:
-        return []
-    smallest = min(count for fold in folds for count in fold.class_counts if count)
-    return [share for share in SHARES if math.floor(share * arm.real * smallest) >= FEWEST_IMAGES]
+        return found
+    smallest = min(count for of_fold in counts for count in of_fold if count)
+    for share in SHARES:
+        if math.floor(share * arm.real * smallest) >= FEWEST_IMAGES:
+            size = float(np.mean([sum(recipe(share, fold).real) for fold in range(len(counts))]))
+            if size > max(found.values(), default=0):  # few images may round to the same
+                found[share] = size
+    return found
+
+
+def suffices(n_shares: int, n_cells: int) -> bool:
+    """Whether shares and trainings of each (over all folds) make a curve."""
+    return n_shares >= FEWEST_SIZES and n_cells >= FEWEST_CELLS
 
 
 def equivalence(curve: RealCurve, gain: Verdict, prepared: Prepared) -> RealEquivalence:

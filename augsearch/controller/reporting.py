@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from augsearch.controller.answer import Outcome
 from augsearch.controller.arms import SearchedArm
 from augsearch.controller.auditing import shown_audits
-from augsearch.controller.curves import confidence_sets, smoothed_curves
+from augsearch.controller.curves import confidence_sets
 from augsearch.controller.directory import RunDirectory
 from augsearch.controller.preparation import Prepared, classifier_name
 from augsearch.data.splits import summary
@@ -25,13 +25,14 @@ from augsearch.report.contents import (
     Likeness,
     Outputs,
     ReportContents,
+    Smoothed,
     TunedArm,
     TuningOutputs,
 )
 from augsearch.report.html import write_report
 from augsearch.search.rounds import merged
 from augsearch.study.compare import flatten
-from augsearch.study.results import StudyResult
+from augsearch.study.results import EndpointGain, StudyResult
 from augsearch.study.schema.arms import (
     HalvingSearch,
     SaturationSearch,
@@ -40,6 +41,8 @@ from augsearch.study.schema.arms import (
     WindowSearch,
 )
 from augsearch.study.schema.generators import TRAINED
+
+NO_LABELS = np.empty(0, dtype=np.int64)
 
 PICTURES = 8
 """Images per class and gallery."""
@@ -59,6 +62,7 @@ def write_run_report(
     outcome: Outcome,
     text: str,
     facts: Mapping[str, str],
+    curves: Mapping[str, Smoothed],
 ) -> None:
     """Write report.html, tables and figures into the run directory."""
     study = prepared.study
@@ -71,7 +75,7 @@ def write_run_report(
         confidence=study.evaluation.confidence,
         rules={name: rule_words(arm.search) for name, arm in study.arms.items() if arm.search},
         recipes={name: describe(study.arms[name]) for name in study.arms},
-        test=Outputs(prepared.test.labels, outcome.test),
+        test=Outputs(prepared.test.labels if prepared.test else NO_LABELS, outcome.test),
         external=Outputs(external.labels, outcome.external) if external else None,
         galleries=_galleries(prepared, folds[0]),
         generators=[name for name in prepared.sources if isinstance(study.sources[name], TRAINED)],
@@ -88,8 +92,9 @@ def write_run_report(
         training_curves={name: files.curve for name, files in outcome.files.items() if files.curve},
         tuned={name: tuned for name, arm in searched.items() if (tuned := _tuned(arm))},
         tables=study.report.tables,
-        smoothed=smoothed_curves(searched),
+        smoothed=curves,
         confidence_sets=confidence_sets(prepared, searched),
+        endpoint_gains=_endpoint_gains(study.evaluation.endpoints, result),
         audits=shown_audits(prepared, folds, result.audits),
         settings=flatten(study),
         facts=facts,
@@ -115,6 +120,18 @@ def rule_words(search: SearchOptions) -> str:
             return f"TPE, {search.trials} trials up to {search.max_multiple:g}, smoothed over log K"
         case _:
             return "sweep: the best of all amounts"
+
+
+def _endpoint_gains(
+    endpoints: Sequence[str], result: StudyResult
+) -> dict[str, dict[str, EndpointGain]]:
+    """Return endpoint -> arm -> gain, without endpoints that no arm has a gain in."""
+    arms = result.arms.items()
+    gains = {
+        one: {name: arm.endpoints[one] for name, arm in arms if one in arm.endpoints}
+        for one in endpoints
+    }
+    return {one: of_arms for one, of_arms in gains.items() if of_arms}
 
 
 def _tuning(arm: SearchedArm) -> list[TuningOutputs]:

@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 
-from augsearch.controller.answer import (
-    Outcome,
-    declare,
-    declared_arm,
-    finite,
-    intervals,
-    open_test_set,
-)
+from augsearch.controller.answer import declare, declared_arm, open_test_set
 from augsearch.controller.arms import SearchedArm, search_arm
 from augsearch.controller.auditing import audit_sources, is_audited, kept_audits
+from augsearch.controller.budget import Budget
 from augsearch.controller.controls import search_controls
+from augsearch.controller.curves import smoothed_curves
 from augsearch.controller.directory import RunDirectory, settle
 from augsearch.controller.fitting import empty_folds, fit_sources
+from augsearch.controller.generator_replicates import replicate_generators
 from augsearch.controller.mirror import Mirror
 from augsearch.controller.preparation import Prepared, prepare
-from augsearch.controller.real_equivalence import RealCurve, equivalence, real_curve
+from augsearch.controller.real_equivalence import real_curve
 from augsearch.controller.reporting import write_run_report
+from augsearch.controller.results import study_result
+from augsearch.controller.untested import judge_on_tuning_set
 from augsearch.data.splits import write_split_csv
-from augsearch.device import thread_count, threads
-from augsearch.errors import AugsearchError, RunDirectoryError
+from augsearch.device import has_bf16, thread_count, threads
+from augsearch.errors import AugsearchError, RunDirectoryError, TimeUpError
 from augsearch.events import Event, Notify, StageStarted
 from augsearch.execution.folds import FoldImages
-from augsearch.search.rounds import merged
 from augsearch.study.consistency import baseline_arm
 from augsearch.study.order import search_order, sources_of
-from augsearch.study.results import ArmResult, HistoryEntry, Interval, StudyResult
+from augsearch.study.results import StudyResult
 from augsearch.study.schema.study import StudyFile, TrackingOptions
 
 LIBRARIES = ("augsearch", "torch", "torchvision", "optuna", "mlflow", "numpy", "scikit-learn")
@@ -50,7 +47,12 @@ def run_in(
     Every stage leaves what it made in the directory and finds it there again, so running is
     resuming. A finished run returns its result at once; with `again` it goes through all stages
     once more, finds everything there, and writes its report from it and nothing else.
+
+    Raises:
+        TimeUpError: The study's max_hours have passed since the call; the message says what was
+            found so far.
     """
+    budget = Budget(None if again else study.max_hours)
     finished = directory.results
     if finished is not None and not again:
         if not directory.remembers(_MIRRORED):  # killed between the result and its copy
@@ -68,6 +70,8 @@ def run_in(
         prepared = prepare(study, directory.artifacts, tell)
         settle(directory, study, text)
         _same_data(directory, prepared)
+        if finished is None:
+            _same_arithmetic(directory, prepared)
         write_split_csv(prepared.dataset, prepared.split, directory.path / "tables" / "split.csv")
     # A run goes on with the threads that it began with: its numbers depend on how many they are.
     count = directory.remember("threads", thread_count())
@@ -75,17 +79,26 @@ def run_in(
     mirror = Mirror(untracked if again else study, directory, notify)
     try:
         with threads(count):
-            return _train_and_test(directory, prepared, text, mirror, tell)
+            return _train_and_test(directory, prepared, text, mirror, tell, budget)
+    except TimeUpError:
+        said = budget.stopped(directory, study, prepared.direction)
+        raise TimeUpError(said) from None
     finally:
         mirror.close()
 
 
 def _train_and_test(
-    directory: RunDirectory, prepared: Prepared, text: str, mirror: Mirror, notify: Notify
+    directory: RunDirectory,
+    prepared: Prepared,
+    text: str,
+    mirror: Mirror,
+    notify: Notify,
+    budget: Budget,
 ) -> StudyResult:
     def tell(event: Event) -> None:
         notify(event)
         mirror.listen(event)
+        budget.listen(event)
 
     finished = directory.results
     facts = directory.remember("facts", UNKNOWN if finished else run_facts(prepared))
@@ -97,14 +110,23 @@ def _train_and_test(
     curve = real_curve(declared, baseline, searched, prepared, directory, tell)
     prepared, controls = search_controls(declared, searched, prepared, directory, mirror, tell)
     searched |= controls
-    tell(StageStarted("test"))
-    with directory.timed("test"):
-        declaration = declare(searched, baseline, prepared, directory)
-        outcome = open_test_set(declaration, searched, prepared, directory, tell)
-        draft = _result(directory, prepared, searched, baseline, outcome, curve)
+    curves = smoothed_curves(prepared, searched)
+    declaration = declare(searched, baseline, prepared, directory)
+    generations = replicate_generators(declared, baseline, searched, prepared, directory, tell)
+    stage = "test" if prepared.study.has_test_set else "verdict"
+    tell(StageStarted(stage))
+    with directory.timed(stage):
+        if prepared.study.has_test_set:
+            outcome = open_test_set(declaration, searched, prepared, directory, tell, generations)
+        else:
+            outcome = judge_on_tuning_set(declaration, searched, prepared)
+        draft = study_result(
+            directory, prepared, searched, baseline, outcome, curve, curves, generations
+        )
     tell(StageStarted("report"))
     with directory.timed("report"):
-        write_run_report(directory, prepared, searched, finished or draft, outcome, text, facts)
+        result = finished or draft
+        write_run_report(directory, prepared, searched, result, outcome, text, facts, curves)
     if finished is not None:
         return finished
     result = draft.model_copy(update={"seconds": directory.seconds})
@@ -134,8 +156,11 @@ def _search(
             fit_sources(names, prepared, directory, folds, searched, notify)
         if any(is_audited(prepared.study, name) for name in names):
             notify(StageStarted("audit"))
-            with directory.timed("audit"):
-                audit_sources(names, prepared, directory, folds, notify)
+            try:
+                with directory.timed("audit"):
+                    audit_sources(names, prepared, directory, folds, notify)
+            finally:  # also what stops the run: most of all that is worth seeing
+                mirror.audited(kept_audits(prepared, directory))
 
     sources = prepared.study.sources
     fit("sources", [name for name in prepared.sources if sources[name].train_on is None])
@@ -149,72 +174,11 @@ def _search(
         late = [source for source in sources_of(arm) if source not in folds[0].pools]
         if late:
             fit(f"source {', '.join(late)}", late)
-        with directory.timed("search"):
-            searched[name] = search_arm(prepared, directory, folds, name, chosen, mirror, notify)
+        searched[name] = search_arm(prepared, directory, folds, name, chosen, mirror, notify)
         multiple = searched[name].multiple
         if multiple is not None:
             chosen[name] = multiple
     return {name: searched[name] for name in prepared.study.arms}
-
-
-def _result(
-    directory: RunDirectory,
-    prepared: Prepared,
-    searched: Mapping[str, SearchedArm],
-    baseline: str,
-    outcome: Outcome,
-    curve: RealCurve | None,
-) -> StudyResult:
-    gain = outcome.gains.get(outcome.answer.arm) if outcome.answer else None
-    return StudyResult(
-        study=prepared.study.name,
-        baseline=baseline,
-        arms={name: _arm_result(prepared, one, outcome) for name, one in searched.items()},
-        verdict=outcome.answer,
-        test_opened_before=list(outcome.opened_before),
-        real_equivalence=equivalence(curve, gain, prepared) if curve and gain else None,
-        audits=kept_audits(prepared, directory),
-        warnings=directory.warnings,
-        seconds=directory.seconds,
-    )
-
-
-def _arm_result(prepared: Prepared, one: SearchedArm, outcome: Outcome) -> ArmResult:
-    tested = one.name in outcome.test
-    external = None
-    if prepared.external is not None and tested:
-        labels = prepared.external.labels
-        external = intervals(prepared, one.name, "external", labels, outcome.external)
-    gain = outcome.gains.get(one.name)
-    return ArmResult(
-        multiple=one.multiple,
-        unit=one.arm.unit,
-        setting=dict(one.tuned.setting) if one.tuned else None,
-        n_train=one.train_size,
-        score=None if one.found.score is None else finite(one.found.score),
-        stopped_at=one.found.stopped_at,
-        reason=one.found.reason if one.arm.search else None,
-        history=[
-            HistoryEntry(
-                multiple=entry.multiple,
-                score=finite(entry.score),
-                scores=[finite(score) for score in entry.scores],
-            )
-            for entry in merged(one.found.history)
-        ],
-        test=(
-            intervals(prepared, one.name, "test", prepared.test.labels, outcome.test)
-            if tested
-            else {}
-        ),
-        external=external,
-        gain=(
-            Interval(value=finite(gain.gain), low=finite(gain.low), high=finite(gain.high))
-            if gain
-            else None
-        ),
-        control_of=one.control_of,
-    )
 
 
 def _same_data(directory: RunDirectory, prepared: Prepared) -> None:
@@ -228,12 +192,25 @@ def _same_data(directory: RunDirectory, prepared: Prepared) -> None:
         )
 
 
+def _same_arithmetic(directory: RunDirectory, prepared: Prepared) -> None:
+    """Refuse to go on where numbers would be rounded differently from those that are there."""
+    bf16 = "with" if has_bf16(prepared.device) else "without"
+    now = f"{prepared.device} {bf16} bf16"
+    before = directory.remember("arithmetic", now)
+    if before != now:
+        raise RunDirectoryError(
+            f"{directory.path} must go on where it began, on {before}, but this is {now}; "
+            "go on there, or add --fresh to start anew beside it."
+        )
+
+
 def run_facts(prepared: Prepared) -> dict[str, str]:
     """Return versions, device and data fingerprint, for MLflow and the report."""
     libraries = {f"version.{name}": version(name) for name in LIBRARIES}
     return libraries | {
         "version.python": platform.python_version(),
         "device": prepared.device,
+        "bf16": str(has_bf16(prepared.device)).lower(),
         "threads": str(thread_count()),
         "data.fingerprint": prepared.develop.key[:16],
     }

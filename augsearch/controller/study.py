@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from augsearch.controller.check import CheckReport, check_study
 from augsearch.controller.directory import claimed, latest
-from augsearch.controller.run import run_in
 from augsearch.events import Notify, silent
 from augsearch.study.loading import load_study_file
 from augsearch.study.results import StudyResult
 from augsearch.study.schema.study import StudyFile
+
+if TYPE_CHECKING:
+    from augsearch.controller.check import CheckReport
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,11 @@ class Study:
 
         Raises:
             AugsearchError: Something that the user can put right.
+            TimeUpError: The study's max_hours have passed since the call; the message says what was
+                found so far, and the same call goes on.
         """
+        from augsearch.controller.run import run_in
+
         with claimed(self._base(out), self.settings, fresh) as directory:
             return run_in(directory, self.settings, self.text, notify)
 
@@ -52,6 +58,9 @@ class Study:
 
     def check(self, notify: Notify = silent) -> CheckReport:
         """Read study and data, and say what a run would compute; nothing is kept."""
+        # Loaded late, as above: a look at a study needs nothing of what runs it and writes reports.
+        from augsearch.controller.check import check_study
+
         return check_study(self.settings, notify)
 
     def _base(self, out: str | Path | None) -> Path:

@@ -22,6 +22,7 @@ from augsearch.study.conventions import FEW_IMAGES
 from augsearch.study.schema.data import GivenSplit, HoldOutSplit, KFoldSplit, SplitOptions
 
 _Rows = NDArray[np.int64]
+_NOTHING: _Rows = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +35,10 @@ class Fold:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """The folds (one for a hold-out split) and the rows of the test set, int64, ascending."""
+    """The folds (one for a hold-out split) and the rows of the test set, int64, ascending.
+
+    Without a test set it has no rows.
+    """
 
     folds: tuple[Fold, ...]
     test: NDArray[np.int64]
@@ -42,6 +46,8 @@ class Split:
 
 def split_dataset(dataset: Dataset, options: SplitOptions, seed: Seed) -> Split:
     """Split a data set; a group never crosses, and every part has every class.
+
+    There may be no test set (`test = 0`); its rows are none then.
 
     A hold-out split has one fold. K-fold takes the test set first, which does not depend on the
     number of folds, and then cuts the rest into folds, each the tuning set once. Class proportions
@@ -58,16 +64,18 @@ def split_dataset(dataset: Dataset, options: SplitOptions, seed: Seed) -> Split:
         case KFoldSplit():
             return _k_fold(dataset, options, seed)
         case GivenSplit():
-            return _given(dataset)
+            return _given(dataset, options)
 
 
 def _hold_out(dataset: Dataset, options: HoldOutSplit, seed: Seed) -> Split:
-    _check_supply(dataset, len(PARTS), "a training, a tuning and a test set")
+    tested = options.test > 0
+    what = "a training, a tuning and a test set" if tested else "a training and a tuning set"
+    fractions = (options.train, options.tune, options.test)[: 3 if tested else 2]
+    _check_supply(dataset, len(fractions), what)
     everything = np.arange(len(dataset.images), dtype=np.int64)
-    fractions = (options.train, options.tune, options.test)
-    train, tune, test = _deal(dataset, everything, fractions, seed.child("hold-out"))
-    _check_classes(dataset, {"training": train, "tuning": tune, "test": test})
-    return Split((Fold(train, tune),), test)
+    dealt = _deal(dataset, everything, fractions, seed.child("hold-out"))
+    _check_classes(dataset, dict(zip(("training", "tuning", "test"), dealt, strict=False)))
+    return Split((Fold(dealt[0], dealt[1]),), dealt[2] if tested else _NOTHING)
 
 
 def _k_fold(dataset: Dataset, options: KFoldSplit, seed: Seed) -> Split:
@@ -89,7 +97,7 @@ def _k_fold(dataset: Dataset, options: KFoldSplit, seed: Seed) -> Split:
     return Split(tuple(Fold(np.setdiff1d(rest, tune), tune) for tune in parts), test)
 
 
-def _given(dataset: Dataset) -> Split:
+def _given(dataset: Dataset, options: GivenSplit) -> Split:
     if dataset.parts is None:
         raise DataError(
             'split.method = "given" needs data that bring a split along but these do not; set '
@@ -97,17 +105,31 @@ def _given(dataset: Dataset) -> Split:
         )
     parts = np.array(dataset.parts)
     rows = {part: np.flatnonzero(parts == part).astype(np.int64) for part in PARTS}
+    _check_given(rows, options)
+    _check_crossing(dataset, parts)
+    titles = {"train": "training", "tune": "tuning", "test": "test"}
+    _check_classes(dataset, {titles[part]: own for part, own in rows.items() if len(own)})
+    return Split((Fold(rows["train"], rows["tune"]),), rows["test"])
+
+
+def _check_given(rows: Mapping[str, _Rows], options: GivenSplit) -> None:
+    """Make sure that the parts are there, and a test set only if the study knows of it."""
     missing = [part for part in PARTS if not len(rows[part])]
+    if options.test == 0:
+        if "test" not in missing:
+            raise DataError(
+                "split.test = 0 says that the data bring no test set but they have "
+                f"{len(rows['test'])} test images; drop split.test to test on them, or take them "
+                "out of the data"
+            )
+        missing.remove("test")
     if missing:
+        without = " or set split.test = 0 to do without a test set," if missing == ["test"] else ""
         raise DataError(
             f"a given split must have images in train, tune and test but has none in "
-            f'{names(missing)}; complete it, or use split.method = "hold-out" to split anew'
+            f"{names(missing)}; complete it,{without} or use "
+            'split.method = "hold-out" to split anew'
         )
-    _check_crossing(dataset, parts)
-    _check_classes(
-        dataset, {"training": rows["train"], "tuning": rows["tune"], "test": rows["test"]}
-    )
-    return Split((Fold(rows["train"], rows["tune"]),), rows["test"])
 
 
 def _deal(dataset: Dataset, rows: _Rows, fractions: Sequence[float], seed: Seed) -> list[_Rows]:
@@ -236,7 +258,8 @@ def _parts(split: Split) -> Iterator[tuple[str, NDArray[np.int64]]]:
         suffix = f" {number}" if several else ""
         yield f"train{suffix}", fold.train
         yield f"tune{suffix}", fold.tune
-    yield "test", split.test
+    if len(split.test):
+        yield "test", split.test
 
 
 def _part_of_rows(split: Split, count: int) -> list[tuple[str, str]]:

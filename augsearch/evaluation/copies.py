@@ -12,9 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # loads its parts when they are first used; they are slow to load
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.distance import cdist
-from scipy.stats import betabinom, binomtest
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -117,7 +116,7 @@ def nearest_training(
     step = max(1, _BLOCK_VALUES // len(others))
     parts = []
     for start in range(0, len(mine), step):
-        distances = cdist(mine[start : start + step], others)
+        distances = scipy.spatial.distance.cdist(mine[start : start + step], others)
         if groups is not None:
             own = groups[0][start : start + step, None] == groups[1][None]
             distances[own] = np.inf
@@ -184,9 +183,11 @@ def count_copies(relative: ArrayLike, threshold: CopyThreshold) -> CopyCount:
     if values.ndim != 1 or not len(values):
         raise ValueError(f"relative must be (N,) with N at least 1 but has shape {values.shape}.")
     count, total = int((values < threshold.value).sum()), len(values)
-    wilson = binomtest(count, total).proportion_ci(0.95, method="wilson")
+    wilson = scipy.stats.binomtest(count, total).proportion_ci(0.95, method="wilson")
     order, n_groups = threshold.order, threshold.n_groups
-    chance = betabinom.sf(count - 1, total, order, n_groups + 1 - order) if count else 1.0
+    chance = (
+        scipy.stats.betabinom.sf(count - 1, total, order, n_groups + 1 - order) if count else 1.0
+    )
     return CopyCount(count, total, float(wilson.low), float(wilson.high), float(chance))
 
 

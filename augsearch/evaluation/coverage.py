@@ -7,8 +7,8 @@ that reach to their k-th nearest other real image.
 from __future__ import annotations
 
 import numpy as np
+import scipy  # loads its parts when they are first used; they are slow to load
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.distance import cdist
 
 NEIGHBOURS = 5
 """k as published."""
@@ -53,11 +53,11 @@ def density_and_coverage(
             f"k must be at least 1 and below the number of real images, {len(points)}, and there "
             f"must be a synthetic image, but k is {k} and there are {len(made)}."
         )
-    inside = cdist(points, made) < _radii(points, k)[:, None]
+    inside = scipy.spatial.distance.cdist(points, made) < _radii(points, k)[:, None]
     return float(inside.sum() / (k * len(made))), float(inside.any(axis=1).mean())
 
 
 def _radii(points: NDArray[np.float64], k: int) -> NDArray[np.float64]:
-    distances = cdist(points, points)
+    distances = scipy.spatial.distance.cdist(points, points)
     np.fill_diagonal(distances, np.inf)
     return np.partition(distances, k - 1, axis=1)[:, k - 1]

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, stdtrit
+from scipy.special import ndtr
 
 from augsearch.evaluation.metrics import Metric, check
 from augsearch.evaluation.precision import Precision, check_confidence, precision
 from augsearch.evaluation.resampling import bootstrap_scores, resampled_counts
+from augsearch.evaluation.training_groups import independent_runs
 from augsearch.evaluation.verdict import (
     DEGENERATE,
     ONE_IMAGE,
     ONE_RUN,
+    TWO_GENERATORS,
     Verdict,
     label_of,
+    two_generators,
     without_interval,
 )
 from augsearch.seeds import Seed
@@ -34,6 +37,9 @@ def endpoint_gain(
     confidence: float,
     seed: Seed,
     draws: int = DRAWS,
+    *,
+    base_groups: ArrayLike | None = None,
+    chosen_groups: ArrayLike | None = None,
 ) -> Verdict:
     """Compare two recipes in any metric by a paired bootstrap over images and trainings.
 
@@ -56,6 +62,9 @@ def endpoint_gain(
         confidence: Of the interval, between 0 and 1.
         seed: Where the draws come from.
         draws: How many. Those in which the metric is undefined are left out.
+        base_groups: The generator behind each training of the base arm, as for `verdict`: then
+            whole generators are drawn.
+        chosen_groups: The same of the chosen arm.
 
     Returns:
         The gain, positive if the chosen arm is better, whichever direction the metric has; its
@@ -63,7 +72,7 @@ def endpoint_gain(
 
     Raises:
         ValueError: Shapes or labels that do not match, NaN probabilities, a class without images,
-            or a confidence outside its range.
+            groups that are uneven or alone, or a confidence outside its range.
         AugsearchError: More classes than the metric takes.
     """
     check_confidence(confidence)
@@ -84,12 +93,16 @@ def endpoint_gain(
     gains = gains[~np.isnan(gains)]
     if len(gains) < 2:
         return without_interval(gain, np.nan, UNDEFINED)
-    found = precision(float(gains.var(ddof=1)), scores, fewest - 1)
+    runs = independent_runs(scores[0], scores[1], base_groups, chosen_groups)
+    nested = base_groups is not None or chosen_groups is not None
+    found = precision(float(gains.var(ddof=1)), runs, fewest - 1, nested)
     if min(map(len, arms)) > 1:
-        luck = [_luck(generator, arm_scores, len(gains)) for arm_scores in scores]
-        gains = gains + luck[1] - luck[0]
-    note = ONE_RUN if min(map(len, arms)) == 1 else ""
-    return _judged(gain, found, gains, confidence, note)
+        luck = [_luck(generator, one, len(gains)) for one in runs]
+        for one in reversed(luck):
+            gains = gains + one
+    notes = [ONE_RUN] if min(map(len, arms)) == 1 else []
+    notes += [TWO_GENERATORS] if two_generators(base_groups, chosen_groups) else []
+    return _judged(gain, found, gains, confidence, "; ".join(notes))
 
 
 def _checked(
@@ -133,6 +146,7 @@ def _judged(gain: float, found: Precision, drawn: Floats, confidence: float, not
         if abs(gain) >= 1e-12:
             return without_interval(gain, 0.0, DEGENERATE)
         return Verdict("no evidence", 0.0, 0.0, 0.0, 0.0, np.nan, note)
-    tail = float(ndtr(-stdtrit(found.degrees_of_freedom, (1 + confidence) / 2)))
+    tail = float(ndtr(-found.quantile(confidence)))
     low, high = map(float, np.quantile(drawn, [tail, 1 - tail]))
-    return Verdict(label_of(low, high), gain, low, high, found.se, found.degrees_of_freedom, note)
+    freedom = found.freedom(confidence)
+    return Verdict(label_of(low, high), gain, low, high, found.se, freedom, note)

@@ -12,6 +12,7 @@ from augsearch.evaluation.delong import auc_influence, variance_of
 from augsearch.evaluation.metrics import Metric, check, get_metric
 from augsearch.evaluation.precision import check_confidence, precision
 from augsearch.evaluation.resampling import bootstrap_scores, resampled_counts
+from augsearch.evaluation.training_groups import group_means
 from augsearch.seeds import Seed
 
 Floats = NDArray[np.float64]
@@ -20,7 +21,12 @@ DRAWS = 1_000
 
 
 def metric_interval(
-    name: str, labels: ArrayLike, probabilities: ArrayLike, confidence: float, seed: Seed
+    name: str,
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    confidence: float,
+    seed: Seed,
+    groups: ArrayLike | None = None,
 ) -> tuple[float, float, float]:
     """Return a metric's mean over replicates with the two ends of its confidence interval.
 
@@ -41,12 +47,16 @@ def metric_interval(
         probabilities: (R, N, C), one replicate each.
         confidence: Between 0 and 1, both excluded.
         seed: Where the bootstrap's randomness comes from.
+        groups: (R,) integers, the generator behind each replicate, if there were several: then
+            those take the replicates' place, and whole ones are drawn (G - 1 of G, which leaves
+            the variance of their mean unbiased).
 
     Returns:
         Value, low, high. All NaN if the value is undefined; low and high alone if only they are.
 
     Raises:
-        ValueError: Shapes or labels that do not match, or a confidence outside its range.
+        ValueError: Shapes or labels that do not match, groups that are uneven or alone, or a
+            confidence outside its range.
         AugsearchError: Unknown metric, or more classes than it takes.
     """
     metric = get_metric(name)
@@ -61,17 +71,19 @@ def metric_interval(
     if math.isnan(value):
         return math.nan, math.nan, math.nan
     if name == "auc":
-        return value, *_auc_limits(true, given, confidence)
-    return value, *_bootstrap_limits(metric, true, given, confidence, seed)
+        return value, *_auc_limits(true, given, confidence, groups)
+    return value, *_bootstrap_limits(metric, true, given, confidence, seed, groups)
 
 
 def _auc_limits(
-    labels: NDArray[np.int64], probabilities: Floats, confidence: float
+    labels: NDArray[np.int64], probabilities: Floats, confidence: float, groups: ArrayLike | None
 ) -> tuple[float, float]:
     aucs, influence = auc_influence(labels, probabilities)
     mean = float(aucs.mean())
     image_variance = variance_of(influence.mean(axis=0))
-    width = precision(image_variance, (aucs,), len(labels) - 2).half_width(confidence)
+    runs, nested = (aucs, False) if groups is None else (group_means(aucs, groups), True)
+    found = precision(image_variance, (runs,), len(labels) - 2, nested)
+    width = found.half_width(confidence)
     if not (width > 0 and 0 < mean < 1):
         return math.nan, math.nan
     steps = width / (mean * (1 - mean)) * np.array([-1, 1])
@@ -80,12 +92,16 @@ def _auc_limits(
 
 
 def _bootstrap_limits(
-    metric: Metric, labels: NDArray[np.int64], probabilities: Floats, confidence: float, seed: Seed
+    metric: Metric,
+    labels: NDArray[np.int64],
+    probabilities: Floats,
+    confidence: float,
+    seed: Seed,
+    groups: ArrayLike | None = None,
 ) -> tuple[float, float]:
     generator = seed.generator()
     scores = bootstrap_scores(metric, labels, probabilities, DRAWS, generator)
-    replicates = len(probabilities)
-    chosen = resampled_counts(generator, DRAWS, replicates) / replicates
+    chosen = _shares(generator, len(probabilities), groups)
     # A replicate that a draw left out must not spoil it with 0 · NaN.
     means = np.where(chosen > 0, chosen * scores, 0).sum(axis=1)
     defined = means[~np.isnan(means)]
@@ -93,3 +109,12 @@ def _bootstrap_limits(
         return math.nan, math.nan
     low, high = np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
+
+
+def _shares(generator: np.random.Generator, replicates: int, groups: ArrayLike | None) -> Floats:
+    """Return the weight of every replicate in each draw, (DRAWS, replicates); rows sum to 1."""
+    if groups is None:
+        return np.asarray(resampled_counts(generator, DRAWS, replicates) / replicates)
+    _, places, sizes = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
+    drawn = resampled_counts(generator, DRAWS, len(sizes), len(sizes) - 1) / (len(sizes) - 1)
+    return np.asarray(drawn[:, places] / sizes[places])

@@ -12,7 +12,6 @@ from augsearch.evaluation.precision import check_confidence
 from augsearch.evaluation.search_curve import SearchCurve
 from augsearch.evaluation.verdict import (
     DEGENERATE,
-    ONE_IMAGE,
     ONE_RUN,
     Verdict,
     label_of,
@@ -24,10 +23,8 @@ Floats = NDArray[np.float64]
 
 DRAWS = 4_000
 
-ON_TUNING = (
-    "on the tuning images that chose the amount, with an interval that holds for all amounts at "
-    "once, as there is no test set"
-)
+ON_TUNING = "judged on the tuning set, which chose the amount, as there is no test set"
+ONE_TUNING_IMAGE = "a class has one tuning image only, so no interval can be given"
 NO_SCORE = "an amount with a NaN score cannot be compared"
 
 
@@ -56,16 +53,26 @@ class MaxT:
     base_index: int
     replicates: int
 
+    @property
+    def candidates(self) -> int:
+        """Amounts that are compared with the base: their gain has a variance."""
+        return int((self.se > 0).sum())
+
     def verdict(self, index: int) -> Verdict:
         """Return the verdict on one amount, whichever it is and however it was chosen."""
         gain, se, low = float(self.gains[index]), float(self.se[index]), float(self.low[index])
         if math.isnan(low):
-            note = NO_SCORE if math.isnan(gain) else ONE_IMAGE if math.isnan(se) else DEGENERATE
-            return without_interval(gain, se, note)
+            why = DEGENERATE if not math.isnan(se) else ONE_TUNING_IMAGE
+            why = NO_SCORE if math.isnan(gain) else why
+            return without_interval(gain, se, f"{ON_TUNING}; {why}")
         high = float(self.high[index])
-        note = f"{ON_TUNING}; {ONE_RUN}" if self.replicates == 1 else ON_TUNING
+        notes = [ON_TUNING]
+        if self.candidates > 1:
+            notes.append(f"the interval holds for all {self.candidates} candidates at once (max-T)")
+        if self.replicates == 1:
+            notes.append(ONE_RUN)
         freedom = math.inf if se else math.nan
-        return Verdict(label_of(low, high), gain, low, high, se, freedom, note)
+        return Verdict(label_of(low, high), gain, low, high, se, freedom, "; ".join(notes))
 
 
 def max_t(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import entry_points
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,14 +12,16 @@ from numpy.typing import ArrayLike, NDArray
 from augsearch.errors import AugsearchError
 from augsearch.evaluation import confusion, weighted
 from augsearch.evaluation.ranking import placements
-from augsearch.study.schema.study import METRIC_PLUGINS
+from augsearch.study.metric_names import (
+    METRIC_PLUGINS,
+    metric_plugins,
+    metric_problem,
+    specificity_of,
+)
 
 Floats = NDArray[np.float64]
 Score = Callable[[NDArray[np.int64], Floats], float]
 WeightedScore = Callable[[NDArray[np.int64], Floats, Floats], Floats]
-
-SENSITIVITY_AT = "sensitivity@"
-"""Followed by a specificity: ``sensitivity@0.90`` is the sensitivity where specificity is 0.9."""
 
 
 @dataclass(frozen=True)
@@ -167,35 +167,21 @@ def get_metric(name: str) -> Metric:
     Raises:
         AugsearchError: There is none; the message lists those there are.
     """
+    problem = metric_problem(name)
+    if problem is not None:
+        raise AugsearchError(f"metric {problem}.")
     if name in _METRICS:
         return _METRICS[name]
-    if name.startswith(SENSITIVITY_AT):
-        return _sensitivity_at(name)
-    plugins = entry_points(group=METRIC_PLUGINS)
-    if name in plugins.names:
-        found = plugins[name].load()
-        if isinstance(found, Metric):
-            return found
-        raise AugsearchError(
-            f"entry point {name!r} of {METRIC_PLUGINS} must be a Metric but is {found!r}; "
-            "register an augsearch.evaluation.metrics.Metric."
-        )
-    known = ", ".join([*_METRICS, f"{SENSITIVITY_AT}0.90", *sorted(plugins.names)])
-    raise AugsearchError(f"metric must be one of {known} but got {name!r}.")
-
-
-def _sensitivity_at(name: str) -> Metric:
-    """Return the metric of a name such as "sensitivity@0.90"."""
-    try:
-        specificity = float(name.removeprefix(SENSITIVITY_AT))
-    except ValueError:
-        specificity = math.nan
-    if not 0 < specificity < 1:
-        raise AugsearchError(
-            f"a metric {SENSITIVITY_AT}S must have a specificity S between 0 and 1 but got "
-            f"{name!r}; write {SENSITIVITY_AT}0.90."
-        )
-    return _weighted_metric(name, True, partial(weighted.sensitivity_at, specificity), True)
+    specificity = specificity_of(name)
+    if specificity is not None:
+        return _weighted_metric(name, True, partial(weighted.sensitivity_at, specificity), True)
+    found = metric_plugins()[name].load()
+    if isinstance(found, Metric):
+        return found
+    raise AugsearchError(
+        f"entry point {name!r} of {METRIC_PLUGINS} must be a Metric but is {found!r}; "
+        "register an augsearch.evaluation.metrics.Metric."
+    )
 
 
 def _of_equal_weights(

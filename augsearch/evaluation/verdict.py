@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from augsearch.evaluation.auc_bootstrap import FEWEST_IMAGES, bootstrap_variance
 from augsearch.evaluation.delong import as_classes, auc_influence, variance_of
 from augsearch.evaluation.precision import Precision, check_confidence, precision
+from augsearch.evaluation.training_groups import independent_runs
 from augsearch.study.results import Label
 
 ONE_RUN = "speaks of these two models only: the luck of a single training is not known"
@@ -18,6 +19,10 @@ ONE_IMAGE = "a class has one test image only, so no interval can be given"
 FEW_IMAGES = (
     f"a class has fewer than {FEWEST_IMAGES} test images: the variance over images is that of a "
     "class-stratified bootstrap"
+)
+TWO_GENERATORS = (
+    "two trainings of the generator tell little about how much another one differs, so the "
+    "interval is wide"
 )
 
 
@@ -47,7 +52,13 @@ class Verdict:
 
 
 def verdict(
-    labels: ArrayLike, base: ArrayLike, chosen: ArrayLike, confidence: float = 0.95
+    labels: ArrayLike,
+    base: ArrayLike,
+    chosen: ArrayLike,
+    confidence: float = 0.95,
+    *,
+    base_groups: ArrayLike | None = None,
+    chosen_groups: ArrayLike | None = None,
 ) -> Verdict:
     """Compare two recipes by fresh trainings of both, scored on the same untouched test images.
 
@@ -63,7 +74,11 @@ def verdict(
     The interval holds the gain of the recipes, over new images and new trainings. v_image carries
     a little of the runs' spread too, which makes it slightly wide. With one training in an arm
     v_run is unknown and left out, and the note says so. The generator behind the images counts as
-    given, unless the replicates come from several trained generators.
+    given, unless groups say which of G trained generators each training belongs to. Then the arm's
+    G generator means take the place of its trainings (`independent_runs`): s²/G holds generators
+    and trainings alike, with G - 1 degrees of freedom, and t is the weighted one of few degrees of
+    freedom (`Precision.quantile`). Two generators leave one degree of freedom, and the note says
+    so: an interval in which their spread counts is then two to four times as wide as with many.
 
     More than two classes: the macro one-against-the-rest AUC, with the variance of its influence.
     Fewer than 10 images in a class: v_image and its degrees of freedom are those of the
@@ -74,10 +89,14 @@ def verdict(
         base: (R, N, C) class probabilities, or (R, N) positive-class scores, of the base arm.
         chosen: The same for the chosen amount; its R may be another one.
         confidence: Of the interval, between 0 and 1.
+        base_groups: (R,) integers, the generator behind each training of the base arm; None: none,
+            or one that counts as given. Each has as many trainings. Numbers that both arms have
+            are the same generator.
+        chosen_groups: The same of the chosen arm.
 
     Raises:
-        ValueError: Shapes that do not match, NaN scores, a class without images, or a confidence
-            outside its range.
+        ValueError: Shapes that do not match, NaN scores, a class without images, groups that are
+            uneven or alone, or a confidence outside its range.
     """
     check_confidence(confidence)
     base_aucs, base_influence = _influence("base", labels, base)
@@ -91,12 +110,16 @@ def verdict(
     influence = chosen_influence.mean(axis=0) - base_influence.mean(axis=0)
     classes = np.bincount(np.asarray(labels, dtype=np.int64))
     notes = [ONE_RUN] if min(len(base_aucs), len(chosen_aucs)) == 1 else []
+    runs = independent_runs(base_aucs, chosen_aucs, base_groups, chosen_groups)
+    if two_generators(base_groups, chosen_groups):
+        notes.append(TWO_GENERATORS)
     image_variance, image_freedom = variance_of(influence), float(len(influence) - 2)
     if 1 < classes.min() < FEWEST_IMAGES:
         notes.append(FEW_IMAGES)
         arms = (as_classes(base), as_classes(chosen))
         image_variance, image_freedom = bootstrap_variance(np.asarray(labels), *arms)
-    found = precision(image_variance, (base_aucs, chosen_aucs), image_freedom)
+    nested = base_groups is not None or chosen_groups is not None
+    found = precision(image_variance, runs, image_freedom, nested)
     return _judged(gain, found, confidence, notes)
 
 
@@ -105,6 +128,11 @@ def label_of(low: float, high: float) -> Label:
     if low > 0:
         return "helps"
     return "harms" if high < 0 else "no evidence"
+
+
+def two_generators(*groups: ArrayLike | None) -> bool:
+    """Whether trainings belong to two generators only."""
+    return any(one is not None and len(np.unique(one)) == 2 for one in groups)
 
 
 def without_interval(gain: float, se: float, note: str) -> Verdict:
@@ -124,7 +152,8 @@ def _judged(gain: float, found: Precision, confidence: float, notes: list[str]) 
         return Verdict("no evidence", 0.0, 0.0, 0.0, 0.0, nan, note)
     width = found.half_width(confidence)
     low, high = gain - width, gain + width
-    return Verdict(label_of(low, high), gain, low, high, found.se, found.degrees_of_freedom, note)
+    freedom = found.freedom(confidence)
+    return Verdict(label_of(low, high), gain, low, high, found.se, freedom, note)
 
 
 def _influence(

@@ -48,7 +48,7 @@ class AugmentationScore:
         source: A kind of source ("acgan", "classic", "repeat"), its options, or a `Source`.
         classifier: A torchvision backbone by name (ImageNet weights), `ClassifierOptions`, or a
             `Classifier`.
-        metric: "auc" or another of `augsearch.study.schema.study.KNOWN_METRICS`.
+        metric: "auc" or another of `augsearch.study.metric_names.KNOWN_METRICS`.
         balance: Fill every class up to the largest one first; K = 1 is then the balanced set.
         replicates: Trainings per multiple; the score is their mean.
         seed: Where all randomness comes from.

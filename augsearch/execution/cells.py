@@ -107,21 +107,32 @@ class ArmScore:
         ]
 
 
-def fresh_trainings(score: ArmScore, multiple: float, replicates: int) -> list[FittedClassifier]:
+def fresh_trainings(
+    score: ArmScore,
+    multiple: float,
+    replicates: int,
+    generations: Sequence[Sequence[FoldImages]] = (),
+) -> list[FittedClassifier]:
     """Train one amount anew for the test: fresh seeds, fresh stretches of the pools.
+
+    Args:
+        score: The arm.
+        multiple: Its amount.
+        replicates: Trainings per fold.
+        generations: The folds once for each training of their generators: of G, replicate r uses
+            number r modulo G. Default: the arm's own folds for all.
 
     Returns:
         One fitted classifier per fold and replicate.
     """
-    sets = [
-        fold.training_set(
-            score.recipe(multiple, fold),
-            FIRST_TEST_STREAM + replicate,
-            score.seed.child("test", fold.number, replicate),
-        )
-        for fold in score.folds
-        for replicate in range(replicates)
-    ]
+    generations = generations or [score.folds]
+    sets = []
+    for number in range(len(score.folds)):
+        for replicate in range(replicates):
+            fold = generations[replicate % len(generations)][number]
+            recipe = score.recipe(multiple, fold)
+            seed = score.seed.child("test", fold.number, replicate)
+            sets.append(fold.training_set(recipe, FIRST_TEST_STREAM + replicate, seed))
     return score.classifier.fit(sets, score.notify)
 
 

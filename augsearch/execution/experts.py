@@ -19,10 +19,15 @@ from augsearch.sources.base import Expert
 def judge(
     images: LabelledImages, tune: Portion, classifier: Classifier, metric: Metric, seed: Seed
 ) -> float:
-    """Score labelled images as the only training set: train on synthetic, tune on real."""
+    """Score labelled images as the only training set: train on synthetic, tune on real.
+
+    Returns:
+        The metric; its negative where smaller is better, so that the largest score is the best.
+    """
     only = TrainingSet((Portion.whole(images),), len(images.classes), seed)
     fitted = classifier.fit([only])[0]
-    return metric(tune.labels, fitted.predict_portion(tune))
+    score = metric(tune.labels, fitted.predict_portion(tune))
+    return score if metric.greater_is_better else -score
 
 
 @final

@@ -7,8 +7,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from augsearch.gan.augment import augmented
-from augsearch.gan.base import Gan
+from augsearch.gan.game import Game
 from augsearch.gan.losses import SOURCE_LOSSES, class_loss
 from augsearch.gan.players import Players, RealImages, descend
 from augsearch.records import LabelledImages
@@ -17,13 +16,12 @@ from augsearch.study.schema.generators import AcganOptions
 
 
 @final
-class AcganStep(Gan):
+class AcganStep(Game):
     """Networks, optimisers and resident images of an ACGAN, and its iteration.
 
-    The discriminator sees one batch of real and one of synthetic images, apart (batch norm would
-    tell them apart by their mixture otherwise), then the generator answers with the same synthetic
-    images. Synthetic labels are uniform over the classes. With one class only, the class losses are
-    0 and what is left is the game over "real or synthetic".
+    The discriminator sees one batch of real and one of synthetic images, then the generator answers
+    with the same synthetic images. Synthetic labels are uniform over the classes. With one class
+    only, the class losses are 0 and what is left is the game over "real or synthetic".
 
     Args:
         options: The study's settings.
@@ -45,39 +43,29 @@ class AcganStep(Gan):
         self._options = options
         self._loss = SOURCE_LOSSES[options.loss]
         self._real = RealImages(train, device, options.balanced_batches)
-        self.players = Players(options, train.pixels.shape[1:], len(train.classes), seed, device)
-        self.modules = self.players.modules
-        self.optimizers = self.players.optimizers()
+        players = Players(options, train.pixels.shape[1:], len(train.classes), seed, device)
+        super().__init__(players, device)
 
-    def step(self, iteration: int, rng: torch.Generator) -> Tensor:
+    def train(self, rng: torch.Generator) -> Tensor:
         """Train discriminator and generator once; see the base class."""
-        discriminator = self.players.discriminator
-        real, real_labels = self._real.draw(self._options.batch_size, rng)
-        latent, labels = self._synthetic_batch(rng)
-        synthetic = self.players.generator(latent, labels)
+        players, size = self.players, self._options.batch_size
+        real, real_labels = self._real.draw(size, rng)
+        n_classes = players.generator.design.n_classes
+        labels = torch.randint(n_classes, (size,), generator=rng, device=rng.device)
+        synthetic = players.made(labels, rng)
 
-        discriminator.requires_grad_(True)
-        real_source, real_class = self._judged(real, rng)
-        source, classes = self._judged(synthetic.detach(), rng)
-        d_source = self._loss.discriminator(real_source, source)
-        d_class = class_loss(real_class, real_labels) + class_loss(classes, labels)
+        players.discriminator.requires_grad_(True)
+        shown_real, shown = players.shown(rng, real, synthetic.detach())
+        of_real, of_synthetic = players.judged_both(shown_real, shown, rng)
+        d_source = self._loss.discriminator(of_real.source, of_synthetic.source)
+        d_class = class_loss(of_real.classes, real_labels)
+        d_class = d_class + class_loss(of_synthetic.classes, labels)
         descend(self.optimizers["discriminator"], d_source + d_class)
 
-        discriminator.requires_grad_(False)
-        source, classes = self._judged(synthetic, rng)
-        g_source = self._loss.generator(source)
-        g_class = class_loss(classes, labels)
+        players.discriminator.requires_grad_(False)
+        [shown] = players.shown(rng, synthetic)
+        answers = players.judged(shown, rng)
+        g_source = self._loss.generator(answers.source)
+        g_class = class_loss(answers.classes, labels)
         descend(self.optimizers["generator"], g_source + g_class)
-        self.players.follow(iteration)
         return torch.stack([d_source, d_class, g_source, g_class]).detach()
-
-    def _judged(self, images: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        images = augmented(images, self._options.augment, rng)
-        source, classes = self.players.discriminator(images, rng)
-        return source, classes
-
-    def _synthetic_batch(self, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        size, design = self._options.batch_size, self.players.generator.design
-        latent = design.latents(size, rng)
-        labels = torch.randint(design.n_classes, (size,), generator=rng, device=rng.device)
-        return latent, labels

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from augsearch.gan.generator import Generator
 from augsearch.seeds import Seed
+
+_moving: Callable[[float], Callable[..., None]] = get_ema_multi_avg_fn  # untyped in torch
 
 _BATCHES = 16
 _BATCH_SIZE = 64
 
 
-@torch.no_grad()
 def average_towards(average: nn.Module, module: nn.Module, decay: float, iteration: int) -> None:
     """Move the parameters of `average` towards those of `module` (Yazici et al. 2019).
 
     The decay starts low, min(decay, (1 + t) / (10 + t)), so that the first, random weights are
     soon forgotten. Buffers are left alone: see `calibrated`.
     """
-    weight = 1 - min(decay, (1 + iteration) / (10 + iteration))
-    for kept, current in zip(average.parameters(), module.parameters(), strict=True):
-        kept.lerp_(current, weight)
+    move = _moving(min(decay, (1 + iteration) / (10 + iteration)))
+    move(list(average.parameters()), list(module.parameters()), iteration)
 
 
 @torch.no_grad()

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from augsearch.device import Precision
+
 
 class Gan(ABC):
     """Networks, optimisers and one iteration.
@@ -20,6 +22,7 @@ class Gan(ABC):
         remedy: What to try if the training diverges, as a sentence.
         modules: All networks by name; their state makes up a checkpoint.
         optimizers: All optimisers by name; theirs too.
+        precision: What the networks compute in.
     """
 
     loss_names: tuple[str, ...]
@@ -30,6 +33,11 @@ class Gan(ABC):
     )
     modules: Mapping[str, nn.Module]
     optimizers: Mapping[str, Optimizer]
+    precision: Precision = "float32"
+
+    def ready(self) -> None:
+        """Do what is done once: after a checkpoint is read, before the first iteration."""
+        return
 
     @abstractmethod
     def step(self, iteration: int, rng: torch.Generator) -> Tensor:
@@ -37,7 +45,7 @@ class Gan(ABC):
 
         Args:
             iteration: From 1 on.
-            rng: All randomness of this iteration, on the training's device.
+            rng: All randomness of this iteration, freshly seeded, on the training's device.
         """
 
     def exploded(self, losses: Sequence[float]) -> str | None:

@@ -7,8 +7,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from augsearch.gan.augment import augmented
-from augsearch.gan.base import Gan
+from augsearch.gan.game import Game
 from augsearch.gan.losses import SOURCE_LOSSES
 from augsearch.gan.players import Players, RealImages, descend
 from augsearch.records import LabelledImages
@@ -17,7 +16,7 @@ from augsearch.study.schema.generators import DcganOptions
 
 
 @final
-class DcganStep(Gan):
+class DcganStep(Game):
     """Networks, optimisers and resident images of a DCGAN, and its iteration.
 
     As an ACGAN's, without classes: the labels of `train` are not looked at.
@@ -37,29 +36,23 @@ class DcganStep(Gan):
         self._options = options
         self._loss = SOURCE_LOSSES[options.loss]
         self._real = RealImages(train, device)
-        self.players = Players(options, train.pixels.shape[1:], 0, seed, device)
-        self.modules = self.players.modules
-        self.optimizers = self.players.optimizers()
+        players = Players(options, train.pixels.shape[1:], 0, seed, device)
+        super().__init__(players, device)
 
-    def step(self, iteration: int, rng: torch.Generator) -> Tensor:
+    def train(self, rng: torch.Generator) -> Tensor:
         """Train discriminator and generator once; see the base class."""
-        generator, discriminator = self.players.generator, self.players.discriminator
+        players = self.players
         real, labels = self._real.draw(self._options.batch_size, rng)
-        synthetic = generator(generator.design.latents(len(real), rng), labels)
+        synthetic = players.made(labels, rng)
 
-        discriminator.requires_grad_(True)
-        d_loss = self._loss.discriminator(
-            self._judged(real, rng), self._judged(synthetic.detach(), rng)
-        )
+        players.discriminator.requires_grad_(True)
+        shown_real, shown = players.shown(rng, real, synthetic.detach())
+        of_real, of_synthetic = players.judged_both(shown_real, shown, rng)
+        d_loss = self._loss.discriminator(of_real.source, of_synthetic.source)
         descend(self.optimizers["discriminator"], d_loss)
 
-        discriminator.requires_grad_(False)
-        g_loss = self._loss.generator(self._judged(synthetic, rng))
+        players.discriminator.requires_grad_(False)
+        [shown] = players.shown(rng, synthetic)
+        g_loss = self._loss.generator(players.judged(shown, rng).source)
         descend(self.optimizers["generator"], g_loss)
-        self.players.follow(iteration)
         return torch.stack([d_loss, g_loss]).detach()
-
-    def _judged(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        images = augmented(images, self._options.augment, rng)
-        source: Tensor = self.players.discriminator(images, rng)[0]
-        return source

@@ -65,7 +65,7 @@ class Discriminator(nn.Module):
         self.classes = more[0] if more else None
 
     def features(self, images: Tensor, rng: torch.Generator | None = None) -> Tensor:
-        """Return what both heads see, float32, (N, n_features).
+        """Return what both heads see, (N, n_features), place by place and its maps in a row.
 
         Args:
             images: float32, (N, C, size, size), about -1 to 1.
@@ -74,7 +74,8 @@ class Discriminator(nn.Module):
         maps = images
         for layer in self.layers:
             maps = layer(maps, rng) if isinstance(layer, Dropout) else layer(maps)
-        return maps.flatten(1)
+        # In the order of memory in channels_last, so that neither pass has to copy.
+        return maps.movedim(1, -1).flatten(1)
 
     def heads(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return source logits, (N,), positive for real, and class logits, (N, n_classes)."""
@@ -99,8 +100,20 @@ class Dropout(nn.Module):
         """Return `maps` with a share of the values set to 0 and the rest scaled up, in training."""
         if not self.training or self.share == 0 or rng is None:
             return maps
-        kept = torch.empty_like(maps).bernoulli_(1 - self.share, generator=rng)
-        return maps * kept / (1 - self.share)
+        return maps * self._factors(maps, rng)
+
+    def _factors(self, maps: Tensor, rng: torch.Generator) -> Tensor:
+        """Return 0 for what is left out, else 1 / (1 - share), in the dtype of `maps`.
+
+        Sixteen random bits decide each value: four to a draw of 64, which costs a tenth of torch's
+        bernoulli_ on a CPU, where it draws 53 bits for each value on one core alone.
+        """
+        n_values, n_maps, *sides = maps.numel(), *maps.shape[1:]
+        words = torch.empty(-(-n_values // 4), dtype=torch.int64, device=maps.device)
+        bits = words.random_(-(2**63), None, generator=rng).view(torch.int16)[:n_values]
+        kept = bits >= round(self.share * 2**16) - 2**15
+        factors = kept.to(maps.dtype).mul_(1 / (1 - self.share))
+        return factors.view(len(maps), *sides, n_maps).movedim(-1, 1)
 
 
 def _norm(design: DiscriminatorDesign, n_maps: int) -> nn.Module:

@@ -88,7 +88,8 @@ class Generator(nn.Module):
         side, first = design.first_side, design.filters[0]
         self.from_latent = nn.Sequential(
             nn.Linear(design.latent_dim, first * side**2, bias=not design.dense_norm),
-            nn.Unflatten(1, (first, side, side)),
+            nn.Unflatten(1, (side, side, first)),
+            MapsFirst(),
             *([nn.BatchNorm2d(first)] if design.dense_norm else []),
             nn.ReLU(),
         )
@@ -116,6 +117,14 @@ class Generator(nn.Module):
                 maps = torch.cat([maps, self.from_label(labels)], dim=1)
             maps = layer(maps)
         return maps
+
+
+class MapsFirst(nn.Module):
+    """Reads (N, H, W, C) as (N, C, H, W): in memory that is channels_last already."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return a view of `maps`."""
+        return maps.movedim(-1, 1)
 
 
 def _upwards(design: GeneratorDesign) -> list[nn.Module]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import final
+from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple, final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer, RMSprop
 
+from augsearch.device import pick_precision
+from augsearch.gan.augment import augmented
 from augsearch.gan.average import average_towards
 from augsearch.gan.designs import designs
 from augsearch.gan.discriminator import built_discriminator
@@ -24,12 +28,18 @@ from augsearch.study.schema.generators import GanOptions
 class Players:
     """Generator, discriminator and their optimisers.
 
+    Weights, heads, losses and optimisers are float32. In bf16 the layers below the heads compute in
+    it, by autocast.
+
     Args:
         options: The study's settings.
         shape: Height, width and channels of the images.
         n_classes: Classes that both networks know; 0 for an unconditional GAN.
         seed: Where the first weights come from.
         device: The torch device.
+
+    Attributes:
+        precision: What the layers compute in.
     """
 
     def __init__(
@@ -41,13 +51,14 @@ class Players:
         device: str,
     ) -> None:
         self._options = options
+        self._device = torch.device(device)
+        self.precision = pick_precision(options.precision, device)
         generator, discriminator = designs(options, shape, n_classes)
         rng = seed.child("initial weights").torch_generator()
         self.generator = built_generator(generator, rng).to(device)
         self.discriminator = built_discriminator(discriminator, rng).to(device)
-        if device == "cpu":  # 8 % faster there at 32 x 32
-            self.generator.to(memory_format=torch.channels_last)
-            self.discriminator.to(memory_format=torch.channels_last)
+        for network in (self.generator, self.discriminator):
+            network.to(memory_format=torch.channels_last)
         self.average: Generator | None = None
         if options.moving_average:
             self.average = copy.deepcopy(self.generator).requires_grad_(False)
@@ -76,16 +87,65 @@ class Players:
             ),
         }
 
+    def made(self, labels: Tensor, rng: torch.Generator) -> Tensor:
+        """Return a synthetic image for each label, float32, (N, C, H, W), -1 to 1."""
+        latent = self.generator.design.latents(len(labels), rng)
+        with self._lowered():
+            images: Tensor = self.generator(latent, labels)
+        return images.float()
+
+    def shown(self, rng: torch.Generator, *batches: Tensor) -> tuple[Tensor, ...]:
+        """Return what the discriminator is to see of each batch of images, augmented together."""
+        if not self._options.augment:
+            return batches
+        seen = augmented(torch.cat(batches), self._options.augment, rng)
+        parts: tuple[Tensor, ...] = torch.split(seen, [len(batch) for batch in batches])
+        return parts
+
+    def judged(self, images: Tensor, rng: torch.Generator) -> Answers:
+        """Return the discriminator's answers, float32."""
+        with self._lowered():
+            features = self.discriminator.features(images, rng)
+        return Answers(*self.discriminator.heads(features.float()))
+
+    def judged_both(
+        self, real: Tensor, synthetic: Tensor, rng: torch.Generator
+    ) -> tuple[Answers, Answers]:
+        """Return the answers to real and to synthetic images, in one pass if that is the same.
+
+        It is not with batch norm, which would tell them apart by their mixture.
+        """
+        if self.discriminator.design.norm == "batch":
+            return self.judged(real, rng), self.judged(synthetic, rng)
+        both = self.judged(torch.cat([real, synthetic]), rng)
+        sizes = [len(real), len(synthetic)]
+        (real_source, source), (real_classes, classes) = (torch.split(part, sizes) for part in both)
+        return Answers(real_source, real_classes), Answers(source, classes)
+
     def follow(self, iteration: int) -> None:
         """Move the average, if there is one, after the generator has been trained."""
         if self.average is not None:
             average_towards(self.average, self.generator, self._options.moving_average, iteration)
 
+    def _lowered(self) -> AbstractContextManager[object]:
+        if self.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self._device.type, torch.bfloat16)
+
+
+class Answers(NamedTuple):
+    """What a discriminator says of images: source logits, (N,), and class logits, (N, classes)."""
+
+    source: Tensor
+    classes: Tensor
+
 
 def _optimizer(options: GanOptions, network: nn.Module, learning_rate: float) -> Optimizer:
+    parameters = list(network.parameters())
+    capturable = parameters[0].is_cuda  # keeps its count of steps there, for `OneGraph`
     if options.optimizer == "rmsprop":
-        return RMSprop(network.parameters(), learning_rate)
-    return Adam(network.parameters(), learning_rate, options.betas, fused=True)
+        return RMSprop(parameters, learning_rate, capturable=capturable)
+    return Adam(parameters, learning_rate, options.betas, fused=True, capturable=capturable)
 
 
 def descend(optimizer: Optimizer, loss: Tensor) -> None:
@@ -106,17 +166,23 @@ class RealImages:
     """
 
     def __init__(self, train: LabelledImages, device: str, balanced: bool = False) -> None:
-        self._pixels = torch.tensor(train.pixels, device=device).permute(0, 3, 1, 2).contiguous()
+        self._pixels = torch.tensor(train.pixels, device=device).movedim(-1, 1)
         self._labels = torch.tensor(train.labels, device=device)
-        self._chances = torch.tensor(_chances(train, balanced), device=device)
+        self._cumulative = torch.tensor(_cumulative_chances(train, balanced), device=device)
 
     def draw(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return images, float32, (count, C, H, W), -1 to 1, and labels, drawn with replacement."""
-        rows = torch.multinomial(self._chances, count, True, generator=rng)
+        # multinomial() would add the chances up on every call.
+        places = torch.rand(count, generator=rng, device=rng.device)
+        rows = torch.searchsorted(self._cumulative, places, right=True)
         return self._pixels[rows].float() / 127.5 - 1, self._labels[rows]
 
 
-def _chances(train: LabelledImages, balanced: bool) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    if not balanced:
-        return np.ones(len(train), dtype=np.float32)
-    return (1 / np.maximum(train.class_counts(), 1)).astype(np.float32)[train.labels]
+def _cumulative_chances(train: LabelledImages, balanced: bool) -> NDArray[np.float32]:
+    """Return the chance of each image together with all before it, up to 1 sharp."""
+    chances = np.ones(len(train))
+    if balanced:
+        chances = (1 / np.maximum(train.class_counts(), 1))[train.labels]
+    sums = np.cumsum(chances)
+    cumulative: NDArray[np.float32] = (sums / sums[-1]).astype(np.float32)
+    return cumulative

@@ -11,10 +11,10 @@ from torch.nn.utils import parametrize
 class SpectralNorm(nn.Module):
     """Divides a weight by its largest singular value.
 
-    The weight is read as a matrix (outputs, everything else). Each training pass makes one step
-    of power iteration from the last estimate (algorithm 1 of the paper); none happens in eval
-    mode. torch's own parametrisation draws its start from the global random state, which augsearch
-    leaves alone.
+    The weight is read as a matrix (outputs, everything else; in what order does not matter). Each
+    training pass makes one step of power iteration from the last estimate (algorithm 1 of the
+    paper); none happens in eval mode. torch's own parametrisation draws its start from the global
+    random state, which augsearch leaves alone.
 
     Args:
         n_outputs: Length of the weight's first axis.
@@ -33,7 +33,7 @@ class SpectralNorm(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return `weight` over its largest singular value."""
-        matrix = weight.flatten(1)
+        matrix = weight.movedim(1, -1).flatten(1)  # a view of weights in channels_last
         with torch.no_grad():
             # Copies, since a second pass before backward() would change what it needs.
             left = self.left.clone()

@@ -7,8 +7,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from augsearch.gan.augment import augmented
-from augsearch.gan.base import Gan
+from augsearch.gan.game import Game
 from augsearch.gan.losses import critic_loss, gradient_penalty, wasserstein_generator
 from augsearch.gan.players import Players, RealImages, descend
 from augsearch.records import LabelledImages
@@ -17,7 +16,7 @@ from augsearch.study.schema.generators import WganOptions
 
 
 @final
-class WganStep(Gan):
+class WganStep(Game):
     """Networks, optimisers and resident images of a WGAN, and its iteration.
 
     An iteration trains the critic `critic_steps` times, each on a fresh batch, and the generator
@@ -43,32 +42,33 @@ class WganStep(Gan):
     ) -> None:
         self._options = options
         self._real = RealImages(train, device)
-        self.players = Players(options, train.pixels.shape[1:], 0, seed, device)
-        self.modules = self.players.modules
-        self.optimizers = self.players.optimizers()
+        players = Players(options, train.pixels.shape[1:], 0, seed, device)
+        super().__init__(players, device)
 
-    def step(self, iteration: int, rng: torch.Generator) -> Tensor:
+    def train(self, rng: torch.Generator) -> Tensor:
         """Train the critic `critic_steps` times and the generator once; see the base class."""
         critic = self.players.discriminator
         critic.requires_grad_(True)
         for _ in range(self._options.critic_steps):
             c_loss, penalty = self._train_critic(rng)
         critic.requires_grad_(False)
-        g_loss = wasserstein_generator(self._judged(self._synthetic(rng), rng))
+        [shown] = self.players.shown(rng, self._synthetic(rng))
+        g_loss = wasserstein_generator(self.players.judged(shown, rng).source)
         descend(self.optimizers["generator"], g_loss)
-        self.players.follow(iteration)
         return torch.stack([c_loss, penalty, g_loss]).detach()
 
     def _train_critic(self, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        options, critic = self._options, self.players.discriminator
-        real = augmented(self._real.draw(options.batch_size, rng)[0], options.augment, rng)
+        options, players = self._options, self.players
+        real, _ = self._real.draw(options.batch_size, rng)
         with torch.no_grad():
-            synthetic = augmented(self._synthetic(rng), options.augment, rng)
-        loss = critic_loss(critic(real, rng)[0], critic(synthetic, rng)[0])
+            synthetic = self._synthetic(rng)
+        real, synthetic = players.shown(rng, real, synthetic)
+        of_real, of_synthetic = players.judged_both(real, synthetic, rng)
+        loss = critic_loss(of_real.source, of_synthetic.source)
         penalty = torch.zeros_like(loss)
         if options.gradient_penalty is not None:
             penalty = options.gradient_penalty * gradient_penalty(
-                lambda images: critic(images, rng)[0], real, synthetic, rng
+                lambda images: players.judged(images, rng).source, real, synthetic, rng
             )
         descend(self.optimizers["discriminator"], loss + penalty)
         if options.weight_clip is not None:
@@ -81,12 +81,6 @@ class WganStep(Gan):
             parameter.clamp_(-limit, limit)
 
     def _synthetic(self, rng: torch.Generator) -> Tensor:
-        generator, size = self.players.generator, self._options.batch_size
+        size = self._options.batch_size
         labels = torch.zeros(size, dtype=torch.int64, device=rng.device)
-        images: Tensor = generator(generator.design.latents(size, rng), labels)
-        return images
-
-    def _judged(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        images = augmented(images, self._options.augment, rng)
-        source: Tensor = self.players.discriminator(images, rng)[0]
-        return source
+        return self.players.made(labels, rng)

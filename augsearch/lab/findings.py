@@ -102,7 +102,7 @@ def replay_all(arm: str, history: History) -> list[ReplayedRule]:
     found = []
     for contender in history.contenders():
         replayed = history.replay(contender)
-        chosen = contender.choice(replayed.history, None)
+        chosen = contender.choice(replayed.history, history.noise)
         per_amount = contender.replicates * history.n_folds
         found.append(
             ReplayedRule(

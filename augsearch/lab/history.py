@@ -31,11 +31,13 @@ class History:
         scores: Multiple -> scores of its trainings, float64, (folds, replicates).
         direction: Which way they are better.
         windows: The sliding windows to replay, with where they start and go.
+        noise: Variance of a single score that the run knew of; None: the scores alone tell it.
     """
 
     scores: Mapping[float, Floats]
     direction: Direction
     windows: Sequence[SlidingWindow]
+    noise: float | None = None
 
     @classmethod
     def of(
@@ -45,6 +47,7 @@ class History:
         replicates: int,
         direction: Direction,
         own: SlidingWindow | None,
+        noise: float | None = None,
     ) -> History:
         """Sort a search's scores by amount, fold and replicate.
 
@@ -54,6 +57,7 @@ class History:
             replicates: Trainings per fold (and round).
             direction: "maximize" or "minimize".
             own: The search's own rule, if it was a sliding window: the others start where it does.
+            noise: What the search's own smoothed curve was told.
         """
         found: dict[float, list[Floats]] = {}
         for entry in entries:
@@ -63,7 +67,7 @@ class History:
         sizes = sorted({*WINDOWS, *([own.window] if own else [])})
         windows = [SlidingWindow(w, start, step, limit, direction=direction) for w in sizes]
         scores = {amount: np.concatenate(parts, axis=1) for amount, parts in found.items()}
-        return cls(scores, direction, windows)
+        return cls(scores, direction, windows, noise)
 
     @property
     def replicates(self) -> int:

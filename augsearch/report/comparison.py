@@ -58,7 +58,13 @@ def render_comparison(runs: Sequence[ComparedRun], differing: Mapping[str, Seque
 def cautions(runs: Sequence[ComparedRun]) -> Iterator[str]:
     """Yield what keeps the numbers of the runs from being compared."""
     images = {run.test_images for run in runs}
-    if None in images:
+    untested = [run.name for run in runs if run.result.judged_on == "tuning"]
+    if untested:
+        yield (
+            f"Without a test set, judged on the images that chose the amount: {', '.join(untested)}"
+            ". Compare gains, each over its own baseline."
+        )
+    elif None in images:
         yield (
             "Whether all runs were tested on the same images is not known: compare gains, each "
             "over its own baseline, rather than AUCs."
@@ -98,7 +104,8 @@ def _gains(runs: Sequence[ComparedRun]) -> str:
     controls = [row for row, (_, _, arm) in rows.items() if arm.control_of is not None]
     gains = {row: arm.gain for row, (_, _, arm) in rows.items() if arm.gain is not None}
     levels = sorted({run.confidence for run in runs})
-    return gain_forest({"auc": gains}, list(rows), declared, controls, levels)
+    images = " or ".join(sorted({f"{run.result.judged_on} set" for run in runs}))
+    return gain_forest({"auc": gains}, list(rows), declared, controls, levels, images)
 
 
 def _curves(runs: Sequence[ComparedRun]) -> Iterator[str]:

@@ -112,11 +112,15 @@ class Smoothed:
         multiples: float64, (P,), amounts, rising.
         mean: float64, (P,), the smoothed score.
         sd: float64, (P,), its standard deviation.
+        best: Place of the best mean, the first on ties.
+        noise: Variance of a single score that was taken as known; None: the scores alone told it.
     """
 
     multiples: NDArray[np.float64]
     mean: NDArray[np.float64]
     sd: NDArray[np.float64]
+    best: int
+    noise: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,6 +18,8 @@ class ArmCost:
         smallest: Images in the training set of the smallest amount, the mean over the folds.
         largest: The same of the largest.
         images: Images in the training sets of all trainings together.
+        seconds: What the search took, in all calls of the run together, with the drawing of images
+            and their features; None if it was not measured for the arm alone.
     """
 
     arm: str
@@ -26,6 +28,17 @@ class ArmCost:
     smallest: int
     largest: int
     images: int
+    seconds: float | None = None
+
+    @property
+    def seconds_per_trial(self) -> float | None:
+        """Seconds of an amount, the mean over all of them, which may have been trained at once."""
+        return None if self.seconds is None else self.seconds / self.trials
+
+    @property
+    def images_per_second(self) -> float | None:
+        """Images of training sets per second, each as often as a training set has it."""
+        return self.images / self.seconds if self.seconds else None
 
 
 def arm_costs(contents: ReportContents) -> list[ArmCost]:
@@ -41,6 +54,7 @@ def arm_costs(contents: ReportContents) -> list[ArmCost]:
             ArmCost(
                 *(name, len(entries), sum(trainings)),
                 *(round(min(sizes)), round(max(sizes)), round(images)),
+                contents.result.seconds.get(f"search {name}"),
             )
         )
     return costs

@@ -20,7 +20,8 @@ from augsearch.report.missing import not_shown
 from augsearch.report.page import page
 from augsearch.report.paper_tables import PaperTable, paper_tables
 from augsearch.report.samples import table_confusions
-from augsearch.report.sentences import scope_sentence, verdict_sentence
+from augsearch.report.search_words import score_caption, search_caption
+from augsearch.report.sentences import endpoint_sentences, scope_sentence, verdict_sentence
 from augsearch.report.tables import write_paper_tables, write_tables
 
 
@@ -48,6 +49,8 @@ def render(
         tables=tables,
         figures={name: Markup(inline(svg)) for name, svg in figures.items()},
         amount=amount_words,
+        scores=score_caption(contents),
+        searches={name: search_caption(contents, name) for name in contents.rules},
         tuning=tuning_caption(contents) if contents.tuned else "",
         audit=audit_table(contents.audits),
         methods=methods(contents),
@@ -55,6 +58,8 @@ def render(
         costs=arm_costs(contents),
         stages=stage_shares(contents.result.seconds),
         verdict=verdict_sentence(contents.result, confidence),
-        scope=scope_sentence(contents.generators, contents.n_folds),
+        tested=contents.result.judged_on == "test",
+        endpoints=endpoint_sentences(contents.result, confidence),
+        scope=scope_sentence(contents.result, contents.generators, contents.n_folds),
         label=contents.result.verdict.label if contents.result.verdict else "none",
     )

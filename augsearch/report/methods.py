@@ -9,12 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from augsearch.amounts import amount_words
-from augsearch.evaluation.intervals import DRAWS
-from augsearch.report.contents import Outputs, ReportContents
+from augsearch.report.contents import ReportContents
 from augsearch.report.model_words import classifier_words, source_words
 from augsearch.report.references import bibtex, cited
 from augsearch.report.sentences import metric_title
+from augsearch.report.verdict_methods import verdict_methods
+from augsearch.search.study_rules import chooses_smoothed
 from augsearch.study.order import used_sources
+from augsearch.study.results import ArmResult
 from augsearch.study.schema.data import CsvData, FolderData, GivenSplit, HoldOutSplit, KFoldSplit
 from augsearch.study.schema.study import DEFAULT_CLASSIFIER, StudyFile
 
@@ -50,7 +52,7 @@ def methods(contents: ReportContents) -> Methods | None:
         "Added images": _sources(study),
         "Classifiers": _classifiers(study),
         "Choice of the amount": _search(contents, study),
-        "Test": _test(contents, study),
+        "Test" if study.has_test_set else "Verdict": verdict_methods(contents, study),
         "Software": _software(contents, study),
     }
     texts = {title: " ".join(sentences) for title, sentences in writers.items()}
@@ -84,7 +86,8 @@ def _data(contents: ReportContents, study: StudyFile) -> Iterator[str]:
 def _split(study: StudyFile) -> str:
     match study.split:
         case HoldOutSplit() as split:
-            shares = " / ".join(f"{one * 100:g} %" for one in (split.train, split.tune, split.test))
+            parts = [one for one in (split.train, split.tune, split.test) if one]
+            shares = " / ".join(f"{one * 100:g} %" for one in parts)
             return f"One random split, stratified by class ({shares}), gave the parts"
         case KFoldSplit() as split:
             return (
@@ -154,94 +157,28 @@ def _search(contents: ReportContents, study: StudyFile) -> Iterator[str]:
             f"Arm {name} ({contents.recipes[name]}) was searched over {len(amounts)} amounts from "
             f"{first} to {last} by the rule {rule}{_RULES.get(search.rule, '')}; the score of an "
             f"amount was the {metric_title(contents.metric)} on the tuning set, the mean over "
-            f"{_trainings(replicates)}{folds}."
+            f"{_trainings(replicates)}{folds}{_again(arm, replicates * contents.n_folds)}."
         )
-    for name in contents.smoothed:
-        yield (
-            f"The scores of arm {name} were also smoothed by a Gaussian process over the logarithm "
-            "of the amount [@rasmussen2006]."
-        )
-    if contents.result.verdict is not None:
+        if name in contents.smoothed:
+            yield _smoothing(chooses_smoothed(search))
+    if contents.result.verdict is not None and study.has_test_set:
         yield (
             "The chosen amounts and the arm that the verdict is about were written down before the "
             "test set was opened."
         )
 
 
-def _test(contents: ReportContents, study: StudyFile) -> Iterator[str]:
-    answer = contents.result.verdict
-    if answer is None or not contents.test.probabilities:
-        return
-    runs = max(map(len, contents.test.probabilities.values()))
-    level = f"{contents.confidence * 100:g} %"
-    anew = f"{_times(runs)}{_per_fold(contents, study)}"
-    yield (
-        f"Every arm was trained anew with fresh seeds, {anew}, and scored on "
-        f"{len(contents.test.labels):,} test images. The gain is the difference of the mean AUCs "
-        f"from arm {contents.result.baseline}{_macro(contents.test)}."
-    )
-    yield from _beside(contents)
-    if answer.low is None or answer.high is None:
-        yield f"No interval of the gain is given ({answer.note})."
-    else:
-        yield _interval(runs, level, answer.note)
-        yield (
-            "The answer is 'helps' if the whole interval lies above 0, 'harms' if it lies below, "
-            "else 'no evidence'."
-        )
-    yield (
-        f"Intervals of an arm's own AUC are those of its mean over trainings, on the logit scale "
-        f"[@pepe2003]; those of other metrics are percentiles of {DRAWS:,} class-stratified "
-        f"bootstrap draws of images and trainings [@efron1993]{_cut_off(contents)}."
-    )
+def _again(arm: ArmResult, trainings: int) -> str:
+    """Say that a rule had some amounts trained further; empty if it had none."""
+    most = max(len(entry.scores) for entry in arm.history)
+    return f", up to {most} in all where the rule asked again" if most > trainings else ""
 
 
-def _beside(contents: ReportContents) -> Iterator[str]:
-    """Yield what the answer stands beside: controls, earlier looks at the test set."""
-    arms = contents.result.arms
-    controls = [name for name, arm in arms.items() if arm.control_of is not None]
-    if controls:
-        yield (
-            f"Controls of the declared arm, of the same size: {', '.join(controls)}; the best of "
-            "them on the tuning set is compared with it in the same way."
-        )
-    if contents.result.test_opened_before:
-        runs = ", ".join(one.run for one in contents.result.test_opened_before)
-        yield f"The test images had been opened before, by {runs}: they were not untouched."
-
-
-def _interval(runs: int, level: str, note: str) -> str:
-    images = "paired DeLong variance [@delong1988] of the averaged placements"
-    if "bootstrap" in note:
-        images = "variance over images from a class-stratified bootstrap [@efron1993]"
-    if runs == 1:
-        return (
-            f"Its {level} interval has the {images}; with one training per arm the variance "
-            "between trainings is not known and not in it, so it speaks of these models only."
-        )
-    return (
-        f"Its {level} interval has the {images} plus the variance between trainings over their "
-        "number, and a t distribution with Satterthwaite's degrees of freedom [@satterthwaite1946]."
-    )
-
-
-def _per_fold(contents: ReportContents, study: StudyFile) -> str:
-    if contents.n_folds == 1:
-        return ""
-    return f" ({study.evaluation.test_replicates} in each of {contents.n_folds} folds)"
-
-
-def _macro(test: Outputs) -> str:
-    n_classes = next(iter(test.probabilities.values())).shape[2]
-    return ", the mean over the classes, each against the rest" if n_classes > 2 else ""
-
-
-def _cut_off(contents: ReportContents) -> str:
-    return ", at a cut-off of 0.5" if len(contents.classes) == 2 else ""
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"
+def _smoothing(chooses: bool) -> str:
+    process = "a Gaussian process over the logarithm of the amount [@rasmussen2006]"
+    if chooses:
+        return f"The amount with the best posterior mean of {process} was chosen."
+    return f"Its scores were also smoothed by {process}, which chose nothing."
 
 
 def _trainings(count: int) -> str:
@@ -266,6 +203,8 @@ def _software(contents: ReportContents, study: StudyFile) -> Iterator[str]:
     ]
     beside = f" with {', '.join(libraries)}" if libraries else ""
     device = f" on {facts['device']}" if "device" in facts else ""
+    if facts.get("bf16") == "true":  # weights and losses are float32 all the same
+        device += ' (where precision was "auto", layers computed in bfloat16)'
     version = facts.get("version.augsearch", "")
     yield f"All was computed by augsearch {version}{beside}{device}; seed {study.seed}."
     yield from _figures(contents)

@@ -17,7 +17,13 @@ def not_shown(contents: ReportContents) -> list[str]:
 
 
 def _images(contents: ReportContents) -> Iterator[str]:
-    if not contents.test.probabilities:
+    if contents.result.judged_on == "tuning":
+        yield (
+            "No results on a test set, and so no ROC curves, confusion matrices and metrics of the "
+            "arms: the study has none (split.test = 0). On the images that chose the amount they "
+            "would be too good; the gain's interval alone allows for the choice."
+        )
+    elif not contents.test.probabilities:
         yield "No results on a test set: no arm has a chosen amount to test."
     if contents.external is None:
         yield (
@@ -67,11 +73,12 @@ def _trainings(contents: ReportContents) -> Iterator[str]:
             "No band around the search curves: each amount was trained once "
             "(evaluation.replicates)."
         )
-    if contents.generators:
+    answer = contents.result.verdict
+    if contents.generators and (answer is None or (answer.generators or 1) == 1):
         names = ", ".join(contents.generators)
         yield (
             f"No variance between trainings of a generator: {names} was trained once per fold, and "
-            "another training may make other images."
+            "another training may make other images (evaluation.generator_replicates)."
         )
 
 
@@ -108,7 +115,7 @@ def _search(contents: ReportContents) -> Iterator[str]:
         yield "No curve over amounts: no arm was searched."
         return
     if not contents.smoothed:
-        yield "No smoothed curve: the scores were not smoothed."
+        yield "No smoothed curve: it takes a search over multiples K with several finite scores."
     if not contents.confidence_sets:
         yield (
             "No set of amounts that are as good as the best: it was not computed, so read a chosen "

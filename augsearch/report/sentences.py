@@ -3,12 +3,21 @@
 from collections.abc import Sequence
 
 from augsearch.amounts import amount_words
+from augsearch.evaluation.metrics import get_metric
 from augsearch.messages import names
-from augsearch.study.results import EarlierOpening, Interval, StudyResult, VerdictResult
+from augsearch.study.controls import control_kind
+from augsearch.study.metric_names import SENSITIVITY_AT
+from augsearch.study.results import (
+    EarlierOpening,
+    EndpointGain,
+    Interval,
+    StudyResult,
+    VerdictResult,
+)
 
 
 def verdict_sentence(result: StudyResult, confidence: float) -> str:
-    """Say what the test set showed about the declared arm, and no more than that.
+    """Say what the test (or tuning) set showed about the declared arm, and no more than that.
 
     Args:
         result: The finished run.
@@ -27,10 +36,10 @@ def verdict_sentence(result: StudyResult, confidence: float) -> str:
             f"the training set of {over} itself." + _note(opened_before(result.test_opened_before))
         )
     if answer.low is None or answer.high is None:
-        measured = f"test AUC {answer.gain:+.3f} against {over}, no interval"
+        measured = f"{result.judged_on} AUC {answer.gain:+.3f} against {over}, no interval"
     else:
         measured = (
-            f"test AUC {answer.gain:+.3f} against {over}, "
+            f"{result.judged_on} AUC {answer.gain:+.3f} against {over}, "
             f"{confidence:.0%} interval {answer.low:+.3f} to {answer.high:+.3f}"
         )
     meaning = {
@@ -39,6 +48,45 @@ def verdict_sentence(result: StudyResult, confidence: float) -> str:
         "no evidence": f"No evidence that {what} is better ({measured}); use {over}.",
     }[answer.label]
     return meaning + _control_sentence(answer) + _worth(result) + _note(answer.note)
+
+
+def endpoint_sentences(result: StudyResult, confidence: float) -> list[str]:
+    """Say in a sentence each what the test set showed in further endpoints, and what to beware of.
+
+    Args:
+        result: The finished run.
+        confidence: Confidence level of the intervals, between 0 and 1.
+
+    Returns:
+        One sentence per endpoint of the declared arm, and one that they are secondary; nothing
+        without endpoints or a verdict.
+    """
+    gains = result.arms[result.verdict.arm].endpoints if result.verdict else {}
+    if result.verdict is None or not gains:
+        return []
+    arm = f"arm {result.verdict.arm!r}"
+    sentences = [_endpoint(name, gain, arm, confidence) for name, gain in gains.items()]
+    if len(gains) == 1:
+        return [*sentences, "This endpoint is secondary: the verdict is the one in the AUC."]
+    return [
+        *sentences,
+        f"These endpoints are secondary: {len(gains)} were looked at without correction for it, "
+        "and the verdict is the one in the AUC.",
+    ]
+
+
+def _endpoint(name: str, gain: EndpointGain, arm: str, confidence: float) -> str:
+    title = metric_title(name)
+    if not get_metric(name).greater_is_better:
+        title += " (smaller is better)"
+    measured = "no gain" if gain.value is None else f"gain {gain.value:+.3f}"
+    if gain.low is None or gain.high is None:
+        measured += f", no interval: {gain.note}"
+    else:
+        measured += f", {confidence:.0%} interval {gain.low:+.3f} to {gain.high:+.3f}"
+    if gain.label == "no evidence":
+        return f"In {title}: no evidence that {arm} is better ({measured})."
+    return f"In {title}: {arm} {gain.label} ({measured})."
 
 
 def _no_verdict(result: StudyResult) -> str:
@@ -56,7 +104,7 @@ def _control_sentence(answer: VerdictResult) -> str:
     control = answer.control
     if control is None:
         return ""
-    kind = control.arm.removeprefix(f"{answer.arm}: ").removesuffix(" control")
+    kind = control_kind(control.arm) or control.arm
     gain = Interval(value=control.gain, low=control.low, high=control.high)
     return f" Against the best control ({kind}) {with_interval(gain, sign=True)}."
 
@@ -84,15 +132,18 @@ def opened_before(openings: Sequence[EarlierOpening]) -> str:
     )
 
 
-def scope_sentence(generators: Sequence[str], n_folds: int) -> str:
+def scope_sentence(result: StudyResult, generators: Sequence[str], n_folds: int) -> str:
     """Say what the verdict does not speak about; empty if nothing limits it.
 
     Args:
+        result: The finished run.
         generators: Names of the trained generators.
         n_folds: Number of folds that the trainings come from.
     """
     sentences = []
-    if generators:
+    answer = result.verdict
+    # The note of the verdict, which stands before this, says so where a generator is behind it.
+    if generators and (answer is None or answer.generators is None):
         names = ", ".join(generators)
         sentences.append(
             f"This speaks of the generator trained in this run ({names}), not of another training "
@@ -111,9 +162,15 @@ def metric_title(name: str) -> str:
 
     Example:
         >>> metric_title("auc"), metric_title("balanced_accuracy"), metric_title("brier")
-        ('AUC', 'balanced accuracy', 'brier')
+        ('AUC', 'balanced accuracy', 'Brier score')
+        >>> metric_title("sensitivity@0.90")
+        'sensitivity at specificity 0.90'
     """
-    return name.upper() if name in ("auc", "f1", "ppv", "npv") else name.replace("_", " ")
+    if name in ("auc", "f1", "ppv", "npv"):
+        return name.upper()
+    if name.startswith(SENSITIVITY_AT):
+        return f"sensitivity at specificity {name.removeprefix(SENSITIVITY_AT)}"
+    return "Brier score" if name == "brier" else name.replace("_", " ")
 
 
 def with_interval(interval: Interval | None, sign: bool = False) -> str:

@@ -22,7 +22,9 @@ _WORDS = ("arm", "classifier", "training_set", "unit", "n_train", "class")
 
 
 def write_tables(result: StudyResult, tuned: Mapping[str, TunedArm], folder: Path) -> None:
-    """Write arms.csv, metrics.csv, history.csv and, of a tuned study, settings.csv into `folder`.
+    """Write arms.csv, metrics.csv and history.csv into `folder`.
+
+    Of a study with further endpoints also endpoints.csv, of a tuned one settings.csv.
 
     Args:
         result: The study's result.
@@ -34,6 +36,8 @@ def write_tables(result: StudyResult, tuned: Mapping[str, TunedArm], folder: Pat
         "metrics": metric_rows(result),
         "history": history_rows(result),
     }
+    if any(arm.endpoints for arm in result.arms.values()):
+        tables["endpoints"] = endpoint_rows(result)
     if tuned:
         tables["settings"] = setting_rows(tuned)
     for name, rows in tables.items():
@@ -66,7 +70,7 @@ def arm_rows(result: StudyResult) -> Iterable[Row]:
     """Yield a header and one row per arm: what was chosen, and its gain."""
     yield (
         *("arm", "multiple", "unit", "n_train", "score", "stopped_at", "reason"),
-        *("gain", "low", "high"),
+        *("multiple_smoothed", "score_smoothed", "gain", "low", "high"),
     )
     for name, arm in result.arms.items():
         gain = arm.gain or Interval(value=None, low=None, high=None)
@@ -78,6 +82,7 @@ def arm_rows(result: StudyResult) -> Iterable[Row]:
             arm.score,
             arm.stopped_at,
             arm.reason,
+            *((arm.smoothed.multiple, arm.smoothed.mean) if arm.smoothed else (None, None)),
             *(gain.value, gain.low, gain.high),
         )
 
@@ -93,6 +98,14 @@ def metric_rows(result: StudyResult) -> Iterable[Row]:
         for images, metrics in sets.items():
             for metric, interval in metrics.items():
                 yield name, images, metric, interval.value, interval.low, interval.high
+
+
+def endpoint_rows(result: StudyResult) -> Iterable[Row]:
+    """Yield a header and one row per arm and further endpoint: the gain over the baseline."""
+    yield "arm", "endpoint", "label", "gain", "low", "high", "note"
+    for name, arm in result.arms.items():
+        for endpoint, gain in arm.endpoints.items():
+            yield name, endpoint, gain.label, gain.value, gain.low, gain.high, gain.note
 
 
 def history_rows(result: StudyResult) -> Iterable[Row]:

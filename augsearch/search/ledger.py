@@ -202,6 +202,24 @@ class Ledger:
         )
 
 
+def stored_evaluations(storage: str, study_name: str) -> list[Evaluation]:
+    """Return what a study of a storage (its URL) holds so far, in order, and change nothing.
+
+    Raises:
+        RunDirectoryError: Another process holds the SQLite file.
+        StorageError: The storage cannot be read.
+    """
+    import optuna
+    from optuna.trial import TrialState
+
+    with connected(storage) as opened, calling_optuna():
+        if study_name not in optuna.get_all_study_names(opened):
+            return []
+        study = optuna.load_study(study_name=study_name, storage=opened)
+        found = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return [_evaluation(trial) for trial in sorted(found, key=lambda one: one.number)]
+
+
 def _with_parameter(trial: Trial, multiple: float) -> Trial:
     """Give the trial its K, which was fixed when it was enqueued, unless it has it already."""
     if PARAMETER not in trial.params:

@@ -106,9 +106,14 @@ def smoothed_optimum(
     curve = smoothed_history(history, noise)
     if curve is None:
         return None
-    sign = 1 if direction == "maximize" else -1
-    place = int(np.argmax(sign * curve.mean.round(_DIGITS)))
+    place = best_place(curve, direction)
     return SmoothedOptimum(float(curve.at[place]), float(curve.mean[place]), float(curve.sd[place]))
+
+
+def best_place(curve: Smoothed, direction: Direction) -> int:
+    """Return which of a curve's amounts has the best posterior mean, the first on ties."""
+    sign = 1 if direction == "maximize" else -1
+    return int(np.argmax(sign * curve.mean.round(_DIGITS)))
 
 
 def smoothed_order(history: Sequence[Evaluation], direction: Direction) -> tuple[Evaluation, ...]:

@@ -18,6 +18,11 @@ from augsearch.study.schema.arms import (
 )
 
 
+def chooses_smoothed(search: SearchOptions | None) -> bool:
+    """Whether a search takes the best of the smoothed curve, whose mean is then its score."""
+    return isinstance(search, HalvingSearch | TpeSearch)
+
+
 def rule_of(search: SearchOptions, direction: Direction, seed: int = 0) -> SearchRule:
     """Return the rule of an arm's search.
 

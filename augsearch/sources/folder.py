@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import final
 
@@ -117,6 +119,8 @@ class _FolderPool(Pool):
             )
         side, channels = self._like.size, self._like.channels
         images = np.empty((stop - start, side, side, channels), dtype=np.uint8)
-        for row, path in enumerate(self._files[label][start:stop]):
-            images[row] = decode_image(path, self._like)
+        decode = partial(decode_image, images=self._like)
+        with ThreadPoolExecutor() as decoders:
+            for row, image in enumerate(decoders.map(decode, self._files[label][start:stop])):
+                images[row] = image
         return images

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import final
 
 import numpy as np
+import scipy  # loads its parts when they are first used; they are slow to load
 from numpy.typing import NDArray
-from scipy.spatial.distance import cdist
 
 from augsearch.errors import SourceError
 from augsearch.events import Advanced, Notify
@@ -101,7 +101,7 @@ class Nearness(Grader):
         for own in np.unique(labels).tolist():
             real, unit = self._reference(own)
             rows = labels == own
-            grades[rows] = -cdist(features[rows], real).min(axis=1) / unit
+            grades[rows] = -scipy.spatial.distance.cdist(features[rows], real).min(axis=1) / unit
         return labels, grades
 
     def _reference(self, label: int) -> tuple[Floats, float]:
@@ -126,7 +126,7 @@ class Nearness(Grader):
 def _nearest_other(real: Floats, label: int) -> float:
     nearest = np.empty(len(real))
     for first in range(0, len(real), CHUNK):
-        distances = cdist(real[first : first + CHUNK], real)
+        distances = scipy.spatial.distance.cdist(real[first : first + CHUNK], real)
         rows = np.arange(len(distances))
         distances[rows, first + rows] = np.inf
         nearest[first : first + CHUNK] = distances.min(axis=1)

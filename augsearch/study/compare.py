@@ -8,7 +8,7 @@ from typing import Any
 
 from augsearch.study.schema.study import StudyFile
 
-_WITHOUT_EFFECT = ("tracking.", "audit.on_fail")
+_WITHOUT_EFFECT = ("tracking.", "audit.on_fail", "max_hours")
 
 
 def flatten(study: StudyFile) -> dict[str, str]:
@@ -23,8 +23,8 @@ def flatten(study: StudyFile) -> dict[str, str]:
 def differences(old: Mapping[str, Any], new: StudyFile) -> list[str]:
     """Return one line per setting that differs, ``sources.acgan.iterations: 2000 -> 3000``.
 
-    Where MLflow keeps the runs changes no number, nor does what happens after a failed audit, so
-    [tracking] and audit.on_fail are left out.
+    Where MLflow keeps the runs changes no number, nor does what happens after a failed audit or how
+    long a run may work at a time, so [tracking], audit.on_fail and max_hours are left out.
 
     Args:
         old: ``model_dump(mode="json")`` of the earlier study, as read back from a file.

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.metadata import entry_points
 
 from augsearch.messages import unknown
 from augsearch.study.classifiers import classifier_problems
+from augsearch.study.generator_replicates import generator_problems
 from augsearch.study.lines import Location
+from augsearch.study.metric_names import metric_problems
 from augsearch.study.order import order_problems
 from augsearch.study.report_tables import table_problems
 from augsearch.study.schema.arms import Arm, WindowSearch
 from augsearch.study.schema.data import CsvData, DigitsData, FolderData, GivenSplit
 from augsearch.study.schema.generators import TRAINED
 from augsearch.study.schema.sources import PluginOptions
-from augsearch.study.schema.study import KNOWN_METRICS, METRIC_PLUGINS, StudyFile
+from augsearch.study.schema.study import StudyFile
 from augsearch.study.settings import tune_problems
 from augsearch.study.training_sets import amount_problems
+from augsearch.study.untested import untested_problems
 
 Problem = tuple[Location, str]
 
@@ -33,7 +35,9 @@ def find_problems(study: StudyFile) -> list[Problem]:
         _image_size,
         _unlabelled,
         _selects,
-        _names,
+        metric_problems,
+        untested_problems,
+        generator_problems,
         classifier_problems,
         amount_problems,
         order_problems,
@@ -219,11 +223,3 @@ def _selects(study: StudyFile) -> Iterator[Problem]:
                 f"'discriminator' needs a trained generator but kind {source.kind} has none; "
                 "use 'confidence' or 'distance'",
             )
-
-
-def _names(study: StudyFile) -> Iterator[Problem]:
-    metric = study.evaluation.metric
-    metrics = (*KNOWN_METRICS, *sorted(entry_points(group=METRIC_PLUGINS).names))
-    if metric not in metrics:
-        known = ", ".join(metrics)
-        yield ("evaluation", "metric"), f"must be one of {known} {unknown(metric, metrics)}"

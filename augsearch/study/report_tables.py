@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from importlib.metadata import entry_points
+from collections.abc import Callable, Iterator, Sequence
 
 from augsearch.messages import unknown
 from augsearch.study.lines import Location
+from augsearch.study.metric_names import metric_problem
 from augsearch.study.schema.report import CLASS_METRICS, TableOptions
-from augsearch.study.schema.study import KNOWN_METRICS, METRIC_PLUGINS, StudyFile
+from augsearch.study.schema.study import StudyFile
 
 Problem = tuple[Location, str]
 
-USUAL_TABLES = ("arms", "metrics", "history", "settings", "split")
+USUAL_TABLES = ("arms", "metrics", "endpoints", "history", "settings", "split")
 """What the report's own CSV files are called."""
 
 
@@ -37,10 +37,9 @@ def table_problems(study: StudyFile) -> Iterator[Problem]:
 
 
 def _words(study: StudyFile, table: TableOptions) -> Iterator[Problem]:
-    plugins = sorted(entry_points(group=METRIC_PLUGINS).names)
-    yield from _unknown("metrics", table.metrics, (*KNOWN_METRICS, "ppv", "npv", *plugins))
-    yield from _unknown("class_metrics", table.class_metrics, CLASS_METRICS)
-    yield from _unknown("arms", table.arms, tuple(study.arms))
+    yield from _wrong("metrics", table.metrics, metric_problem)
+    yield from _wrong("class_metrics", table.class_metrics, _not_among(CLASS_METRICS))
+    yield from _wrong("arms", table.arms, _not_among(tuple(study.arms)))
     asked = (*table.metrics, *table.class_metrics)
     if not (asked or table.delong or table.confusion):
         yield (
@@ -51,12 +50,24 @@ def _words(study: StudyFile, table: TableOptions) -> Iterator[Problem]:
         yield ("words",), "Landis and Koch have words for kappa alone; add 'kappa' or drop words"
 
 
-def _unknown(key: str, given: Sequence[str], known: Sequence[str]) -> Iterator[Problem]:
+def _wrong(
+    key: str, given: Sequence[str], problem_of: Callable[[str], str | None]
+) -> Iterator[Problem]:
     for place, word in enumerate(given):
-        if word not in known:
-            yield (key, place), f"must be one of {', '.join(known)} {unknown(word, known)}"
+        problem = problem_of(word)
+        if problem is not None:
+            yield (key, place), problem
         elif word in given[:place]:
             yield (key, place), f"must be named once but {word!r} is named again; drop it"
+
+
+def _not_among(known: Sequence[str]) -> Callable[[str], str | None]:
+    def problem_of(word: str) -> str | None:
+        if word in known:
+            return None
+        return f"must be one of {', '.join(known)} {unknown(word, known)}"
+
+    return problem_of
 
 
 def _images(study: StudyFile, table: TableOptions) -> Iterator[Problem]:

@@ -24,12 +24,34 @@ class Interval(_Record):
     high: float | None
 
 
+class EndpointGain(Interval):
+    """Gain over the baseline in a further endpoint, and what its interval says."""
+
+    label: Label
+    note: str = Field("", description="what limits the answer, if anything does")
+
+
 class HistoryEntry(_Record):
     """One amount and its tuning scores; null stands for NaN."""
 
     multiple: float
     score: float | None
     scores: list[float | None]
+
+
+class SmoothedChoice(_Record):
+    """The best of the tried amounts on the curve smoothed over log K by a Gaussian process."""
+
+    multiple: float
+    mean: float = Field(description="posterior mean of its score: hardly too high, as a maximum is")
+    sd: float = Field(
+        description="posterior standard deviation, without what all amounts have in common"
+    )
+    noise: float | None = Field(
+        description="variance of a single score that the smoothing was told (one training of each "
+        "amount: half the mean paired DeLong variance of neighbouring amounts + 0.01²); null: told "
+        "from the scores alone"
+    )
 
 
 class ArmResult(_Record):
@@ -47,13 +69,27 @@ class ArmResult(_Record):
         "without [tune]",
     )
     n_train: int = Field(description="images in the chosen training set (first fold)")
-    score: float | None = Field(description="mean tuning score of the chosen amount")
+    score: float | None = Field(
+        description="tuning score of the chosen amount: the mean of its trainings, or with rules "
+        "halving and tpe the smoothed curve's mean"
+    )
+    smoothed: SmoothedChoice | None = Field(
+        None, description="null without a search over multiples, or with too few scores to smooth"
+    )
     stopped_at: float | None = Field(description="the last amount that was evaluated")
     reason: str | None = Field(description="why the search stopped; null without a search")
     history: list[HistoryEntry]
     test: dict[str, Interval]
     external: dict[str, Interval] | None
-    gain: Interval | None = Field(description="test AUC over the baseline; null for the baseline")
+    gain: Interval | None = Field(
+        description="AUC over the baseline, on the images that judged_on names; null for the "
+        "baseline, and without a test set for arms of another classifier"
+    )
+    endpoints: dict[str, EndpointGain] = Field(
+        {},
+        description="the study's further endpoints, by name: gain over the baseline on the test "
+        "set; above 0 is better, of brier too; secondary, without correction for their number",
+    )
     control_of: str | None = Field(
         None, description="the searched arm whose amount this control arm repeats; null for others"
     )
@@ -69,7 +105,7 @@ class ControlGain(_Record):
 
 
 class VerdictResult(_Record):
-    """The answer, in the test set's AUC: arm against baseline."""
+    """The answer, in the AUC on the images that judged_on names: arm against baseline."""
 
     arm: str
     label: Label
@@ -77,6 +113,11 @@ class VerdictResult(_Record):
     low: float | None
     high: float | None
     note: str = Field("", description="what limits the answer, if anything does")
+    generators: int | None = Field(
+        None,
+        description="trainings of the generators behind the answer, in every fold: 1 speaks of "
+        "those trained generators, more speak of their recipe; null: no trained generator",
+    )
     control: ControlGain | None = Field(None, description="null without controls")
 
 
@@ -104,6 +145,11 @@ class StudyResult(_Record):
     schema_version: Literal[1] = 1
     study: str
     baseline: str
+    judged_on: Literal["test", "tuning"] = Field(
+        "test",
+        description="which images gains and verdict speak of: the test set, or in a study without "
+        "one the tuning set, with intervals that hold for all amounts at once",
+    )
     arms: dict[str, ArmResult]
     verdict: VerdictResult | None = Field(description="null if no arm differs from the baseline")
     test_opened_before: list[EarlierOpening] = Field(

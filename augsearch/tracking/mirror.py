@@ -25,6 +25,7 @@ from augsearch.tracking.outbox import (
     PointsLogged,
     RunClosed,
     RunOpened,
+    TagsSet,
 )
 from augsearch.tracking.store import (
     creating,
@@ -146,6 +147,8 @@ class Mirror:
             match entry.action:
                 case FileAdded(run, path, folder):
                     self._add_file(client, self.run_ids[run], path, folder)
+                case TagsSet(run, tags):
+                    _set_tags(client, self.run_ids[run], tags)
                 case RunClosed(run, tags):
                     _close(client, self.run_ids[run], tags, entry.time_ms)
 
@@ -268,8 +271,12 @@ def _log_points(client: MlflowClient, run_id: str, points: list[tuple[int, Point
         client.log_batch(run_id, metrics=part)
 
 
-def _close(client: MlflowClient, run_id: str, tags: Mapping[str, str], time_ms: int) -> None:
+def _set_tags(client: MlflowClient, run_id: str, tags: Mapping[str, str]) -> None:
     from mlflow.entities import RunTag
 
     client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+
+
+def _close(client: MlflowClient, run_id: str, tags: Mapping[str, str], time_ms: int) -> None:
+    _set_tags(client, run_id, tags)
     client.set_terminated(run_id, status="FINISHED", end_time=time_ms)

@@ -73,6 +73,14 @@ class FileAdded:
 
 
 @dataclass(frozen=True)
+class TagsSet:
+    """Tags of a run, in the place of earlier values."""
+
+    run: str
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class RunClosed:
     """A run is finished."""
 
@@ -80,9 +88,10 @@ class RunClosed:
     tags: Mapping[str, str]
 
 
-Action = RunOpened | ParametersSet | PointsLogged | FileAdded | RunClosed
+Action = RunOpened | ParametersSet | PointsLogged | FileAdded | TagsSet | RunClosed
 _KINDS: dict[str, type[Action]] = {
-    kind.__name__: kind for kind in (RunOpened, ParametersSet, PointsLogged, FileAdded, RunClosed)
+    kind.__name__: kind
+    for kind in (RunOpened, ParametersSet, PointsLogged, FileAdded, TagsSet, RunClosed)
 }
 
 

@@ -19,10 +19,14 @@ from augsearch.tracking.outbox import (
     PointsLogged,
     RunClosed,
     RunOpened,
+    TagsSet,
 )
 from augsearch.tracking.store import absolute_uri
 
 Named = tuple[str, Action]
+
+_MAX_TAG = 5000
+"""What every MLflow store takes of a tag's value."""
 
 _Trial = tuple[Evaluation, Sequence[tuple[int, int]], int]
 
@@ -122,6 +126,26 @@ class Tracker:
         name = f"training:{source}:{fold}:{iteration}"
         self._append([_opened(layout.study_run()), _opened(run), (name, PointsLogged(points))])
 
+    def audit(
+        self, source: str, fold: int, metrics: Mapping[str, float], tags: Mapping[str, str]
+    ) -> None:
+        """Add what the audit of a source found in a fold, with the tags that say so."""
+        run = layout.source_run(source, fold)
+        points = layout.metric_points(run.run, metrics, step=0)
+        self._append(
+            [
+                _opened(layout.study_run()),
+                _opened(run),
+                (f"audit:{run.run}", PointsLogged(points)),
+                _tagged(run.run, tags),
+            ]
+        )
+
+    def tag(self, tags: Mapping[str, str], arm: str | None = None) -> None:
+        """Add tags to an arm's run; None: to the run "study"."""
+        run = layout.study_run() if arm is None else layout.arm_run(arm)
+        self._append([_opened(run), _tagged(run.run, tags)])
+
     def finish_arm(self, arm: str, scalars: Mapping[str, float], tags: Mapping[str, str]) -> None:
         """Close the arm's runs.
 
@@ -190,6 +214,11 @@ class Tracker:
 
 def _opened(run: RunOpened) -> Named:
     return f"run:{run.run}", run
+
+
+def _tagged(run: str, tags: Mapping[str, str]) -> Named:
+    cut = {key: value[:_MAX_TAG] for key, value in tags.items()}
+    return f"tags:{run}:{sorted(cut.items())}", TagsSet(run, cut)
 
 
 def _closed(run: str, tags: Mapping[str, str]) -> Named:

@@ -94,6 +94,12 @@ class CommandLine:
         return {key: value for key, value in self.results(run).items() if key != "seconds"}
 
 
+@pytest.fixture(scope="session")
+def command_line():
+    """Give the class, for a run that several tests look at."""
+    return CommandLine
+
+
 @pytest.fixture
 def augsearch(tmp_path):
     return CommandLine(tmp_path)

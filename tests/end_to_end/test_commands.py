@@ -22,12 +22,19 @@ def test_check_gives_json(call, tmp_path):
     assert sum(images for _, _, images, _ in report["parts"]) == 24 + 24 + 30
     assert all(line.startswith("warning: ") for line in err.splitlines())
     assert [f"warning: {message}" for message in report["warnings"]] == err.splitlines()
-    plan = {work["what"]: work for work in report["plan"]}
-    assert list(plan) == ["source acgan", "classifier: features", "classifier: heads"]
-    assert (plan["source acgan"]["amount"], plan["source acgan"]["unit"]) == (700, "iterations")
-    # real, 1.5, 2 once; two arms five times anew
-    assert plan["classifier: heads"]["amount"] == 3 + 2 * 5
-    assert plan["classifier: features"]["amount"] == 78 + 24 + 5 * 24
+    plan = {(work["stage"], work["what"]): work["amount"] for work in report["plan"]}
+    assert list(plan.items()) == [
+        (("data", "reading"), 24 + 24 + 30),
+        (("sources", "source acgan"), 700),
+        # 200 of each class, more than the search needs; it trains twice
+        (("audit", "images of acgan"), 2 * 200),
+        (("audit", "classifier: features"), 24 + 24 + 2 * 200),
+        (("audit", "classifier: heads"), 2),
+        (("search", "classifier: heads"), 3),  # real, 1.5, 2 once
+        (("test", "images of acgan"), 5 * 24),
+        (("test", "classifier: features"), 30 + 5 * 24),
+        (("test", "classifier: heads"), 2 * 5),
+    ]
     assert all(0 < work["seconds"] < 3600 for work in report["plan"])
     assert [path.name for path in tmp_path.iterdir()] == ["demo.toml"]
 

@@ -1,6 +1,9 @@
+import json
 import random
+import re
 import signal
 import time
+from types import SimpleNamespace
 
 
 def test_killed_at_random_moments_a_run_ends_with_the_same_numbers(tiny_run, augsearch):
@@ -63,3 +66,33 @@ def test_a_second_process_is_told_who_holds_the_run(augsearch):
     finally:
         first.kill()
         first.communicate()
+
+
+def test_max_hours_stops_in_time_and_the_same_command_goes_on(
+    tiny_run, augsearch, call, monkeypatch
+):
+    def study(hours):
+        augsearch.write(f"max_hours = {hours}\n{augsearch.tiny}")
+
+    study(1e-6)
+    code, out, err = call("run", "tiny.toml", "--quiet")
+    assert (code, out) == (4, "")
+    assert "max_hours = 1e-06 has passed, at stage: sources (10 of 40 iterations)" in err
+    assert "real: no score yet" in err and "the same command goes on" in err
+    # In the next call time is up as soon as the first arm's scores are there.
+    scored = augsearch.folder / "runs" / "tiny" / "artifacts" / "tuning" / "real"
+    clock = SimpleNamespace(monotonic=lambda: 7200.0 if scored.exists() else 0.0)
+    monkeypatch.setattr("augsearch.controller.budget.time", clock)
+    study(1)
+    code, _, err = call("run", "tiny.toml", "--quiet")
+    assert code == 4
+    assert "at stage: search search. So far, on the tuning set (nothing was tested)" in err
+    assert re.search(r"real: best 0\.\d+ at K = 1\n  search: no score yet\n", err)
+    run = augsearch.folder / "runs" / "tiny"
+    assert not (run / "results.json").exists() and not (run / "test_opened.json").exists()
+    seconds = json.loads((run / "seconds.json").read_text())
+    monkeypatch.undo()
+    augsearch.write()
+    assert augsearch("run", "tiny.toml").returncode == 0
+    assert augsearch.numbers() == tiny_run[0].numbers()
+    assert augsearch.results()["seconds"]["sources"] >= seconds["sources"] > 0

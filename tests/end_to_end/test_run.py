@@ -42,6 +42,11 @@ def test_results_json_keeps_its_contract(tiny_run):
     assert all(len(entry.scores) == 2 for entry in search.history)
     assert real.history[0].scores == search.history[0].scores  # K = 1 is the baseline's set
     assert search.test["auc"].low <= search.test["auc"].value <= search.test["auc"].high
+    smoothed = search.smoothed
+    assert smoothed.multiple in [entry.multiple for entry in search.history]
+    assert smoothed.noise is None  # two trainings of each amount tell it
+    assert 0 < smoothed.sd < 0.5
+    assert real.smoothed is None
     assert search.external is not None
     assert result.verdict.arm == "search"
     assert result.verdict.gain == pytest.approx(
@@ -79,6 +84,12 @@ def test_mlflow_shows_one_curve_per_arm_and_one_per_cell(tiny_run):
         runs["search"].data.metrics["multiple_best"]
         == command.results()["arms"]["search"]["multiple"]
     )
+    shown, smoothed = runs["search"].data.metrics, command.results()["arms"]["search"]["smoothed"]
+    assert shown["multiple_smoothed"] == smoothed["multiple"]
+    assert shown["score_smoothed"] == smoothed["mean"]
+    assert "score_smoothed" not in runs["real"].data.metrics
+    report = (command.folder / "runs/tiny/report.html").read_text()
+    assert f"best at K = {smoothed['multiple']:g}: AUC {smoothed['mean']:.3f} ± " in report
     assert runs["search"].info.status == "FINISHED"
 
 
@@ -114,6 +125,19 @@ def test_a_changed_study_is_refused_with_the_difference(tiny_run):
     assert done.returncode == 2
     assert "arms.search.search.window: 3 -> 4" in done.stderr
     assert "--fresh" in done.stderr
+
+
+def test_a_run_goes_on_only_where_numbers_are_rounded_as_they_were(tiny_run, augsearch):
+    shutil.copytree(tiny_run[0].folder / "runs", augsearch.folder / "runs")
+    augsearch.write()
+    run = augsearch.folder / "runs" / "tiny"
+    here = json.loads((run / "arithmetic.json").read_text())
+    (run / "arithmetic.json").write_text('"mps without bf16"')
+    assert augsearch("run", "tiny.toml").returncode == 0  # it is finished
+    (run / "results.json").unlink()
+    done = augsearch("run", "tiny.toml")
+    assert done.returncode == 2
+    assert f"on mps without bf16, but this is {here}; go on there, or add --fresh" in done.stderr
 
 
 def test_the_same_seed_gives_the_same_numbers_in_another_place(tiny_run, augsearch):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from augsearch.classifiers.end_to_end import training
 from augsearch.classifiers.end_to_end.classifier import EndToEnd
 from augsearch.records import ImageBlock, Portion, TrainingSet
 from augsearch.seeds import Seed
@@ -36,14 +37,45 @@ def test_dropout_of_the_device_leaves_its_generator_alone() -> None:
 
 
 def test_the_first_steps_agree_with_the_cpu() -> None:
-    # Without dropout, whose masks differ between devices.
+    # Without dropout, whose masks differ between devices, and without the rounding of bf16.
     cell = toy_training_sets(1, size=32)[0]
-    options = _options("roglin2022", optimizer="sgd", learning_rate=1e-3, epochs=1)
+    options = _options(
+        "roglin2022", optimizer="sgd", learning_rate=1e-3, epochs=1, precision="float32"
+    )
     here, there = (
         EndToEnd(options, device=device).fit([cell])[0].predict_proba(BLOCK)
         for device in ("cpu", "cuda")
     )
     np.testing.assert_allclose(there, here, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+@pytest.mark.parametrize(
+    ("network", "optimizer"),
+    [("fridadar2018", "sgd"), ("roglin2022", "adam"), ("efficientnet_v2_s", "rmsprop")],
+)
+def test_a_captured_step_does_what_the_step_does(
+    network: str, optimizer: str, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # 16 images: two batches of 5, captured from the second epoch on, and one of 6, which is not.
+    options = _options(
+        network,
+        optimizer=optimizer,
+        precision=precision,
+        batch_size=5,
+        epochs=6,
+        learning_rate=1e-4,
+    )
+    cells = toy_training_sets(1, size=32)
+    captured = EndToEnd(options, device="cuda").fit(cells)[0]
+    monkeypatch.setattr(training, "CapturedStep", lambda step: step)
+    plain = EndToEnd(options, device="cuda").fit(cells)[0]
+    assert captured.training_curve["training loss"] == pytest.approx(
+        plain.training_curve["training loss"], rel=1e-3
+    )
+    np.testing.assert_allclose(
+        captured.predict_proba(BLOCK), plain.predict_proba(BLOCK), rtol=0, atol=1e-3
+    )
 
 
 def test_images_in_any_company_give_the_same_bits() -> None:

@@ -13,7 +13,7 @@ from augsearch.evaluation.metrics import auc, get_metric
 from augsearch.evaluation.ranking import placements
 from augsearch.evaluation.verdict import verdict
 from augsearch.seeds import Seed
-from augsearch.study.schema.study import KNOWN_METRICS
+from augsearch.study.metric_names import KNOWN_METRICS
 
 SWAPPED = {"helps": "harms", "harms": "helps", "no evidence": "no evidence"}
 

@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from augsearch.classifiers.adam_heads import HeadCell, lanes_for, train_adam_heads
+from augsearch.classifiers.adam_heads import HeadCell, train_adam_heads
 from augsearch.classifiers.linear_head import LinearHead
+from augsearch.device import threads
 from augsearch.seeds import Seed
 from augsearch.study.schema.classifier import AdamHead
 
@@ -44,7 +45,7 @@ def _train(cells: list[HeadCell], options: AdamHead, n_classes: int) -> list[Lin
 
 @settings(max_examples=30)
 @given(
-    sizes=st.lists(st.integers(1, 50), min_size=1, max_size=2 * lanes_for("cpu") + 3),
+    sizes=st.lists(st.integers(1, 50), min_size=1, max_size=9),
     chosen=st.data(),
     n_classes=st.integers(2, 11),
     batch_size=st.sampled_from([1, 3, 8, 13]),
@@ -63,11 +64,21 @@ def test_company_and_place_leave_a_head_as_it_is(
         np.testing.assert_array_equal(head.bias, together[index].bias)
 
 
-@settings(max_examples=15)
-@given(lane=st.integers(0, lanes_for("cpu") - 1), n_classes=st.integers(2, 5))
-def test_every_lane_computes_the_same_bits(lane: int, n_classes: int) -> None:
-    one, others = _cell(30, 1, n_classes), [_cell(30, n, n_classes) for n in range(2, 9)]
-    options = AdamHead(epochs=2)
-    alone = _train([one], options, n_classes)[0]
-    beside = _train([*others[:lane], one, *others[lane:]], options, n_classes)[lane]
-    np.testing.assert_array_equal(beside.weight, alone.weight)
+@settings(max_examples=10)
+@given(
+    sizes=st.lists(st.integers(1, 50), min_size=1, max_size=6),
+    count=st.integers(1, 3),
+    n_classes=st.integers(2, 4),
+)
+def test_the_number_of_threads_leaves_a_head_as_it_is(
+    sizes: list[int], count: int, n_classes: int
+) -> None:
+    cells = [_cell(size, number, n_classes) for number, size in enumerate(sizes)]
+    options = AdamHead(epochs=4, learning_rate=1e-2)
+    with threads(1):
+        one_by_one = _train(cells, options, n_classes)
+    with threads(count):
+        side_by_side = _train(cells, options, n_classes)
+    for head, other in zip(one_by_one, side_by_side, strict=True):
+        np.testing.assert_array_equal(head.weight, other.weight)
+        np.testing.assert_array_equal(head.bias, other.bias)

@@ -69,6 +69,20 @@ def test_off_a_terminal_one_line_per_stage_amount_and_warning():
     ]
 
 
+def test_a_further_round_and_a_smoothed_best_are_called_so():
+    events = [
+        TrialCompleted("search", Evaluation.of(4, [0.75]), Evaluation(4, 0.7, (0.75,))),
+        TrialCompleted("search", Evaluation.of(4, [0.5]), None, round_number=2),
+    ]
+    screen = console(terminal=False)
+    assert shown(PlainDisplay(screen), events, screen).splitlines() == [
+        "search: K = 4, score 0.7500, smoothed best 0.7000 at K = 4",
+        "search: K = 4 (round 2), score 0.5000",
+    ]
+    screen = console(terminal=True)
+    assert "search: █▁ K = 4 (round 2)\n" in shown(LiveDisplay(screen), events, screen)
+
+
 def test_quiet_leaves_the_warnings():
     screen = console(terminal=False)
     assert shown(PlainDisplay(screen, trials=False), EVENTS, screen) == WARNING + "\n"

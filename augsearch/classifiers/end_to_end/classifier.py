@@ -11,6 +11,7 @@ from augsearch.classifiers.end_to_end.blueprint import Blueprint
 from augsearch.classifiers.end_to_end.fitted import FittedEndToEnd
 from augsearch.classifiers.end_to_end.training import Examples, Training
 from augsearch.classifiers.training_sets import check_training_set, labels_of, pixels_of
+from augsearch.device import pick_precision
 from augsearch.events import Advanced, Notify, silent
 from augsearch.records import TrainingSet
 from augsearch.study.schema.classifier import EndToEndOptions
@@ -26,9 +27,11 @@ class EndToEnd(Classifier):
 
     Raises:
         WeightsError: The network is unknown, or its weights cannot be had or do not fit.
+        AugsearchError: The device has no bf16 but it is wanted.
     """
 
     def __init__(self, options: EndToEndOptions, *, device: str = "cpu") -> None:
+        pick_precision(options.precision, device)  # refuses now what the device does not have
         self._options = options
         self._blueprint = Blueprint(options)
         self._device = device

@@ -94,7 +94,7 @@ def embed(
         features: Tensor = network.body(inputs(images))
         return features
 
-    return row_by_row(pixels, body, batch=batch_size(inputs.size), device=device)
+    return row_by_row(pixels, body, batch=batch_size(inputs.size, device), device=device)
 
 
 @contextlib.contextmanager

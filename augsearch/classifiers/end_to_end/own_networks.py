@@ -28,7 +28,8 @@ def fridadar2018(size: int, channels: int, n_classes: int) -> Network:
     """
     layers: list[nn.Module] = []
     for before, after in ((channels, 32), (32, 64), (64, 128)):
-        layers += [nn.Conv2d(before, after, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)]
+        # ReLU after the pooling: the same numbers and gradients, and a quarter of the work.
+        layers += [nn.Conv2d(before, after, 5, padding=2), nn.MaxPool2d(2), nn.ReLU()]
     layers += [nn.Flatten(), nn.Linear(128 * (size // 8) ** 2, 128), nn.ReLU()]
     network = Network(nn.Sequential(*layers), nn.Linear(128, n_classes), dropout=0.5)
     for layer in network.modules():

@@ -14,10 +14,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from augsearch.classifiers.end_to_end.batches import batches_of
+from augsearch.classifiers.end_to_end.captured_step import CapturedStep
 from augsearch.classifiers.end_to_end.early_stopping import EarlyStopping
 from augsearch.classifiers.end_to_end.fitted import embed
 from augsearch.classifiers.end_to_end.network import Network
 from augsearch.classifiers.end_to_end.optimisers import make_optimiser
+from augsearch.classifiers.end_to_end.precision import computing_in, training_precision
 from augsearch.classifiers.end_to_end.randomness import seeded
 from augsearch.classifiers.network_inputs import Inputs
 from augsearch.errors import DivergedError
@@ -41,12 +43,14 @@ class Examples:
 class Training:
     """One training; all images lie on the device as uint8.
 
+    On a CUDA device a step with a full mini-batch is one CUDA graph, from images to new weights.
+
     The order of epoch e and what dropout does in it come from (seed, e) alone.
 
     Args:
         network: Freshly built; trained in place, on `device`.
         inputs: What it sees of images.
-        options: Optimiser, epochs, batch size, patience.
+        options: Optimiser, epochs, batch size, patience, precision.
         seed: The training set's.
         device: The torch device.
     """
@@ -60,6 +64,7 @@ class Training:
         self._seed = seed
         self._device = device
         self._optimiser = make_optimiser(network, options)
+        self._precision = training_precision(options.precision, network, device)
 
     def run(
         self, train: Examples, tune: Examples | None, advance: Callable[[int], None]
@@ -74,15 +79,14 @@ class Training:
         Raises:
             DivergedError: A loss or a weight is no longer finite.
         """
-        pixels = torch.from_numpy(train.pixels).to(self._device)
-        labels = torch.from_numpy(train.labels).to(self._device)
+        step = self._stepper(train)
         patience = self._options.patience
         stopping = EarlyStopping(patience) if tune and patience else None
         curve: dict[str, list[float]] = {"training loss": []}
         if tune:
             curve |= {"tuning loss": [], "tuning accuracy": []}
         for epoch in range(self._options.epochs):
-            loss = self._epoch(pixels, labels, epoch)
+            loss = self._epoch(step, len(train.labels), epoch)
             curve["training loss"].append(self._checked("training loss", loss, epoch))
             if tune:
                 loss, accuracy = self._look(tune)
@@ -91,15 +95,29 @@ class Training:
             advance(epoch + 1)
             if stopping and stopping.is_over(loss, self._network):
                 break
+        self._optimiser.zero_grad()  # gradients would be kept as long as the network is
         if stopping:
             stopping.restore(self._network)
         elif not all(bool(values.isfinite().all()) for values in self._network.parameters()):
             raise self._diverged("every weight must stay finite but one is not")
         return curve
 
-    def _epoch(self, pixels: Tensor, labels: Tensor, epoch: int) -> float:
+    def _stepper(self, train: Examples) -> Callable[[Tensor], Tensor]:
+        """Return what takes one step with the images of some rows and returns their mean loss."""
+        pixels = torch.from_numpy(train.pixels).to(self._device)
+        labels = torch.from_numpy(train.labels).to(self._device)
+
+        def step(rows: Tensor) -> Tensor:
+            return self._step(pixels[rows], labels[rows])
+
+        if torch.device(self._device).type != "cuda":
+            return step
+        captured, size = CapturedStep(step), self._options.batch_size
+        return lambda rows: captured(rows) if len(rows) == size else step(rows)
+
+    def _epoch(self, step: Callable[[Tensor], Tensor], n_images: int, epoch: int) -> float:
         """Train for one epoch; return the mean loss of its images, each as it was met."""
-        batches = batches_of(len(labels), self._options.batch_size, epoch, self._seed)
+        batches = batches_of(n_images, self._options.batch_size, epoch, self._seed)
         order = torch.from_numpy(np.concatenate(batches)).to(self._device)
         losses, start = [], 0
         self._network.train()
@@ -111,13 +129,15 @@ class Training:
         ):
             for size in map(len, batches):
                 rows = order[start : start + size]
-                losses.append(self._step(pixels[rows], labels[rows]) * size)
+                losses.append(step(rows) * size)
                 start += size
-        return float(torch.stack(losses).double().sum()) / len(labels)
+        return float(torch.stack(losses).double().sum()) / n_images
 
     def _step(self, images: Tensor, labels: Tensor) -> Tensor:
         self._optimiser.zero_grad()
-        loss = functional.cross_entropy(self._network(self._inputs(images)), labels)
+        with computing_in(self._precision, self._device):
+            scores = self._network(self._inputs(images))
+        loss = functional.cross_entropy(scores.float(), labels)
         torch.autograd.backward(loss)
         self._optimiser.step()
         return loss.detach()

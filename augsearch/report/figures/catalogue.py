@@ -39,7 +39,9 @@ def _gains(contents: ReportContents) -> Figures:
         controls = [name for name, arm in result.arms.items() if arm.control_of is not None]
         yield (
             "gains",
-            forests.gain_forest(gains, rows, declared, controls, [contents.confidence]),
+            forests.gain_forest(
+                gains, rows, declared, controls, [contents.confidence], f"{result.judged_on} set"
+            ),
         )
 
 

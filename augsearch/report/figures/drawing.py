@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from augsearch.report.figures.palette import FRAME, GRID, INK, PAPER
+from augsearch.study.controls import control_kind
 
 WIDTH = 8.2
 """Inches of a figure as wide as the report's text."""
@@ -94,10 +95,10 @@ def control_title(name: str) -> str:
     """Return what a control arm is called in a figure.
 
     Example:
-        >>> control_title("repeated"), control_title("search: repeat control")
-        ('repeated (control)', 'search: repeat control')
+        >>> control_title("repeated"), control_title("search (repeat control)")
+        ('repeated (control)', 'search (repeat control)')
     """
-    return name if name.endswith(" control") else f"{name} (control)"
+    return name if control_kind(name) else f"{name} (control)"
 
 
 def svg(figure: Figure, description: str) -> str:

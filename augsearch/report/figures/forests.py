@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -22,6 +23,7 @@ def gain_forest(
     declared: Collection[str],
     controls: Collection[str],
     levels: Sequence[float],
+    images: str = "test set",
 ) -> str:
     """Draw the gains of every arm, a panel per endpoint; SVG text.
 
@@ -31,8 +33,9 @@ def gain_forest(
         declared: Arms that a verdict is about, drawn as squares.
         controls: Arms that are controls, drawn hollow.
         levels: Confidence of the intervals, between 0 and 1; several if they differ.
+        images: Which images the gains speak of.
     """
-    columns = min(len(gains), 3)
+    columns = 2 if len(gains) == 4 else min(len(gains), 3)
     width = WIDTH / max(columns, 1) if columns > 1 else 6.4
     figure, places = panels(len(gains), columns, width, 0.75 + 0.34 * len(arms))
     names = [control_title(name) if name in controls else name for name in arms]
@@ -47,12 +50,14 @@ def gain_forest(
         axes.set_yticks(range(len(arms)), labels)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
-        axes.set_title(f"gain in {metric_title(endpoint)}", fontsize=9)
+        axes.set_title(fill(f"gain in {metric_title(endpoint)}", 26), fontsize=9)
         if len(gains) == 1:
             _write_values(axes, [values.get(name) for name in arms])
     level = " or ".join(f"{one * 100:g} %" for one in levels)
-    figure.supxlabel(f"gain over the baseline on the test set, {level} intervals", fontsize=9)
-    return svg(figure, _description(gains, arms, controls, level))
+    where = f"over the baseline on the {images}"
+    figure.supxlabel(f"gain {where}, {level} intervals", fontsize=9)
+    about = f"Gains {where} with {level} intervals."
+    return svg(figure, f"{about} {_description(gains, arms, controls)}")
 
 
 def _draw(axes: Axes, row: int, gain: Interval | None, declared: bool, control: bool) -> None:
@@ -74,9 +79,9 @@ def _write_values(axes: Axes, values: list[Interval | None]) -> None:
 
 
 def _description(
-    gains: Mapping[str, Gains], arms: Collection[str], controls: Collection[str], level: str
+    gains: Mapping[str, Gains], arms: Collection[str], controls: Collection[str]
 ) -> str:
-    words = [f"Gains over the baseline on the test set with {level} intervals."]
+    words = []
     for endpoint, values in gains.items():
         each = [
             f"{control_title(name) if name in controls else name} "

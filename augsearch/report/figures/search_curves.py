@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
 from augsearch.amounts import amount_axis, amount_words
+from augsearch.evaluation.metrics import get_metric
 from augsearch.report.contents import Likeness, Smoothed
 from augsearch.report.figures.drawing import control_title, in_style, legend, svg, tidy
 from augsearch.report.figures.palette import (
@@ -77,7 +78,7 @@ def search_curve(arm: ArmResult, name: str, metric: str, beside: Beside) -> str:
     if beside.base is not None:
         axes.axhline(beside.base, color=GREY, linestyle=":", label="baseline")
     _draw_controls(axes, beside.controls)
-    _mark_rule(axes, arm, beside.search, scores)
+    _mark_rule(axes, arm, beside.search, scores, metric)
     _mark_choice(axes, arm)
     _mark_set(axes, beside.confidence_set)
     axes.set_ylabel(f"{metric_title(metric)} on the tuning set")
@@ -105,9 +106,9 @@ def describe_search(arm: ArmResult, name: str, metric: str, beside: Beside) -> s
     if beside.base is not None:
         words.append(f"Baseline: {beside.base:.3f}.")
     if beside.smoothed is not None:
-        best = int(np.argmax(beside.smoothed.mean))
+        best = beside.smoothed.best
         at = amount_words(float(beside.smoothed.multiples[best]), arm.unit)
-        words.append(f"Smoothed curve: highest at {at} with {beside.smoothed.mean[best]:.3f}.")
+        words.append(f"Smoothed curve: best at {at} with {beside.smoothed.mean[best]:.3f}.")
     if beside.confidence_set:
         words.append(f"{len(beside.confidence_set)} amounts cannot be told from the best.")
     for control, result in beside.controls.items():
@@ -186,7 +187,11 @@ def _draw_controls(axes: Axes, controls: Mapping[str, ArmResult]) -> None:
 
 
 def _mark_rule(
-    axes: Axes, arm: ArmResult, search: SearchOptions | None, scores: NDArray[np.float64]
+    axes: Axes,
+    arm: ArmResult,
+    search: SearchOptions | None,
+    scores: NDArray[np.float64],
+    metric: str,
 ) -> None:
     band: dict[str, Any] = {"color": GREY, "alpha": 0.13, "linewidth": 0}
     if arm.multiple is None or arm.stopped_at is None:
@@ -195,9 +200,10 @@ def _mark_rule(
         label = f"no gain since the choice (window {search.window})"
         axes.axvspan(arm.multiple, arm.stopped_at, label=label, **band)
     elif isinstance(search, SaturationSearch):
-        best = float(np.nanmax(scores))
+        sign = 1 if get_metric(metric).greater_is_better else -1
+        best = sign * float(np.nanmax(sign * scores))
         label = f"within {search.tolerance:g} of the best"
-        axes.axhspan(best - search.tolerance, best, label=label, **band)
+        axes.axhspan(best - sign * search.tolerance, best, label=label, **band)
         axes.axvline(arm.multiple, color=CHOSEN, linewidth=0.8, linestyle="--")
 
 

@@ -9,6 +9,7 @@ from augsearch.errors import SourceError
 from augsearch.gan.create import create_gan
 from augsearch.records import LabelledImages
 from augsearch.sources.base import FitContext
+from augsearch.sources.generators.checkpoint import read_tensors
 from augsearch.sources.generators.networks import read_discriminator, read_generator, write_network
 from augsearch.sources.generators.pool import GeneratorPool
 from augsearch.sources.generators.snapshots import Snapshots
@@ -77,6 +78,8 @@ class Fitting:
     def _run(self, snapshots: Snapshots, start: Path | None) -> None:
         options, context = self._options, self._context
         _check_square(self._train, options.kind)
+        if self.checkpoint.exists():
+            options = options.model_copy(update=_begun_in(self.checkpoint))
         gan = create_gan(options, self._train, context.seed, context.device)
         schedule = Schedule(
             options.length(len(self._train)), options.snapshot_every, options.checkpoint_every
@@ -85,6 +88,11 @@ class Fitting:
         Training(gan, schedule, context, start).run(
             lambda iteration: snapshots.take(iteration, players.sampled, players.discriminator)
         )
+
+
+def _begun_in(checkpoint: Path) -> dict[str, str]:
+    """Return the precision to go on in: another one would end with other weights."""
+    return {"precision": read_tensors(checkpoint)[1].get("precision", "float32")}
 
 
 def _check_square(train: LabelledImages, kind: str) -> None:

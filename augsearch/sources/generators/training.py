@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from augsearch.errors import DivergedError
-from augsearch.events import Advanced, TrainingLogged
+from augsearch.errors import DivergedError, TimeUpError
+from augsearch.events import Advanced, TrainingBegun, TrainingLogged
 from augsearch.gan.base import Gan
 from augsearch.sources.base import FitContext
 from augsearch.sources.generators.checkpoint import (
@@ -73,31 +73,53 @@ class Training:
         Raises:
             DivergedError: A loss or a weight is no longer finite, or a loss has exploded.
             StorageError: A checkpoint could not be written.
+            TimeUpError: The listener stopped the training; it goes on from this very iteration.
         """
         seed = self._context.seed.child("iteration")
         rng = torch.Generator(device=self._context.device)
-        self._advance(self._start)
         with torch.backends.cudnn.flags(enabled=True, deterministic=True):
+            self._gan.ready()
+            self._begin()
             for iteration in range(self._start + 1, self._schedule.iterations + 1):
                 rng.manual_seed(seed.child(iteration).integer())
                 self._recent.append(self._gan.step(iteration, rng))
                 self._after(iteration, take_snapshot)
 
+    def _begin(self) -> None:
+        context, precision = self._context, self._gan.precision
+        begun = TrainingBegun(context.name, context.fold, self._start, context.device, precision)
+        context.notify(begun)
+        self._advance(self._start)
+
     def _after(self, iteration: int, take_snapshot: Callable[[int], None]) -> None:
         last = iteration == self._schedule.iterations
         snapshot = last or iteration % self._schedule.snapshot_every == 0
         checkpoint = last or iteration % self._schedule.checkpoint_every == 0
-        if snapshot or checkpoint or iteration % REPORT_EVERY == 0:
-            self._report(iteration)
+        if not (snapshot or checkpoint or iteration % REPORT_EVERY == 0):
+            return
+        self._report(iteration)
         if snapshot or checkpoint:
-            state = training_state(self._gan.modules, self._gan.optimizers)
-            if not all_finite(state):
-                raise self._diverged(iteration, "a weight is not finite")
+            self._check_weights(iteration)
         # The snapshot first: a training resumed from this checkpoint would never come by again.
         if snapshot:
             take_snapshot(iteration)
         if checkpoint:
-            write_tensors(self._path, state, {"iteration": iteration})
+            self._keep(iteration)
+        try:
+            self._advance(iteration)
+        except TimeUpError:
+            if not checkpoint:
+                self._check_weights(iteration)
+                self._keep(iteration)
+            raise
+
+    def _check_weights(self, iteration: int) -> None:
+        if not all_finite(training_state(self._gan.modules, self._gan.optimizers)):
+            raise self._diverged(iteration, "a weight is not finite")
+
+    def _keep(self, iteration: int) -> None:
+        meta = {"iteration": iteration, "precision": self._gan.precision}
+        write_tensors(self._path, training_state(self._gan.modules, self._gan.optimizers), meta)
 
     def _report(self, iteration: int) -> None:
         rows: list[list[float]] = torch.stack(self._recent).tolist()
@@ -109,7 +131,6 @@ class Training:
         metrics = dict(zip(self._gan.loss_names, means, strict=True))
         name, fold = self._context.name, self._context.fold
         self._context.notify(TrainingLogged(name, fold, iteration, metrics))
-        self._advance(iteration)
 
     def _advance(self, done: int) -> None:
         self._context.notify(Advanced(done, self._schedule.iterations, "iterations"))

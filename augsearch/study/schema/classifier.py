@@ -68,6 +68,8 @@ class FrozenOptions(Table):
     weights: Weights = "imagenet"
     input_size: InputSize = None
     """Images are resized to this before the backbone; default: the size of the study's images."""
+    precision: Literal["auto", "float32", "bf16"] = "auto"
+    """What the backbone computes in; "auto": bf16 where the processor or GPU has it."""
     head: HeadOptions = AdamHead()
 
 
@@ -103,6 +105,10 @@ class EndToEndOptions(Table):
     normalise: Literal["imagenet", "mean-image"] = "imagenet"
     """Subtract torchvision's channel means and divide by its deviations, or subtract the mean of
     the training images, pixel by pixel."""
+    precision: Literal["auto", "float32", "bf16"] = "auto"
+    """What training computes in; "auto": bf16 where the processor or GPU has it, but float32 on a
+    processor if the network has grouped convolutions. Weights, losses and predictions are float32
+    in either."""
 
     @model_validator(mode="before")
     @classmethod

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, Tag, model_validator
 
 from augsearch.messages import show
 from augsearch.study.schema.preprocessing import PreprocessStep, ResizeMethod, Side
 from augsearch.study.schema.tables import (
+    BelowOne,
     ExistingFile,
     ExistingFolder,
     Fraction,
@@ -140,7 +141,9 @@ class HoldOutSplit(Table):
     method: Literal["hold-out"] = "hold-out"
     train: Fraction = 0.7
     tune: Fraction = 0.1
-    test: Fraction = 0.2
+    test: BelowOne = 0.2
+    """0: no test set; the verdict then comes from the tuning set, wide enough for every amount that
+    was tried."""
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> Self:
@@ -150,18 +153,30 @@ class HoldOutSplit(Table):
         return self
 
 
+def _above_zero(test: object) -> object:
+    if test == 0 and not isinstance(test, bool):
+        raise ValueError(
+            "must be above 0 with method 'k-fold' but got 0: every tuning image trains the other "
+            "folds' models, so no interval of a gain is known to hold on the tuning sets; give a "
+            "share, or use method 'hold-out', which may have test = 0"
+        )
+    return test
+
+
 class KFoldSplit(Table):
     """A test set first, then k folds of the rest: each is the tuning set once, by group."""
 
     method: Literal["k-fold"]
     n_folds: Annotated[int, Field(ge=2)] = 5
-    test: Fraction = 0.2
+    test: Annotated[Fraction, BeforeValidator(_above_zero)] = 0.2
 
 
 class GivenSplit(Table):
     """The split that the data bring along (split column, MedMNIST, demo)."""
 
     method: Literal["given"]
+    test: Literal[0] | None = None
+    """0: the data bring no test set, and the verdict comes from the tuning set."""
 
 
 SplitOptions = Annotated[

@@ -50,6 +50,9 @@ class GanOptions(SourceTable):
     """Updates of each generator."""
     epochs: Annotated[int, Field(ge=1)] | None = None
     """In place of iterations: so many times training images over batch size, rounded up."""
+    precision: Literal["auto", "float32", "bf16"] = "auto"
+    """What the networks compute in; weights, losses and optimisers are float32. auto: bf16 where
+    processor or graphics card have it."""
     moving_average: BelowOne = 0.0
     """Decay of the exponential moving average of the generator; 0 is off."""
     augment: Annotated[

@@ -10,24 +10,10 @@ from augsearch.study.schema.arms import Arm
 from augsearch.study.schema.audit import AuditOptions
 from augsearch.study.schema.classifier import ClassifierOptions, FrozenOptions
 from augsearch.study.schema.data import DataOptions, HoldOutSplit, Images, SplitOptions
-from augsearch.study.schema.report import ReportOptions
+from augsearch.study.schema.report import ReportOptions, Words
 from augsearch.study.schema.sources import SourceOptions
 from augsearch.study.schema.tables import Fraction, Name, Table
 from augsearch.study.schema.tune import TuneOptions
-
-KNOWN_METRICS = (
-    "auc",
-    "accuracy",
-    "balanced_accuracy",
-    "f1",
-    "kappa",
-    "sensitivity",
-    "specificity",
-)
-"""What a study may optimise. ppv and npv are for reports: they can be undefined for a model that
-decides everything the same way, which no search should trip over."""
-METRIC_PLUGINS = "augsearch.metrics"
-"""Entry point group of third-party metrics: ``name = "package.module:metric"``, a `Metric`."""
 
 DEFAULT_CLASSIFIER = "classifier"
 """What the study's own classifier is called beside those of [classifiers]."""
@@ -37,10 +23,17 @@ class EvaluationOptions(Table):
     """What is measured, and how often it is repeated."""
 
     metric: str = "auc"
+    """What the search optimises on the tuning set. The verdict is in the AUC whatever it is."""
+    endpoints: Words = ()
+    """Further metrics that gains are judged in on the test set ("kappa", "sensitivity@0.90",
+    "brier"): secondary ones, without correction for how many they are."""
     replicates: Annotated[int, Field(ge=1)] = 1
     """Trainings per fold and amount while searching."""
     test_replicates: Annotated[int, Field(ge=1)] = 5
     """Fresh trainings per fold and arm for the test."""
+    generator_replicates: Annotated[int, Field(ge=1, le=100)] = 1
+    """Trainings of each generator behind the verdict, which share the test trainings out among
+    themselves. 1: the verdict speaks of that one trained generator; more: of its recipe."""
     confidence: Fraction = 0.95
     controls: bool = False
     """Whether the chosen amount is also filled with repeated and with classically augmented real
@@ -68,6 +61,9 @@ class StudyFile(Table):
     """Default: the file's name without ".toml"."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    max_hours: Annotated[float, Field(gt=0)] | None = None
+    """The run stops when it has worked for so long since it was called, with the best so far; the
+    same command goes on, for as long again. May be changed between two calls."""
     baseline: str | None = None
     """The arm that gains are measured against; default: the first arm that adds nothing and is
     balanced as the searched arm is."""
@@ -89,3 +85,8 @@ class StudyFile(Table):
     evaluation: EvaluationOptions = EvaluationOptions()
     report: ReportOptions = ReportOptions()
     tracking: TrackingOptions = TrackingOptions()
+
+    @property
+    def has_test_set(self) -> bool:
+        """Whether images are set aside for a test set; [split] test = 0 says that none are."""
+        return self.split.test != 0

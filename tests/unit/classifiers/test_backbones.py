@@ -6,12 +6,19 @@ from numpy.typing import NDArray
 
 from augsearch.classifiers.backbones import TorchvisionBackbone
 from augsearch.classifiers.torchvision_networks import known_backbones
+from augsearch.device import Precision, has_bf16
 from augsearch.errors import DataError, WeightsError
 from augsearch.seeds import Seed
 
+needs_bf16 = pytest.mark.skipif(not has_bf16("cpu"), reason="needs a processor with bf16")
 
-def make(name: str = "resnet18", size: int = 32, seed: int = 0) -> TorchvisionBackbone:
-    return TorchvisionBackbone(name, "random", seed=Seed.of(seed), input_size=size)
+
+def make(
+    name: str = "resnet18", size: int = 32, seed: int = 0, precision: Precision = "float32"
+) -> TorchvisionBackbone:
+    return TorchvisionBackbone(
+        name, "random", seed=Seed.of(seed), input_size=size, precision=precision
+    )
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +53,12 @@ def test_features_are_the_pooled_maps_of_the_network(name: str, width: int) -> N
     np.testing.assert_allclose(found, pooled[0].numpy(), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("precision", ["float32", pytest.param("bf16", marks=needs_bf16)])
 @pytest.mark.parametrize("name", ["densenet121", "resnet18", "efficientnet_v2_s"])
 def test_a_row_depends_on_its_own_image_alone_to_the_last_bit(
-    name: str, images: NDArray[np.uint8]
+    name: str, precision: Precision, images: NDArray[np.uint8]
 ) -> None:
-    backbone = make(name)
+    backbone = make(name, precision=precision)
     whole = backbone.features(images)
     np.testing.assert_array_equal(backbone.features(images[:1]), whole[:1])
     np.testing.assert_array_equal(backbone.features(images[5:9]), whole[5:9])
@@ -67,6 +75,29 @@ def test_random_weights_come_from_the_seed_and_leave_the_global_generator_alone(
 
 def test_the_fingerprint_tells_settings_apart() -> None:
     assert len({make().fingerprint, make(size=64).fingerprint, make("resnet34").fingerprint}) == 3
+
+
+@needs_bf16
+def test_bf16_is_another_fingerprint_and_nearly_the_same_features(
+    densenet: TorchvisionBackbone, images: NDArray[np.uint8]
+) -> None:
+    lowered = make("densenet121", precision="bf16")
+    assert lowered.fingerprint != densenet.fingerprint
+    expected, found = densenet.features(images), lowered.features(images)
+    assert found.dtype == np.float32
+    # bfloat16 keeps 8 bits; 121 layers add up to little more.
+    error = np.linalg.norm(found - expected) / np.linalg.norm(expected)
+    assert 1e-5 < error < 0.01
+
+
+def test_auto_takes_bf16_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    backbones = {}
+    for here in (False, True):
+        monkeypatch.setattr("augsearch.device.has_bf16", lambda device, here=here: here)
+        backbones[here] = TorchvisionBackbone(
+            "resnet18", "random", seed=Seed.of(0), input_size=32
+        ).fingerprint
+    assert backbones[False] == make().fingerprint != backbones[True]
 
 
 def test_images_are_resized_smoothly(densenet: TorchvisionBackbone) -> None:

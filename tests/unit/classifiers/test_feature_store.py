@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from augsearch.records import ImageBlock
 class CountingBackbone(Backbone):
     def __init__(self, name: str = "counting", fail_after: int | None = None) -> None:
         self.seen = 0
+        self.calls: list[int] = []
         self.name = name
         self.fail_after = fail_after
 
@@ -24,8 +26,9 @@ class CountingBackbone(Backbone):
 
     def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         if self.fail_after is not None and self.seen >= self.fail_after:
-            raise OSError(28, "No space left on device")
+            raise RuntimeError("killed")
         self.seen += len(images)
+        self.calls.append(len(images))
         return images.reshape(len(images), images[:1].size or 4).astype(np.float32)
 
 
@@ -76,8 +79,8 @@ def test_a_file_of_another_length_is_made_again(tmp_path: Path) -> None:
 
 def test_progress_is_counted_in_images(tmp_path: Path) -> None:
     events: list[Event] = []
-    FeatureStore(CountingBackbone(), tmp_path).features(block(600), events.append)
-    assert events == [Advanced(n, 600, "images") for n in (256, 512, 600)]
+    FeatureStore(CountingBackbone(), tmp_path).features(block(2500), events.append)
+    assert events == [Advanced(n, 2500, "images") for n in (1024, 2048, 2500)]
 
 
 def test_no_images_leave_no_file(tmp_path: Path) -> None:
@@ -86,9 +89,58 @@ def test_no_images_leave_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
-    images = block(600)
-    with pytest.raises(StorageError, match="No space left"):
-        FeatureStore(CountingBackbone(fail_after=256), tmp_path).features(images)
+def test_a_full_disk_leaves_nothing_half_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(file: BinaryIO, *args: object, **options: object) -> None:
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    images = block(2500)
+    with monkeypatch.context() as patched, pytest.raises(StorageError, match="No space left"):
+        patched.setattr(np, "save", full)
+        FeatureStore(CountingBackbone(), tmp_path).make([images, block(3)])
     assert list(tmp_path.iterdir()) == []
-    assert len(FeatureStore(CountingBackbone(), tmp_path).features(images)) == 600
+    assert len(FeatureStore(CountingBackbone(), tmp_path).features(images)) == 2500
+
+
+def test_many_blocks_are_made_as_one_stream(tmp_path: Path) -> None:
+    backbone = CountingBackbone()
+    store = FeatureStore(backbone, tmp_path)
+    store.features(block(40))
+    backbone.calls.clear()
+    events: list[Event] = []
+    blocks = [block(n) for n in (700, 40, 64, 1500, 300, 0)]
+    store.make(blocks, events.append)
+    # 40 is there already; 700 and 64 share a call; 1500 is cut.
+    assert backbone.calls == [764, 1024, 776]
+    assert [event.done for event in events if isinstance(event, Advanced)] == [
+        700, 764, 1788, 2264, 2564,
+    ]  # fmt: skip
+    for one in blocks[:-1]:
+        expected = one.pixels.reshape(len(one), -1).astype(np.float32)
+        np.testing.assert_array_equal(store.features(one), expected)
+    assert sum(backbone.calls) == 2564
+
+
+def test_images_of_other_shapes_go_through_apart(tmp_path: Path) -> None:
+    backbone = CountingBackbone()
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 4, 4, 1), dtype=np.uint8)
+    FeatureStore(backbone, tmp_path).make([block(5), ImageBlock.of(pixels), block(6)])
+    assert backbone.calls == [5, 9, 6]
+
+
+def test_large_images_go_through_a_few_at_a_time(tmp_path: Path) -> None:
+    backbone = CountingBackbone()
+    pixels = np.zeros((20, 1500, 1500, 1), dtype=np.uint8)
+    FeatureStore(backbone, tmp_path).features(ImageBlock.of(pixels))
+    assert backbone.calls == [16, 4]
+
+
+def test_what_was_made_before_a_kill_stays(tmp_path: Path) -> None:
+    blocks = [block(n) for n in (1000, 900, 800)]
+    with pytest.raises(RuntimeError, match="killed"):
+        FeatureStore(CountingBackbone(fail_after=1900), tmp_path).make(blocks)
+    backbone = CountingBackbone()
+    FeatureStore(backbone, tmp_path).make(blocks)
+    assert backbone.seen == 800

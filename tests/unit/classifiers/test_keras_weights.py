@@ -120,7 +120,7 @@ def images() -> NDArray[np.uint8]:
 
 
 def load(path: Path, name: str = "densenet121") -> TorchvisionBackbone:
-    return TorchvisionBackbone(name, path, seed=Seed.of(0), input_size=32)
+    return TorchvisionBackbone(name, path, seed=Seed.of(0), input_size=32, precision="float32")
 
 
 def test_features_are_those_that_keras_would_compute(

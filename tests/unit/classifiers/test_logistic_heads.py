@@ -13,7 +13,7 @@ from augsearch.study.schema.classifier import LogisticHead
 def problem(n_classes: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     rng = np.random.default_rng(n_classes)
     labels = np.arange(60) % n_classes
-    features = rng.normal(size=(60, 5)) * [1, 10, 0.1, 3, 0] + [0, 50, 0, -2, 7]
+    features = rng.normal(size=(60, 5)) * [1, 10, 0.5, 3, 0] + [0, 50, 0, -2, 7]
     features[:, 0] += labels
     return features.astype(np.float32), labels.astype(np.int64)
 
@@ -72,3 +72,24 @@ def test_nothing_is_told_when_all_is_well() -> None:
     labels = (features[:, 0] > 0).astype(np.int64)
     fit_logistic_head(features, labels, LogisticHead(kind="logistic"), events.append)
     assert events == []
+
+
+def test_a_feature_that_fires_once_does_not_outweigh_the_others() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 2
+    features = np.concatenate([rng.normal(size=(60, 4)) + labels[:, None], np.zeros((60, 1))], 1)
+    features[7, 4] = 1e-4  # rounding made it fire
+    head = fit_logistic_head(
+        features.astype(np.float32), labels, LogisticHead(kind="logistic"), silent
+    )
+    again = np.concatenate([features[:1, :4], [[0.1]]], axis=1)
+    without = np.concatenate([features[:1, :4], [[0.0]]], axis=1)
+    change = head.predict_proba(again.astype(np.float32)) - head.predict_proba(
+        without.astype(np.float32)
+    )
+    assert np.abs(change).max() < 0.01
+    constant = np.full((4, 2), 3, dtype=np.float32)
+    even = fit_logistic_head(
+        constant, np.array([0, 1, 0, 1]), LogisticHead(kind="logistic"), silent
+    )
+    np.testing.assert_allclose(even.predict_proba(constant), 0.5)

@@ -52,7 +52,7 @@ def three_channels(images: np.ndarray) -> torch.Tensor:
 
 
 def load(path: Path, name: str = "densenet121") -> TorchvisionBackbone:
-    return TorchvisionBackbone(name, path, seed=Seed.of(0), input_size=32)
+    return TorchvisionBackbone(name, path, seed=Seed.of(0), input_size=32, precision="float32")
 
 
 def old_names(state: State) -> State:
@@ -243,7 +243,9 @@ def test_imagenet_takes_the_file_of_the_hub_folder(
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     folder.mkdir(parents=True)
     as_torchvision(network.state_dict(), tmp_path).rename(folder / "densenet121-a639ec97.pth")
-    backbone = TorchvisionBackbone("densenet121", "imagenet", seed=Seed.of(0), input_size=32)
+    backbone = TorchvisionBackbone(
+        "densenet121", "imagenet", seed=Seed.of(0), input_size=32, precision="float32"
+    )
     expected = reference(network, three_channels(images))
     np.testing.assert_allclose(backbone.features(images), expected, rtol=1e-4, atol=1e-5)
 

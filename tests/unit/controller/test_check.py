@@ -25,12 +25,22 @@ def test_the_plan_is_counted_and_timed(clock):
     told = []
     report = check_study(StudyFile.model_validate(STUDY), told.append)
     # K = 1, 2, 3 are certain, and "more" begins at K = 1; then the test trains each arm anew
-    images = 2 * (20 + (20 + 40 + 60) + 40) + 3 * (20 + 60 + 40)
-    added = 2 * (40 + 20) + 3 * (40 + 20)
-    real = 20 + 12 + 30 + 10
-    assert report.plan == [
-        PlannedWork("classifier: features", real + added, "images", pytest.approx(real + added)),
-        PlannedWork("classifier: heads", 2 * 5 + 3 * 3, "trainings", pytest.approx(0.01 * images)),
+    once = 60 + 16 + 2 * 0.01
+    reading, *plan = report.plan
+    assert (reading.stage, reading.amount) == ("data", 20 + 12 + 30 + 10)
+    assert 0 < reading.seconds < 60
+    expected = [
+        ("search", "features", 20 + 12 + 2 * (40 + 20), "images", once),
+        ("search", "heads", 2 * 5, "trainings", 0.01 * 2 * (20 + (20 + 40 + 60) + 40)),
+        ("test", "features", 30 + 10 + 3 * (40 + 20), "images", 0),
+        ("test", "heads", 3 * 3, "trainings", 0.01 * 3 * (20 + 60 + 40)),
+    ]
+    assert plan == [
+        PlannedWork(
+            *(stage, f"classifier: {what}", amount, unit),
+            pytest.approx(seconds + (amount if unit == "images" else 0)),
+        )
+        for stage, what, amount, unit, seconds in expected
     ]
     warned = [event.message for event in told if isinstance(event, Warned)]
     assert report.warnings == warned != []

@@ -7,11 +7,11 @@ from augsearch.controller.controls import search_controls
 from augsearch.controller.fitting import empty_folds
 from augsearch.controller.mirror import Mirror
 from augsearch.events import TrialCompleted, Warned, silent
+from augsearch.study.controls import KINDS, control_kind
 
 ASKED = {"replicates": 2, "test_replicates": 3, "controls": True}
 SOURCES = {"classic": {"kind": "classic", "degrees": 90}, "other": {"kind": "repeat"}}
 K_FOLD = {"method": "k-fold", "n_folds": 2, "test": 0.3}
-KINDS = ("repeat", "classic")
 
 
 def sweep(amount=3, **more):
@@ -32,7 +32,7 @@ def controlled(ready, search):
         world.extended, found = search_controls(
             declared, searched, world.prepared, world.directory, mirror, told.append
         )
-        by_kind = {name.split()[1]: one for name, one in found.items()}
+        by_kind = {control_kind(name): one for name, one in found.items()}
         return world, searched, by_kind, told
 
     return run
@@ -70,7 +70,7 @@ def test_a_control_has_as_many_images_of_each_class_as_its_arm(controlled, arms)
     arm = searched["arm"]
     assert list(found) == list(KINDS)
     for kind, one in found.items():
-        assert (one.name, one.control_of) == (f"arm: {kind} control", "arm")
+        assert (one.name, one.control_of) == (f"arm ({kind} control)", "arm")
         assert (one.multiple, one.arm.unit) == (arm.multiple, arm.arm.unit)
         assert one.train_size == arm.train_size
         assert one.arm.search is None

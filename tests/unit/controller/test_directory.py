@@ -1,6 +1,7 @@
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -151,6 +152,23 @@ def test_times_add_up_over_processes_and_failures(run):
         "test": run.seconds["test"],
     }
     assert 0 <= run.seconds["test"] < 1
+
+
+def test_the_time_of_a_stage_that_is_killed_is_kept_up_to_its_last_event(run, monkeypatch):
+    clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now, time=lambda: 0.0)
+    monkeypatch.setattr("augsearch.controller.directory.time", clock)
+    killed = run.timed("sources")
+    killed.__enter__()
+    for clock.now in (3.0, 7.0, 11.0):
+        run.log(Advanced(1, 9, "iterations"))
+    assert run.seconds == {"sources": 7.0}  # the last event came too soon after that
+    again = RunDirectory(run.path)
+    with again.timed("sources"):
+        clock.now += 6.0
+        again.log(Advanced(1, 9, "iterations"))
+        clock.now += 1.0
+    again.log(StageStarted("report"))
+    assert run.seconds == {"sources": 7.0 + 7.0}
 
 
 def test_the_log_holds_events_and_their_distinct_warnings(run):

@@ -8,6 +8,8 @@ import pytest
 from augsearch.controller.lab import search_lab
 from augsearch.errors import RunDirectoryError, StorageError
 from augsearch.lab.noise import LUCK_SD, auc_variance
+from augsearch.records import Evaluation
+from augsearch.search.smoothing import smoothed_optimum
 
 SEARCH = {
     "rule": "sliding-window",
@@ -100,6 +102,24 @@ def test_other_rules_are_replayed(run):
     assert (longer.multiple, longer.trainings) == (2, 10)
     assert longer.missing == "no K = 6 (it ends at 5)"
     assert {one.arm for one in found.values()} == {"gan"}
+
+
+def test_smoothed_rules_are_replayed_with_the_runs_own_noise(run):
+    directory = run(scores=[one[:1] for one in SCORES], replicates=1)
+    results = json.loads((directory / "results.json").read_text())
+
+    def replayed(noise):
+        smoothed = {"multiple": 2.0, "mean": 0.7, "sd": 0.01, "noise": noise}
+        results["arms"]["gan"]["smoothed"] = smoothed
+        (directory / "results.json").write_text(json.dumps(results))
+        found = search_lab(directory, simulations=2).run.replays
+        return {one.rule: one.score for one in found}
+
+    history = [Evaluation.of(k, one[:1]) for k, one in enumerate(SCORES, 1)]
+    for noise in (None, 1e-6, 0.1):
+        scores = replayed(noise)
+        assert scores["sliding window 3, smoothed"] == smoothed_optimum(history, noise).mean
+        assert scores["sliding window 3"] == 0.78
 
 
 def test_folds_make_one_score(run):

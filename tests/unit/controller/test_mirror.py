@@ -1,13 +1,23 @@
 import json
 import math
+from pathlib import Path
 
 import pytest
 
-from augsearch.controller.mirror import Mirror
+from augsearch.controller.mirror import Mirror, arm_figures
 from augsearch.events import SettingTried, silent
 from augsearch.records import Evaluation
 from augsearch.search.tuning import SettingTrial
-from augsearch.tracking.outbox import Outbox, ParametersSet, PointsLogged
+from augsearch.study.audit_result import AuditResult
+from augsearch.study.results import (
+    ArmResult,
+    EndpointGain,
+    HistoryEntry,
+    Interval,
+    StudyResult,
+    VerdictResult,
+)
+from augsearch.tracking.outbox import Outbox, ParametersSet, PointsLogged, RunClosed, TagsSet
 
 DEAD = "http://127.0.0.1:9"
 TUNE = {
@@ -70,3 +80,83 @@ def test_a_score_that_is_not_finite_is_mirrored_too(world):
     [(step, value)] = curve(world)
     assert step == 0
     assert math.isnan(value)
+
+
+def test_gains_in_further_endpoints_are_scalars_of_the_arms_run(world):
+    gain = EndpointGain(label="helps", value=0.25, low=0.1, high=0.4)
+    none = EndpointGain(label="no evidence", value=None, low=None, high=None)
+    arm = ArmResult(
+        multiple=1, n_train=2, score=0.5, stopped_at=None, reason=None, test={}, external=None,
+        history=[HistoryEntry(multiple=1, score=0.5, scores=[0.5])],
+        gain=Interval(value=0.1, low=None, high=None),
+        endpoints={"sensitivity@0.90": gain, "ppv": none},
+    )  # fmt: skip
+    verdict = VerdictResult(arm="real", label="helps", gain=0.1, low=None, high=None)
+    result = StudyResult(
+        study="s", baseline="none", judged_on="tuning", arms={"real": arm}, verdict=verdict,
+        seconds={},
+    )  # fmt: skip
+    mirror = Mirror(world.study, world.directory, silent)
+    world.directory.report.write_text("report")
+    (world.directory.path / "results.json").write_text("{}")
+    (world.directory.path / "study.toml").write_text("")
+    mirror.finish(result)
+    points = [point for action in actions(world, PointsLogged) for point in action.points]
+    gains = {point.key: point.value for point in points if point.key.startswith("gain")}
+    assert gains == {"gain": 0.1, "gain_sensitivity_0.90": 0.25}
+    [closed] = actions(world, RunClosed)
+    assert closed.tags == {"verdict": "helps", "judged_on": "tuning set"}
+
+
+def audit(source, verdict):
+    nothing = {"value": None, "floor": None}
+    return AuditResult.model_validate(
+        {"source": source, "fold": 0, "features": "pixels", "images": {"a": 4}, "identical": 2}
+        | {"copies": {}, "pairs": [], "variety": [], "score": None, "verdict": verdict}
+        | {"kid": nothing, "density": nothing, "coverage": nothing, "reasons": ["look"]}
+    )
+
+
+def test_arms_and_study_are_tagged_with_the_worst_audit_of_their_sources(ready, monkeypatch):
+    monkeypatch.setattr("augsearch.tracking.tracker.Courier", Nobody)
+    world = ready(
+        tracking={"uri": DEAD},
+        sources={"good": {"kind": "repeat"}, "bad": {"kind": "repeat"}},
+        arms={
+            "real": {},
+            "fine": {"balance": "good"},
+            "both": {"balance": "good", "add": [{"source": "bad", "multiple": 2}]},
+            "built": {"base": "both"},
+        },
+    )
+    mirror = Mirror(world.study, world.directory, silent)
+    mirror.audited([audit("good", "pass")])
+    for _ in range(2):  # those that are there already are told again
+        mirror.audited([audit("good", "pass"), audit("bad", "fail")])
+    tags = {}
+    for action in actions(world, TagsSet):
+        tags.setdefault(action.run, []).append(action.tags["audit"])
+    assert tags == {
+        "source/good/0": ["pass"],
+        "source/bad/0": ["fail"],
+        "study": ["pass", "fail"],
+        "arm/fine": ["pass"],
+        "arm/both": ["pass", "fail"],
+        "arm/built": ["pass", "fail"],
+    }
+    points = [point for action in actions(world, PointsLogged) for point in action.points]
+    assert {(one.run, one.key, one.value) for one in points} == {
+        ("source/good/0", "audit_identical", 2),
+        ("source/bad/0", "audit_identical", 2),
+    }
+
+
+def test_an_arms_run_has_the_figures_that_show_it():
+    names = ("gains", "roc-test", "search-a", "metrics-a", "search-a-b", "ms-ssim-a-b")
+    paths = [Path(f"figures/{name}.svg") for name in names]
+    arms = ["a", "a-b", "real"]
+    shown = {arm: {path.stem for path in arm_figures(arm, arms, paths)} for arm in arms}
+    common = {"gains", "roc-test"}
+    assert shown["a"] == common | {"search-a", "metrics-a"}
+    assert shown["a-b"] == common | {"search-a-b", "ms-ssim-a-b"}
+    assert shown["real"] == common

@@ -1,13 +1,16 @@
-import pytest
+from types import SimpleNamespace
 
-from augsearch.controller.plan import PROBE_ITERATIONS, PlannedWork, plan_work
+import pytest
+import torch
+
+from augsearch.controller.plan import PlannedWork, plan_work
 from augsearch.controller.preparation import prepare
-from augsearch.events import Advanced, silent
-from augsearch.sources.base import Source
-from augsearch.sources.repeat import Repeat
+from augsearch.controller.probes import doubled, measured
+from augsearch.events import silent
 from augsearch.study.schema.study import StudyFile
 
-REAL = 20 + 12 + 30  # images that every classifier looks at
+DEVELOP, TEST = 20 + 12, 30  # images that every classifier looks at
+ONCE = 60 + 16 + 2 * 0.01  # before its time is measured: to begin, to look, to train on two
 STUDY = {
     "name": "small",
     "images": {"size": 8},
@@ -21,24 +24,24 @@ STUDY = {
 
 @pytest.fixture
 def plan(tmp_path, clock):
-    """Give changes of STUDY -> what -> planned work."""
+    """Give changes of STUDY -> (stage, what) -> planned work."""
 
     def run(**changes):
         prepared = prepare(StudyFile.model_validate(STUDY | changes), tmp_path, silent)
         counts = [prepared.train_of(fold).class_counts() for fold in prepared.split.folds]
-        return {one.what: one for one in plan_work(prepared, counts, tmp_path / "probes")}
+        return {(one.stage, one.what): one for one in plan_work(prepared, counts)}
 
     return run
 
 
-def features(images):
-    return PlannedWork("classifier: features", images, "images", pytest.approx(images))
+def features(stage, images, once=0.0):
+    seconds = pytest.approx(images + once)
+    return PlannedWork(stage, "classifier: features", images, "images", seconds)
 
 
-def heads(trainings, images):
-    return PlannedWork(
-        "classifier: heads", trainings, "trainings", pytest.approx(0.01 * images, rel=0.01)
-    )
+def heads(stage, trainings, images):
+    seconds = pytest.approx(0.01 * images)
+    return PlannedWork(stage, "classifier: heads", trainings, "trainings", seconds)
 
 
 def test_all_amounts_of_a_list_are_certain_and_the_last_is_tested(plan):
@@ -48,10 +51,14 @@ def test_all_amounts_of_a_list_are_certain_and_the_last_is_tested(plan):
         "later": {"base": "list", "add": [{"source": "repeat", "added": 4}]},
     }
     found = plan(arms=arms)
-    trained = 2 * (20 + (20 + 30 + 40) + 44) + 3 * (20 + 40 + 44)
-    assert found["classifier: heads"] == heads(2 * 5 + 3 * 3, trained)
-    # "later" takes the list's images and goes on behind them.
-    assert found["classifier: features"] == features(REAL + 2 * 24 + 3 * 24)
+    searched, tested = 2 * (20 + (20 + 30 + 40) + 44), 3 * (20 + 40 + 44)
+    assert list(found.values()) == [
+        # "later" takes the list's images and goes on behind them.
+        features("search", DEVELOP + 2 * 24, ONCE),
+        heads("search", 2 * 5, searched),
+        features("test", TEST + 3 * 24),
+        heads("test", 3 * 3, tested),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -71,36 +78,57 @@ def test_all_amounts_of_a_list_are_certain_and_the_last_is_tested(plan):
 def test_every_setting_is_trained_but_sees_the_same_images(plan, tune, settings):
     search = {"source": "repeat", "rule": "sweep", "multiples": [2, 3]}
     found = plan(tune=tune | {"replicates": 4}, arms={"real": {}, "list": {"search": search}})
-    trained = 2 * (20 + 40 + 60) + 3 * (20 + 60) + settings * 4 * (20 + 40)
-    assert found["classifier: heads"] == heads(2 * 3 + 3 * 2 + settings * 4 * 2, trained)
-    # Added at most: 2 x 40 in the search, 4 x 20 in the tuning; 3 x 40 in the test.
-    assert found["classifier: features"] == features(REAL + max(2 * 40, 4 * 20) + 3 * 40)
+    trained = 2 * (20 + 40 + 60) + settings * 4 * (20 + 40)
+    searched = found["search", "classifier: heads"]
+    assert searched == heads("search", 2 * 3 + settings * 4 * 2, trained)
+    # Added at most: 2 x 40 in the search, 4 x 20 in the tuning.
+    assert found["search", "classifier: features"].amount == DEVELOP + max(2 * 40, 4 * 20)
 
 
 def test_everything_of_a_folder_can_be_planned_before_it_is_read(plan, tmp_path):
     arms = {"real": {}, "made": {"real": 0, "add": [{"source": "f", "everything": True}]}}
     sources = {"f": {"kind": "folder", "path": str(tmp_path)}}
-    assert plan(sources=sources, arms=arms)["classifier: heads"].amount == 2 * 2 + 3 * 2
+    found = plan(sources=sources, arms=arms)
+    stages = {"audit": 2, "search": 2 * 2, "test": 3 * 2}
+    assert {name: found[name, "classifier: heads"].amount for name in stages} == stages
 
 
 def test_every_classifier_has_its_own_line(plan):
     arms = {"real": {}, "more": {"balance": "repeat"}, "other": {"classifier": "other"}}
     found = plan(arms=arms, classifiers={"other": {"backbone": "resnet18"}})
-    assert found["classifier: heads"].amount == 2 * (2 + 3)
-    assert found["other: heads"].amount == 2 + 3
+    amounts = {key: found[key].amount for key in found if key[1].endswith("heads")}
+    assert amounts == {
+        ("search", "classifier: heads"): 2 * 2,
+        ("test", "classifier: heads"): 2 * 3,
+        ("search", "other: heads"): 2,
+        ("test", "other: heads"): 3,
+    }
 
 
-class Stepping(Source):
-    """Stands in for a generator: so many seconds an iteration."""
+class Stepping:
+    """Stands in for a generator: 60 s to begin, 7 s the first time, then 2 s an iteration."""
 
-    def __init__(self, options, clock):
-        self.options, self.clock = options, clock
+    def __init__(self, clock):
+        self.clock, self.steps = clock, 0
+        self.players = SimpleNamespace(sampled=self, discriminator=self)
 
-    def fit(self, train, context):
-        for iteration in range(self.options.iterations + 1):
-            context.notify(Advanced(iteration, self.options.iterations, "iterations"))
-            self.clock.now += 2.0
-        return Repeat().fit(train, context)
+    def ready(self):
+        self.clock.now += 60
+
+    def step(self, iteration, rng):
+        self.clock.now += 2.0 if self.steps else 7.0
+        self.steps += 1
+        return torch.zeros(2)
+
+
+class Drawing:
+    """Stands in for its pool: half a second an image."""
+
+    def __init__(self, generator, *_):
+        self.clock = generator.clock
+
+    def images(self, label, start, stop):
+        self.clock.now += 0.5 * (stop - start)
 
 
 ACGAN = {"kind": "acgan", "generator_filters": [4, 4], "discriminator_filters": [4, 4]}
@@ -110,11 +138,12 @@ ACGAN = {"kind": "acgan", "generator_filters": [4, 4], "discriminator_filters": 
 def stepping(clock, monkeypatch):
     made = []
 
-    def create(options):
-        made.append(options)
-        return Stepping(options, clock)
+    def create(options, train, seed, device):
+        made.append(Stepping(clock))
+        return made[-1]
 
-    monkeypatch.setattr("augsearch.controller.plan.create_source", create)
+    monkeypatch.setattr("augsearch.gan.create.create_gan", create)
+    monkeypatch.setattr("augsearch.sources.generators.pool.GeneratorPool", Drawing)
     return made
 
 
@@ -129,14 +158,29 @@ def test_a_generator_is_trained_on_the_arm_that_it_names(plan, stepping):
     found = plan(sources=sources | {"on-list": gan | {"train_on": "list"}}, arms=arms)
     # 10 epochs of 20 images, and of the list's largest set, 60, in batches of 8
     expected = {"on-real": 10 * 3, "on-list": 10 * 8}
-    assert {what for what in found if what.startswith("source")} == {
-        f"source {name}" for name in expected
+    assert [found[key] for key in found if key[0] == "sources"] == [
+        PlannedWork("sources", f"source {name}", n, "iterations", pytest.approx(2.0 * n))
+        for name, n in expected.items()
+    ]
+    assert [one.steps for one in stepping] == [1 + 2] * 2  # few, each of them for seconds
+    # The audit looks at 200 images of each class, more than the search: 2 x 20; the test at others.
+    drawn = {key: found[key] for key in found if key[1] == "images of on-real"}
+    assert drawn == {
+        (stage, what): PlannedWork(stage, what, n, "images", pytest.approx(0.5 * n))
+        for stage, n in (("audit", 2 * 200), ("test", 3 * 20))
+        for what in ["images of on-real"]
     }
-    for name, iterations in expected.items():
-        assert found[f"source {name}"] == PlannedWork(
-            f"source {name}", iterations, "iterations", pytest.approx(2.0 * iterations)
-        )
-    assert [one.iterations for one in stepping] == [PROBE_ITERATIONS] * 2
+
+
+def test_generators_that_are_trained_several_times_are_counted_so(plan, stepping):
+    found = plan(
+        sources={"gan": ACGAN | {"iterations": 500}},
+        arms={"real": {}, "more": {"balance": "gan"}},
+        evaluation={"test_replicates": 6, "generator_replicates": 3},
+    )
+    assert found["sources", "source gan"].amount == 500
+    assert found["generators", "source gan"].amount == 2 * 500
+    assert len(stepping) == 1
 
 
 def test_a_discriminator_is_not_trained_to_the_end_for_an_estimate(plan, stepping):
@@ -146,9 +190,12 @@ def test_a_discriminator_is_not_trained_to_the_end_for_an_estimate(plan, steppin
         sources={"gan": ACGAN | {"iterations": 30_000}},
         classifiers={"critic": {"kind": "discriminator", "source": "gan"}},
     )
-    iterations = (2 + 3) * 30_000
-    assert found["critic"] == PlannedWork("critic", 5, "trainings", pytest.approx(2.0 * iterations))
-    assert [one.iterations for one in stepping] == [PROBE_ITERATIONS]
+    for stage, trainings in {"search": 2, "test": 3}.items():
+        seconds = pytest.approx(2.0 * trainings * 30_000)
+        assert found[stage, "critic"] == PlannedWork(
+            stage, "critic", trainings, "trainings", seconds
+        )
+    assert [one.steps for one in stepping] == [1 + 2]
 
 
 def test_an_end_to_end_training_is_measured_by_one_epoch(plan, clock, monkeypatch):
@@ -165,6 +212,46 @@ def test_an_end_to_end_training_is_measured_by_one_epoch(plan, clock, monkeypatc
     table = {"kind": "end-to-end", "network": "roglin2022", "epochs": 40, "patience": 3}
     found = plan(classifier=table)
     assert [(one.epochs, one.patience) for one in made] == [(40, 3), (1, None)]
-    assert found == {
-        "classifier": PlannedWork("classifier", 5, "trainings", pytest.approx(5 * 20 * 40 * 0.01))
-    }
+    looking = 12  # at the tuning images, after every epoch
+    assert list(found.values()) == [
+        PlannedWork(
+            *(stage, "classifier", trainings, "trainings"),
+            pytest.approx(trainings * 40 * (20 * 0.01 + looking)),
+        )
+        for stage, trainings in {"search": 2, "test": 3}.items()
+    ]
+
+
+def test_a_measurement_tells_what_is_done_once_from_what_grows(clock):
+    def work(size):
+        clock.now += 5 + 0.25 * size
+
+    line = measured(work, doubled(4))
+    assert (line.fixed, line.slope) == (pytest.approx(5), pytest.approx(0.25))
+    assert line(100) == pytest.approx(30)
+
+
+def test_a_measurement_ends_soon_but_not_before_there_are_two(clock):
+    sizes = []
+
+    def work(size):
+        sizes.append(size)
+        clock.now += 0.01 * size
+
+    measured(work, doubled(1))
+    assert sizes == [1, 2, 4, 8, 16]  # 0.16 s
+    sizes.clear()
+    measured(work, doubled(1000))
+    assert sizes == [1000, 2000]
+    assert doubled(3, 13) == [3, 6, 12]
+    assert doubled(3, 1) == [3, 6]
+
+
+def test_work_that_seems_to_shrink_is_taken_as_proportional(clock):
+    times = iter([3.0, 2.0])
+
+    def work(size):
+        clock.now += next(times)
+
+    line = measured(work, [10, 20])
+    assert (line.fixed, line.slope) == (0, 0.1)

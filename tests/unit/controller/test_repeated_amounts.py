@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from augsearch.events import TrialCompleted
 from augsearch.search import merged
+from augsearch.search.rounds import rounds
 
 K_FOLD = {"method": "k-fold", "n_folds": 2, "test": 0.3}
 SOURCES = {"repeat": {"kind": "repeat"}}
@@ -16,6 +18,24 @@ ARMS = {
 @pytest.fixture
 def world(ready):
     return ready(split=K_FOLD, sources=SOURCES, arms=ARMS)
+
+
+def test_every_round_is_told_with_its_number_even_after_a_stop(world, search):
+    told = []
+
+    def stop(event):
+        if isinstance(event, TrialCompleted):
+            told.append(event)
+            if len(told) == 6:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search(world, "halving", notify=stop)
+    found = search(world, "halving", notify=stop)["halving"].found.history
+    asked = [event.evaluation.multiple for event in told]
+    assert asked == [entry.multiple for entry in found]
+    assert [event.round_number - 1 for event in told] == list(rounds(asked, []))
+    assert max(event.round_number for event in told) == 4
 
 
 def test_outputs_of_all_rounds_are_kept_and_made_again(world, search):

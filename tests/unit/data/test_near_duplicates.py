@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.signal.windows import tukey
 
 from augsearch.data.decoding import decode_image
 from augsearch.data.demo import draw_demo
-from augsearch.data.near_duplicates import Pair, Signatures, near_duplicates
+from augsearch.data.near_duplicates import Pair, Signatures, fading_window, near_duplicates
 from augsearch.seeds import Seed
 from augsearch.study.schema.data import Images
 
@@ -165,3 +166,8 @@ def test_radiographs_of_different_patients_are_no_copies() -> None:
     assert found(images) == []
     pairs = found(images, changed(images[:100], "crop 3 %"))
     assert [pair[:2] for pair in pairs] == [(row, 300 + row) for row in range(100)]
+
+
+@pytest.mark.parametrize(("size", "share"), [(32, 0.3), (31, 0.5), (7, 1.0)])
+def test_the_border_fades_like_tukeys_window(size: int, share: float) -> None:
+    assert fading_window(size, share) == pytest.approx(tukey(size, share), abs=1e-12)

@@ -190,3 +190,32 @@ def test_the_split_file_of_folds(tmp_path: Path) -> None:
         ("test", True),
         ("fold", False),
     }
+
+
+def test_a_hold_out_split_may_have_no_test_set(tmp_path: Path) -> None:
+    data = dataset([0] * 60 + [1] * 40, groups=[row // 2 for row in range(100)])
+    split = split_dataset(data, HoldOutSplit(train=0.7, tune=0.3, test=0), SEED)
+    (fold,) = split.folds
+    assert counts(data, fold.train) == [42, 28]
+    assert counts(data, fold.tune) == [18, 12]
+    assert split.test.dtype == np.int64
+    assert len(split.test) == 0
+    assert {row.part for row in summary(data, split)} == {"train", "tune"}
+    write_split_csv(data, split, tmp_path / "split.csv")
+    with (tmp_path / "split.csv").open() as file:
+        assert {row["part"] for row in csv.DictReader(file)} == {"train", "tune"}
+    with pytest.raises(DataError, match="a training and a tuning set need at least 2 images"):
+        split_dataset(dataset([0] * 9 + [1]), HoldOutSplit(train=0.5, tune=0.5, test=0), SEED)
+
+
+def test_a_given_split_without_test_images_has_to_say_so() -> None:
+    untested = GivenSplit(method="given", test=0)
+    data = dataset([0, 1] * 4, parts="rrrruuuu")
+    split = split_dataset(data, untested, SEED)
+    assert (split.folds[0].tune.tolist(), split.test.tolist()) == ([4, 5, 6, 7], [])
+    with pytest.raises(DataError, match=r"none in 'test'; complete it, or set split\.test = 0 to"):
+        split_dataset(data, GIVEN, SEED)
+    with pytest.raises(DataError, match=r"bring no test set but they have 2 test images; drop"):
+        split_dataset(dataset([0, 1] * 4, parts="rrrruuee"), untested, SEED)
+    with pytest.raises(DataError, match="none in 'tune'; complete it, or use"):
+        split_dataset(dataset([0, 1] * 4, parts="r" * 8), untested, SEED)

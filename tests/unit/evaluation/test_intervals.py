@@ -7,7 +7,7 @@ from scipy import stats
 from sklearn.metrics import f1_score, roc_auc_score
 
 from augsearch.errors import AugsearchError
-from augsearch.evaluation import intervals, metrics, resampling
+from augsearch.evaluation import intervals, resampling
 from augsearch.evaluation.intervals import metric_interval
 from augsearch.evaluation.metrics import Metric, get_metric
 from augsearch.seeds import Seed
@@ -125,7 +125,8 @@ def test_every_draw_is_scored_as_the_metric_scores_it(monkeypatch: pytest.Monkey
 
 def test_metrics_of_other_packages_have_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
     foreign = Metric("foreign", False, lambda y, p: float(np.mean((p[:, 1] - y) ** 2)))
-    monkeypatch.setitem(metrics._METRICS, "foreign", foreign)
+    known = {"foreign": foreign, "brier": get_metric("brier")}
+    monkeypatch.setattr(intervals, "get_metric", known.__getitem__)
     monkeypatch.setattr(intervals, "DRAWS", 200)
     labels, given = _task(60, 2)
     value, low, high = metric_interval("foreign", labels, given, 0.95, SEED)

@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from augsearch.evaluation.delong import delong_test
-from augsearch.evaluation.max_t import NO_SCORE, ON_TUNING, max_t
+from augsearch.evaluation.max_t import NO_SCORE, ON_TUNING, ONE_TUNING_IMAGE, max_t
 from augsearch.evaluation.metrics import auc
-from augsearch.evaluation.verdict import DEGENERATE, ONE_IMAGE, ONE_RUN
+from augsearch.evaluation.verdict import DEGENERATE, ONE_RUN
 from augsearch.seeds import Seed
 
 Floats = NDArray[np.float64]
@@ -78,7 +78,9 @@ def test_flat_truth_is_seldom_called_a_gain_whichever_amount_is_best() -> None:
 def test_a_large_gain_helps_and_a_large_loss_harms() -> None:
     labels, scores = _scores(4, 3, 200, gain=1.0)
     answer = max_t(labels, scores, 0, 0.95, SEED).verdict(2)
-    assert (answer.label, answer.note) == ("helps", ON_TUNING)
+    assert answer.label == "helps"
+    held = "the interval holds for all 3 candidates at once (max-T)"
+    assert answer.note == f"{ON_TUNING}; {held}"
     assert math.isinf(answer.degrees_of_freedom)
     assert max_t(labels, scores, 2, 0.95, SEED).verdict(0).label == "harms"
 
@@ -91,7 +93,14 @@ def test_the_base_itself_gains_nothing() -> None:
 
 def test_one_training_speaks_of_these_models() -> None:
     labels, scores = _scores(3, 1, 60)
-    assert max_t(labels, scores, 0, 0.95, SEED).verdict(1).note == f"{ON_TUNING}; {ONE_RUN}"
+    assert max_t(labels, scores, 0, 0.95, SEED).verdict(1).note.endswith(f"(max-T); {ONE_RUN}")
+
+
+def test_copies_of_the_base_are_no_candidates() -> None:
+    labels, scores = _scores(2, 1, 60)
+    found = max_t(labels, np.concatenate([scores, scores[:1]]), 0, 0.95, SEED)
+    assert found.candidates == 1
+    assert found.verdict(1).note == f"{ON_TUNING}; {ONE_RUN}"
 
 
 def test_an_amount_without_a_score_says_so_and_changes_no_other() -> None:
@@ -102,7 +111,7 @@ def test_an_amount_without_a_score_says_so_and_changes_no_other() -> None:
     assert found.critical == without.critical
     np.testing.assert_allclose(found.low[:3], without.low, atol=1e-12)
     answer = found.verdict(3)
-    assert (answer.label, answer.note) == ("no evidence", NO_SCORE)
+    assert (answer.label, answer.note) == ("no evidence", f"{ON_TUNING}; {NO_SCORE}")
     assert math.isnan(answer.gain)
 
 
@@ -110,14 +119,16 @@ def test_no_variance_is_degenerate() -> None:
     labels = np.arange(20) % 2
     scores = np.stack([labels * 0.0, labels * 1.0, labels * 0.0])[:, None]
     found = max_t(labels, scores, 0, 0.95, SEED)
-    assert (found.verdict(1).label, found.verdict(1).note) == ("no evidence", DEGENERATE)
+    answer = found.verdict(1)
+    assert (answer.label, answer.note) == ("no evidence", f"{ON_TUNING}; {DEGENERATE}")
     assert (found.verdict(2).gain, found.verdict(2).low) == (0, 0)
     assert math.isnan(found.critical)
 
 
 def test_one_image_of_a_class_gives_no_interval() -> None:
     found = max_t([1, 0, 0], np.array([[[0.5, 0.6, 0.1]], [[0.9, 0.1, 0.2]]]), 0, 0.95, SEED)
-    assert (found.verdict(1).gain, found.verdict(1).note) == (0.5, ONE_IMAGE)
+    answer = found.verdict(1)
+    assert (answer.gain, answer.note) == (0.5, f"{ON_TUNING}; {ONE_TUNING_IMAGE}")
 
 
 def test_more_classes_use_the_macro_auc() -> None:

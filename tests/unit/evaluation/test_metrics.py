@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from sklearn import metrics as reference
 
 from augsearch.errors import AugsearchError
-from augsearch.evaluation import metrics
 from augsearch.evaluation.metrics import Metric, auc, auc_per_class, get_metric, macro_auc
 from augsearch.seeds import Seed
-from augsearch.study.schema.study import KNOWN_METRICS
+from augsearch.study import metric_names
+from augsearch.study.metric_names import KNOWN_METRICS
 
 TWO_CLASS_REFERENCES = {
     "accuracy": reference.accuracy_score,
@@ -42,7 +42,7 @@ def _rounded(n_classes: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
 def test_every_metric_of_a_study_is_known_by_its_name() -> None:
     for name in (*KNOWN_METRICS, "ppv", "npv"):
         assert get_metric(name).name == name
-        assert get_metric(name).greater_is_better
+        assert get_metric(name).greater_is_better == (name != "brier")
 
 
 @pytest.mark.parametrize("name", TWO_CLASS_REFERENCES)
@@ -247,7 +247,7 @@ def test_other_packages_add_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
             EntryPoint("wrong", "json:dumps", group),
         ]
     )
-    monkeypatch.setattr(metrics, "entry_points", lambda group: points.select(group=group))
+    monkeypatch.setattr(metric_names, "entry_points", lambda group: points.select(group=group))
     monkeypatch.setattr(
         EntryPoint, "load", lambda self: FOREIGN if self.name == "foreign" else print
     )

@@ -40,3 +40,12 @@ def test_an_expert_without_features_says_so(make_fold, classifier):
     expert = RealExpert(classifier, make_fold().train, 2, SEED)
     with pytest.raises(SourceError, match="distance"):
         expert.embedding(toy_images((3, 2), size=4).pixels)
+
+
+def test_a_judge_gives_its_largest_score_to_the_best(make_fold, classifier):
+    tune, synthetic = make_fold().tune, toy_images((5, 3), size=4)
+    brier = get_metric("brier")
+    score = judge(synthetic, tune, classifier, brier, SEED)
+    [fitted] = classifier.fit(classifier.sets[-1:])
+    assert score == pytest.approx(-brier(tune.labels, fitted.predict_portion(tune)))
+    assert score < 0

@@ -40,8 +40,8 @@ def test_calibrated_statistics_are_those_of_its_own_images() -> None:
     assert generator.training and generator.to_image[1].running_mean[0] == 7
 
     rng = Seed.of("other").torch_generator()
-    latent = torch.randn(600, 8, generator=rng)
-    labels = torch.arange(600) % 3
+    latent = torch.randn(6000, 8, generator=rng)
+    labels = torch.arange(6000) % 3
     with torch.no_grad():
         maps = torch.cat([generator.from_latent(latent), generator.from_label(labels)], 1)
         maps = generator.to_image[0](maps)

@@ -277,3 +277,20 @@ def test_dropout_leaves_out_the_stated_share_in_training_only() -> None:
     assert set(kept.unique().tolist()) == {0.0, 2.0}
     assert kept.mean().item() == pytest.approx(1, abs=0.05)
     assert torch.equal(dropout.eval()(ones, _rng()), ones)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.3])
+def test_dropout_leaves_out_its_share_and_keeps_the_mean(share: float) -> None:
+    dropout = Dropout(share)
+    maps = torch.ones(50, 7, 9, 11)
+    seen = dropout(maps, _rng())
+    assert seen.unique().tolist() == pytest.approx([0, 1 / (1 - share)])
+    assert seen.mean().item() == pytest.approx(1, abs=0.015)
+    for axis in range(4):  # no direction in which values fall out together
+        others = [other for other in range(4) if other != axis]
+        assert (seen.mean(others) - 1).abs().max() < 0.15
+    pairs = (seen == 0).double().flatten()
+    assert (pairs[1:] * pairs[:-1]).mean().item() == pytest.approx(share**2, abs=0.01)
+    assert torch.equal(seen, dropout(maps, _rng()))
+    assert dropout(maps.bfloat16(), _rng()).dtype == torch.bfloat16
+    assert torch.equal(dropout.eval()(maps, _rng()), maps)

@@ -5,6 +5,8 @@ from augsearch.errors import SourceError
 from augsearch.gan.acgan_step import AcganStep
 from augsearch.gan.create import create_gan
 from augsearch.gan.dcgan_step import DcganStep
+from augsearch.gan.game import Game
+from augsearch.gan.players import RealImages
 from augsearch.gan.wgan_step import WganStep
 from augsearch.seeds import Seed
 from augsearch.study.schema.generators import (
@@ -65,6 +67,86 @@ def test_a_step_depends_on_its_generator_alone(kind: str) -> None:
     assert not torch.equal(
         one.step(3, SEED.child(3).torch_generator()), other.step(3, SEED.child(4).torch_generator())
     )
+
+
+def _plain_and_lowered(monkeypatch: pytest.MonkeyPatch, kind: str) -> list[Game]:
+    monkeypatch.setattr("augsearch.device.has_bf16", lambda device: True)  # emulated elsewhere
+    once = {"critic_steps": 1} if kind == "wgan" else {}  # a second one follows an update
+    return [_gan(kind, precision=precision, **once) for precision in ("float32", "bf16")]
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_bf16_keeps_weights_and_losses_in_float32_and_agrees(
+    monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    plain, lowered = _plain_and_lowered(monkeypatch, kind)
+    assert (plain.precision, lowered.precision) == ("float32", "bf16")
+    losses = [gan.step(1, SEED.torch_generator()) for gan in (plain, lowered)]
+    assert losses[1].dtype == torch.float32
+    assert not torch.equal(losses[0], losses[1])
+    assert torch.allclose(losses[0], losses[1], rtol=0.02, atol=0.02)
+    state = [value for module in lowered.modules.values() for value in module.state_dict().values()]
+    assert {value.dtype for value in state if value.is_floating_point()} == {torch.float32}
+
+
+def test_the_layers_compute_in_bf16_and_answers_are_float32(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, gan = _plain_and_lowered(monkeypatch, "acgan")
+    seen: list[torch.dtype] = []
+    for network in (gan.players.generator, gan.players.discriminator):
+        for layer in network.modules():
+            if isinstance(layer, torch.nn.Conv2d | torch.nn.ConvTranspose2d):
+                layer.register_forward_hook(lambda *io: seen.append(io[2].dtype))
+    rng = SEED.torch_generator()
+    images = gan.players.made(torch.tensor([0, 1]), rng)
+    source, classes = gan.players.judged(images, rng)
+    assert set(seen) == {torch.bfloat16} and len(seen) == 6
+    assert {part.dtype for part in (images, source, classes)} == {torch.float32}
+
+
+@pytest.mark.parametrize("norm", ["spectral", "layer", "batch"])
+def test_real_and_synthetic_are_judged_as_if_apart(norm: str) -> None:
+    gan = _gan("dcgan", discriminator_norm=norm, precision="float32")
+    rng = SEED.torch_generator()
+    real, synthetic = torch.rand(2, 4, 1, 16, 16, generator=rng)
+    synthetic = synthetic * 0.2
+    if norm == "spectral":
+        gan.players.discriminator.eval()  # no power iteration in between
+    together = gan.players.judged_both(real, synthetic, rng)
+    apart = gan.players.judged(real, rng), gan.players.judged(synthetic, rng)
+    for one, other in zip(together, apart, strict=True):
+        assert torch.allclose(one.source, other.source, atol=1e-6)
+
+
+def test_networks_work_in_channels_last_without_a_copy_between_layers() -> None:
+    gan = _gan("acgan", precision="float32")
+    strides: list[bool] = []
+    for network in (gan.players.generator, gan.players.discriminator):
+        for layer in network.modules():
+            if isinstance(layer, torch.nn.Conv2d | torch.nn.BatchNorm2d | torch.nn.LeakyReLU):
+                layer.register_forward_hook(
+                    lambda *io: strides.append(
+                        io[2].is_contiguous(memory_format=torch.channels_last)
+                    )
+                )
+    rng = SEED.torch_generator()
+    features = gan.players.discriminator.features(gan.players.made(torch.tensor([0, 1]), rng))
+    assert strides and all(strides)
+    assert features.is_contiguous()
+
+
+def test_balanced_batches_draw_the_classes_alike_and_others_the_images() -> None:
+    train = toy_images((90, 10))
+    for balanced, share in ((True, 0.5), (False, 0.1)):
+        images = RealImages(train, "cpu", balanced)
+        pixels, labels = images.draw(20_000, SEED.torch_generator())
+        assert labels.float().mean().item() == pytest.approx(share, abs=0.015)
+        assert pixels.dtype == torch.float32
+        assert pixels.min() >= -1 and pixels.max() <= 1
+        drawn = ((pixels + 1) * 127.5).round().to(torch.uint8)
+        known = {image.tobytes() for image in train.pixels}
+        assert {one.permute(1, 2, 0).numpy().tobytes() for one in drawn[:500]} <= known
 
 
 def test_an_acgan_of_one_class_has_no_class_loss() -> None:

@@ -46,3 +46,11 @@ def test_runs_of_the_same_study_say_so(runs):
 def test_what_cannot_be_compared_is_said(runs, change, words):
     both = [*runs("one"), *runs("two", **change)]
     assert words in " ".join(cautions(both))
+
+
+def test_runs_without_a_test_set_are_named(runs):
+    [tested] = runs("one")
+    untested = tested.result.model_copy(update={"judged_on": "tuning"})
+    both = [tested, ComparedRun("two", untested, "auc", 0.95, None)]
+    assert "on the images that chose the amount: two." in next(cautions(both))
+    assert "on the test set or tuning set, 95 % intervals" in render_comparison(both, {})

@@ -6,6 +6,7 @@ import pytest
 
 from augsearch.report.contents import Outputs, TunedArm
 from augsearch.report.html import write_report
+from augsearch.study.results import EndpointGain
 from augsearch.study.schema.report import TableOptions
 
 EVIL = "<script>alert('$x$')</script>"
@@ -138,3 +139,31 @@ def test_the_same_contents_are_the_same_report(make, tmp_path):
         write_report(make(), tmp_path / name)
     first, second = (tmp_path / name / "report.html" for name in ("first", "second"))
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_endpoints_stand_below_the_verdict_and_in_the_forest(written, make, tmp_path):
+    gain = EndpointGain(label="helps", value=0.1, low=0.05, high=0.15)
+    result = make().result
+    more = result.arms["more"].model_copy(update={"endpoints": {"brier": gain}})
+    result = result.model_copy(update={"arms": result.arms | {"more": more}})
+    report = written(result=result, endpoint_gains={"brier": {"more": gain}})
+    text = " ".join(report.texts)
+    assert "In Brier score (smaller is better): arm 'more' helps (gain +0.100" in text
+    assert "This endpoint is secondary" in text
+    forest = (tmp_path / "figures" / "gains.svg").read_text(encoding="utf-8")
+    assert "Brier score: more +0.100 (+0.050 to +0.150)." in forest
+    rows = (tmp_path / "tables" / "endpoints.csv").read_text(encoding="utf-8").splitlines()
+    assert rows == ["arm,endpoint,label,gain,low,high,note", "more,brier,helps,0.1,0.05,0.15,"]
+
+
+def test_without_a_test_set_nothing_of_one_is_shown(written, make, tmp_path):
+    result = make().result
+    arms = {name: arm.model_copy(update={"test": {}}) for name, arm in result.arms.items()}
+    result = result.model_copy(update={"judged_on": "tuning", "arms": arms})
+    report = written(result=result, test=Outputs(np.empty(0, dtype=np.int64), {}))
+    assert not {"Metrics", "ROC curves", "Confusion matrices"} & set(report.headings)
+    text = " ".join(report.texts)
+    assert "test AUC" not in text
+    assert "simultaneous 95 % intervals" in text
+    assert "Gains over arm real on the tuning set" in text
+    assert not (tmp_path / "tables" / "endpoints.csv").exists()

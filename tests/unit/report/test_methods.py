@@ -7,7 +7,7 @@ from augsearch.report.contents import Outputs
 from augsearch.report.methods import methods
 from augsearch.report.missing import not_shown
 from augsearch.report.model_words import classifier_words, source_words
-from augsearch.study.results import EarlierOpening
+from augsearch.study.results import EarlierOpening, EndpointGain
 from augsearch.study.schema.study import StudyFile
 
 STUDY = {
@@ -204,3 +204,89 @@ def test_a_single_training_is_called_one(make):
     assert any(
         text.startswith("No variance between trainings: each") for text in not_shown(make(test=one))
     )
+
+
+UNTESTED = {"train": 0.6, "tune": 0.4, "test": 0.0}
+
+
+@pytest.fixture
+def untested(make):
+    """Changes of the contents of a study without a test set."""
+    contents = make(study=study(split=UNTESTED))
+    return {
+        "study": contents.study,
+        "result": contents.result.model_copy(update={"judged_on": "tuning"}),
+        "test": Outputs(np.empty(0, dtype=np.int64), {}),
+    }
+
+
+def test_without_a_test_set_the_statistics_are_those_of_max_t(written, untested):
+    found = written(**untested)
+    assert "(60 % / 40 %), gave the parts" in found.paragraphs["Data"]
+    assert "test set was opened" not in found.paragraphs["Choice of the amount"]
+    assert "Test" not in found.paragraphs
+    text = found.paragraphs["Verdict"]
+    assert "on the tuning set, which chose the amount" in text
+    assert "by max-T (Westfall and Young 1993) from 4,000 draws" in text
+    assert "fresh seeds" not in text
+    assert "satterthwaite1946" not in found.bibtex
+
+
+def test_a_verdict_on_the_tuning_set_without_an_interval_claims_none(written, untested):
+    result = untested["result"]
+    answer = result.verdict.model_copy(update={"low": None, "high": None, "note": "degenerate"})
+    result = result.model_copy(update={"verdict": answer})
+    text = written(**(untested | {"result": result})).paragraphs["Verdict"]
+    assert "No interval of the gain is given (degenerate)." in text
+    assert "max-T" not in text
+
+
+def test_what_a_study_without_a_test_set_cannot_show_is_said(make, untested):
+    found = not_shown(make(**untested))
+    assert any(text.startswith("No results on a test set, and so no ROC") for text in found)
+    assert not any("no arm has a chosen amount" in text for text in found)
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (
+            ["kappa", "sensitivity@0.90"],
+            "Secondary endpoints: kappa, sensitivity at specificity 0.90. The gain in each was "
+            "compared by 2,000 draws of a paired bootstrap",
+        ),
+        (["brier"], "Secondary endpoint: Brier score."),
+    ],
+)
+def test_endpoints_are_told_with_their_statistics(written, names, words):
+    gain = EndpointGain(label="helps", value=0.1, low=0.05, high=0.15)
+    found = written(endpoint_gains={name: {"more": gain} for name in names})
+    text = found.paragraphs["Test"]
+    assert words in text
+    assert ("without correction for their number" in text) == (len(names) > 1)
+    assert "hesterberg2015" in found.bibtex
+    assert "Secondary" not in written().paragraphs["Test"]
+
+
+@pytest.mark.parametrize(
+    ("count", "folds", "said"),
+    [
+        (None, 1, None),
+        (1, 1, "speaks of this one trained generator:"),
+        (1, 4, "speaks of these trained generators:"),
+        (3, 1, "were trained 2 times more with other seeds"),
+    ],
+)
+def test_which_generators_the_answer_speaks_of_is_told(written, make, count, folds, said):
+    contents = make()
+    verdict = contents.result.verdict.model_copy(update={"generators": count})
+    result = contents.result.model_copy(update={"verdict": verdict})
+    found = written(n_folds=folds, result=result)
+    text = found.paragraphs["Test"]
+    assert ("generator" in text) == (said is not None)
+    assert said is None or said in text
+    assert ("weighted by their variances (Cochran and Cox 1957)" in text) == (count == 3)
+    assert ("Satterthwaite's degrees of freedom" in text) == (count != 3)
+    assert ("cochran1957" in found.bibtex) == (count == 3)
+    missing = " ".join(not_shown(make(result=result, generators=["gan"])))
+    assert ("gan was trained once per fold" in missing) == (count != 3)

@@ -1,7 +1,13 @@
 import pytest
 
-from augsearch.report.sentences import verdict_sentence
-from augsearch.study.results import ControlGain, EarlierOpening, RealEquivalence, VerdictResult
+from augsearch.report.sentences import endpoint_sentences, scope_sentence, verdict_sentence
+from augsearch.study.results import (
+    ControlGain,
+    EarlierOpening,
+    EndpointGain,
+    RealEquivalence,
+    VerdictResult,
+)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +32,7 @@ def test_the_verdict_counts_amounts_in_the_arms_unit(make, label, gain, low, hig
 
 
 def test_the_verdict_says_what_is_left_over_the_best_control(make):
-    control = ControlGain(arm="more: classic control", gain=0.012, low=-0.004, high=0.028)
+    control = ControlGain(arm="more (classic control)", gain=0.012, low=-0.004, high=0.028)
     answer = VerdictResult(
         arm="more", label="helps", gain=0.1, low=0.05, high=0.15, note="only so", control=control
     )
@@ -49,3 +55,71 @@ def test_an_earlier_look_at_the_test_images_is_told_without_a_gain_too(make, lab
     update = {"verdict": verdict, "test_opened_before": openings}
     sentence = verdict_sentence(make().result.model_copy(update=update), 0.95)
     assert "Note: the test images were opened before, by runs 'a', 'b' (first on 2026" in sentence
+
+
+def gain(label, value, low, high, note=""):
+    return EndpointGain(label=label, value=value, low=low, high=high, note=note)
+
+
+@pytest.fixture
+def with_endpoints(make):
+    """Give endpoints -> the result whose declared arm has gains in them."""
+
+    def changed(**endpoints):
+        result = make().result
+        names = {"sensitivity_at_0_90": "sensitivity@0.90"}
+        gains = {names.get(name, name): one for name, one in endpoints.items()}
+        more = result.arms["more"].model_copy(update={"endpoints": gains})
+        return result.model_copy(update={"arms": result.arms | {"more": more}})
+
+    return changed
+
+
+def test_every_endpoint_has_a_sentence_and_all_are_called_secondary(with_endpoints):
+    result = with_endpoints(
+        kappa=gain("helps", 0.1, 0.02, 0.18),
+        sensitivity_at_0_90=gain("no evidence", 0.1, -0.1, 0.3),
+        brier=gain("harms", -0.05, -0.09, -0.01),
+    )
+    assert endpoint_sentences(result, 0.9) == [
+        "In kappa: arm 'more' helps (gain +0.100, 90% interval +0.020 to +0.180).",
+        "In sensitivity at specificity 0.90: no evidence that arm 'more' is better "
+        "(gain +0.100, 90% interval -0.100 to +0.300).",
+        "In Brier score (smaller is better): arm 'more' harms "
+        "(gain -0.050, 90% interval -0.090 to -0.010).",
+        "These endpoints are secondary: 3 were looked at without correction for it, and the "
+        "verdict is the one in the AUC.",
+    ]
+
+
+def test_an_endpoint_without_an_interval_says_why(with_endpoints):
+    result = with_endpoints(ppv=gain("no evidence", None, None, None, "it is undefined"))
+    assert endpoint_sentences(result, 0.95) == [
+        "In PPV: no evidence that arm 'more' is better (no gain, no interval: it is undefined).",
+        "This endpoint is secondary: the verdict is the one in the AUC.",
+    ]
+
+
+def test_without_endpoints_or_a_verdict_nothing_is_said_of_them(make, with_endpoints):
+    assert endpoint_sentences(make().result, 0.95) == []
+    result = with_endpoints(kappa=gain("helps", 0.1, 0.02, 0.18))
+    assert endpoint_sentences(result.model_copy(update={"verdict": None}), 0.95) == []
+
+
+def test_a_verdict_from_the_tuning_set_says_so(make):
+    result = make().result.model_copy(update={"judged_on": "tuning"})
+    assert "(tuning AUC +0.100 against arm 'real', 95% interval" in verdict_sentence(result, 0.95)
+    answer = result.verdict.model_copy(update={"low": None, "high": None})
+    result = result.model_copy(update={"verdict": answer})
+    assert "(tuning AUC +0.100 against arm 'real', no interval)" in verdict_sentence(result, 0.95)
+
+
+@pytest.mark.parametrize("count", [None, 1, 3])
+def test_a_verdict_whose_note_names_its_generators_needs_no_second_sentence(make, count):
+    result = make().result
+    verdict = result.verdict.model_copy(update={"generators": count})
+    result = result.model_copy(update={"verdict": verdict})
+    sentence = scope_sentence(result, ["gan"], 2)
+    assert ("the generator trained in this run (gan)" in sentence) == (count is None)
+    assert "2 folds that share images" in sentence
+    assert scope_sentence(result, [], 1) == ""

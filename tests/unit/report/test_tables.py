@@ -6,6 +6,7 @@ import pytest
 
 from augsearch.report.contents import TunedArm
 from augsearch.report.tables import pieces, read_table, write_tables
+from augsearch.study.results import SmoothedChoice
 
 
 @pytest.fixture
@@ -13,7 +14,11 @@ def written(make, tmp_path):
     """Write the usual tables -> name of a table -> its rows."""
 
     def write(tuned):
-        write_tables(make().result, tuned, tmp_path)
+        result = make().result
+        best = SmoothedChoice(multiple=250, mean=0.75, sd=0.01, noise=None)
+        more = result.arms["more"].model_copy(update={"smoothed": best})
+        result = result.model_copy(update={"arms": result.arms | {"more": more}})
+        write_tables(result, tuned, tmp_path)
         return {
             path.stem: list(csv.DictReader(path.read_text("utf-8").splitlines()))
             for path in tmp_path.glob("*.csv")
@@ -28,6 +33,8 @@ def test_usual_tables_read_back(written):
     real, more = read["arms"]
     assert (real["multiple"], real["unit"], real["gain"]) == ("1.0", "multiple", "")
     assert (more["multiple"], more["unit"], more["gain"]) == ("500.0", "added", "0.1")
+    assert (more["multiple_smoothed"], more["score_smoothed"]) == ("250.0", "0.75")
+    assert real["multiple_smoothed"] == ""
     assert [row["value"] for row in read["metrics"]] == ["0.8", "0.8"]
     assert len(read["history"]) == 2 * (1 + 3)
 

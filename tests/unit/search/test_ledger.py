@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from augsearch.errors import AugsearchError, RunDirectoryError, StorageError
 from augsearch.files import exclusive
 from augsearch.search import find_optimal_multiple
-from augsearch.search.ledger import LedgerError
+from augsearch.search.ledger import LedgerError, stored_evaluations
 
 
 def peak(k):
@@ -359,3 +359,20 @@ def test_optuna_stays_quiet_and_its_verbosity_is_the_users(capsys, url):
     finally:
         optuna.logging.set_verbosity(before)
     assert capsys.readouterr() == ("", "")
+
+
+def test_what_is_stored_can_be_read_without_a_search(tmp_path):
+    url = f"sqlite:///{tmp_path / 'search.db'}"
+    assert stored_evaluations(url, "mine") == []
+
+    def score(multiple):
+        if multiple == 3:
+            raise KeyboardInterrupt
+        return [0.5, float("nan")] if multiple == 1 else [0.25, 0.75]
+
+    with pytest.raises(KeyboardInterrupt):
+        find_optimal_multiple(score, storage=url, study_name="mine")
+    found = stored_evaluations(url, "mine")
+    assert [(one.multiple, one.score) for one in found][1:] == [(2, 0.5)]
+    assert found[0].multiple == 1 and math.isnan(found[0].score)
+    assert stored_evaluations(url, "other") == []

@@ -1,8 +1,9 @@
 import pytest
 from pydantic import ValidationError
 
+from augsearch.records import Evaluation
 from augsearch.search import Halving, Saturation, SlidingWindow, Sweep, TpeRule
-from augsearch.search.study_rules import rule_of
+from augsearch.search.study_rules import chooses_smoothed, rule_of
 from augsearch.study.schema.arms import (
     HalvingSearch,
     SaturationSearch,
@@ -38,3 +39,17 @@ def test_searches_that_repeat_amounts_count_multiples():
     assert HalvingSearch(source="gan", rule="halving").unit == "multiple"
     with pytest.raises(ValidationError, match="max_multiple"):
         TpeSearch(source="gan", rule="tpe", max_multiple=0.5)
+
+
+def test_the_rules_that_score_by_the_smoothed_curve():
+    history = [Evaluation.of(k, [score]) for k, score in ((1, 0.7), (2, 0.9), (4, 0.72))]
+    for search in (
+        WindowSearch(source="gan"),
+        SweepSearch(source="gan", rule="sweep", multiples=(1, 2, 4)),
+        SaturationSearch(source="gan", rule="saturation", multiples=(1, 2, 4)),
+        HalvingSearch(source="gan", rule="halving"),
+        TpeSearch(source="gan", rule="tpe"),
+    ):
+        best = rule_of(search, "maximize").best(history)
+        assert chooses_smoothed(search) == (best.score != 0.9)
+    assert not chooses_smoothed(None)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from augsearch.study import consistency
+from augsearch.study import metric_names
 from augsearch.study.consistency import baseline_arm
-from augsearch.study.schema.study import KNOWN_METRICS, StudyFile
+from augsearch.study.metric_names import KNOWN_METRICS
+from augsearch.study.schema.study import StudyFile
 
 Load = Callable[[str], StudyFile]
 Problems = Callable[[str], list[str]]
@@ -79,7 +80,8 @@ sources.classic.kind = "classic"
         (
             "arms.real = {}\nevaluation.metric = 'aucc'",
             "6: evaluation.metric: must be one of auc, accuracy, balanced_accuracy, f1, kappa, "
-            "sensitivity, specificity but got 'aucc' (did you mean 'auc'?)",
+            "sensitivity, specificity, brier, sensitivity@0.90 but got 'aucc' "
+            "(did you mean 'auc'?)",
         ),
         (
             "arms.real = {}\nclassifier.backbone = 'vgg16'",
@@ -229,7 +231,7 @@ def test_only_generators_have_a_discriminator_to_select_by(
         assert problems(text)[0].removeprefix("study.toml:") == problem.replace("5:", "4:", 1)
 
 
-@pytest.mark.parametrize("metric", KNOWN_METRICS)
+@pytest.mark.parametrize("metric", [*KNOWN_METRICS, "sensitivity@0.90"])
 def test_known_metrics_are_accepted(load: Load, metric: str) -> None:
     assert (
         load(HEAD + f"arms.real = {{}}\nevaluation.metric = '{metric}'").evaluation.metric == metric
@@ -239,12 +241,14 @@ def test_known_metrics_are_accepted(load: Load, metric: str) -> None:
 def test_metrics_of_other_packages_are_accepted(
     load: Load, problems: Problems, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    points = EntryPoints([EntryPoint("brier", "foreign:brier", "augsearch.metrics")])
-    monkeypatch.setattr(consistency, "entry_points", lambda group: points.select(group=group))
+    points = EntryPoints([EntryPoint("youden", "foreign:youden", "augsearch.metrics")])
+    monkeypatch.setattr(metric_names, "entry_points", lambda group: points.select(group=group))
     text = HEAD + "arms.real = {}\nevaluation.metric = "
-    assert load(text + "'brier'").evaluation.metric == "brier"
-    [message] = problems(text + "'brie'")
-    assert message.endswith("specificity, brier but got 'brie' (did you mean 'brier'?)")
+    assert load(text + "'youden'").evaluation.metric == "youden"
+    [message] = problems(text + "'yuden'")
+    assert message.endswith(
+        "brier, sensitivity@0.90, youden but got 'yuden' (did you mean 'youden'?)"
+    )
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ def test_a_preset_fills_what_the_file_leaves_out(load: Load) -> None:
         "epochs": 5,
         "patience": None,
         "normalise": "mean-image",
+        "precision": "auto",
     }
     assert EndToEndOptions.model_validate(table.model_dump()) == table
 

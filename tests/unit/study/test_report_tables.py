@@ -4,7 +4,7 @@ from importlib.metadata import EntryPoint, EntryPoints
 import pytest
 
 from augsearch.evaluation.metrics import get_metric
-from augsearch.study import report_tables
+from augsearch.study import metric_names
 from augsearch.study.schema.report import CLASS_METRICS
 from augsearch.study.schema.study import StudyFile
 
@@ -18,7 +18,10 @@ classifiers.other = {}
 arms.real = {}
 arms.more.search.source = "classic"
 """
-METRICS = "auc, accuracy, balanced_accuracy, f1, kappa, sensitivity, specificity, ppv, npv"
+METRICS = (
+    "auc, accuracy, balanced_accuracy, f1, kappa, sensitivity, specificity, brier, "
+    "sensitivity@0.90, ppv, npv"
+)
 
 
 @pytest.mark.parametrize(
@@ -117,10 +120,11 @@ def test_likeness_needs_a_search(problems: Problems) -> None:
 def test_metrics_of_other_packages_are_accepted(
     load: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    points = EntryPoints([EntryPoint("brier", "foreign:brier", "augsearch.metrics")])
-    monkeypatch.setattr(report_tables, "entry_points", lambda group: points.select(group=group))
-    study = load(HEAD + "report.tables.t = {title = 'T', metrics = ['brier', 'ppv']}")
-    assert study.report.tables["t"].metrics == ("brier", "ppv")
+    points = EntryPoints([EntryPoint("youden", "foreign:youden", "augsearch.metrics")])
+    monkeypatch.setattr(metric_names, "entry_points", lambda group: points.select(group=group))
+    names = ("youden", "ppv", "sensitivity@0.95", "brier")
+    study = load(HEAD + f"report.tables.t = {{title = 'T', metrics = {list(names)}}}")
+    assert study.report.tables["t"].metrics == names
 
 
 @pytest.mark.parametrize("name", CLASS_METRICS)

@@ -33,6 +33,14 @@ def test_results_from_before_there_were_settings_are_read() -> None:
     assert "setting" not in results_schema()["$defs"]["ArmResult"]["required"]
 
 
+def test_results_from_before_there_was_smoothing_are_read() -> None:
+    assert ArmResult.model_validate(ARM).smoothed is None
+    schema = results_schema()["$defs"]
+    assert "smoothed" not in schema["ArmResult"]["required"]
+    described = schema["SmoothedChoice"]["properties"]
+    assert all("description" in described[key] for key in ("mean", "sd", "noise"))
+
+
 def test_a_setting_is_no_table() -> None:
     with pytest.raises(ValidationError):
         ArmResult.model_validate(ARM | {"setting": {"head": {"epochs": 1}}})

@@ -15,7 +15,7 @@ from augsearch.study.settings import setting_words, with_settings
 
 HEAD = 'data.kind = "demo"\narms.real = {}\n'
 FROZEN = (
-    "backbone, weights, input_size, head.outputs, head.epochs, head.batch_size, "
+    "backbone, weights, input_size, precision, head.outputs, head.epochs, head.batch_size, "
     "head.learning_rate, head.decay"
 )
 RULE = "must be 'imagenet', 'random' or an existing file (paths start at the study file) but got"

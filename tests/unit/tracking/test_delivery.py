@@ -51,6 +51,29 @@ def expected(trial: Trial, last: int = 5) -> dict[str, dict[str, list[tuple[int,
     }
 
 
+def test_an_audit_is_in_its_sources_run_and_its_verdict_in_tags(
+    uri: str, tmp_path: Path, runs: Callable[..., Any]
+) -> None:
+    for _ in range(2):  # a resumed run says it again
+        tracker = Tracker(outbox_of(tmp_path), uri, "study")
+        tracker.start_arm("search", {})
+        tracker.audit("acgan", 0, {"audit_kid": 0.5}, {"audit": "fail", "why": "x" * 9000})
+        tracker.tag({"audit": "warn"}, "search")
+        tracker.tag({"audit": "fail"})
+        tracker.tag({"audit": "fail"}, "search")
+        tracker.close()
+    assert sync(outbox_of(tmp_path)).refused == ()
+    found = {run.info.run_name: run for run in runs(uri)}
+    source = found["source acgan, fold 0"]
+    assert source.data.metrics == {"audit_kid": 0.5}
+    assert len(source.data.tags["why"]) == 5000
+    assert source.data.tags["mlflow.parentRunId"] == found["study"].info.run_id
+    assert {name: run.data.tags["audit"] for name, run in found.items()} == dict.fromkeys(
+        ["source acgan, fold 0", "study", "search"], "fail"
+    )
+    assert len(Outbox(outbox_of(tmp_path)).entries) == 9
+
+
 def test_the_layout(uri: str, tmp_path: Path, runs: Callable[..., Any], trial: Trial) -> None:
     from mlflow import MlflowClient
 

@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 import torchvision
@@ -34,6 +36,20 @@ def test_the_lesion_classifier_is_three_pairs_and_two_dense_layers() -> None:
     assert _shapes(network, nn.MaxPool2d, image) == [(32, 32, 32), (64, 16, 16), (128, 8, 8)]
     assert _shapes(network, nn.Linear, image) == [(128,), (3,)]
     assert [layer.p for layer in network.modules() if isinstance(layer, nn.Dropout)] == [0.5]
+
+
+def test_pooling_before_relu_gives_the_papers_numbers_to_the_last_bit() -> None:
+    network = fridadar2018(32, 1, 3)
+    as_published = copy.deepcopy(network)
+    for first in (1, 4, 7):
+        body = as_published.body
+        body[first], body[first + 1] = body[first + 1], body[first]
+    assert isinstance(as_published.body[1], nn.ReLU)
+    image = torch.rand(8, 1, 32, 32, generator=torch.Generator().manual_seed(0)).round(decimals=1)
+    for one in (network, as_published):
+        one.eval()(image).square().sum().backward()
+    for here, there in zip(network.parameters(), as_published.parameters(), strict=True):
+        assert torch.equal(here.grad, there.grad)
 
 
 @pytest.mark.parametrize(("size", "channels", "n_classes"), [(16, 1, 2), (30, 3, 5), (100, 3, 2)])

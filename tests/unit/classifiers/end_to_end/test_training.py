@@ -33,7 +33,9 @@ def _train(
     network: Network, tune: Examples | None = None, **settings: object
 ) -> dict[str, list[float]]:
     options = EndToEndOptions(
-        **{"kind": "end-to-end", "network": "fridadar2018", "batch_size": 4, "epochs": 3} | settings
+        **{"kind": "end-to-end", "network": "fridadar2018", "batch_size": 4, "epochs": 3}
+        | {"precision": "float32"}
+        | settings
     )
     training = Training(network, INPUTS, options, seed=SEED, device="cpu")
     return training.run(_examples(), tune, lambda done: None)
@@ -152,3 +154,14 @@ def test_a_training_that_diverges_says_what_to_do() -> None:
     with pytest.raises(DivergedError, match="every weight must stay finite"):
         nn.init.constant_(network.last.weight, 1e30)
         _train(network, optimizer="sgd", learning_rate=1e20, epochs=1, batch_size=64)
+
+
+def test_bf16_trains_like_float32_but_for_its_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("augsearch.device.has_bf16", lambda device: True)  # emulated without it
+    exact, rounded = _network(), _network()
+    settings = {"optimizer": "sgd", "learning_rate": 0.02}
+    expected = _train(exact, **settings)["training loss"]
+    found = _train(rounded, precision="bf16", **settings)["training loss"]
+    assert found != expected
+    assert found == pytest.approx(expected, rel=0.02)
+    assert {weights.dtype for weights in rounded.parameters()} == {torch.float32}

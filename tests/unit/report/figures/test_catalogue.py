@@ -59,8 +59,8 @@ def test_controls_are_drawn_with_the_arm_that_they_control(make, labels_of):
     more = plain.result.arms["more"]
     control = more.model_copy(update={"control_of": "more", "score": 0.61, "history": []})
     result = plain.result.model_copy(
-        update={"arms": {**plain.result.arms, "more: repeat control": control}}
+        update={"arms": {**plain.result.arms, "more (repeat control)": control}}
     )
     figures = all_figures(make(result=result))
-    assert "more: repeat control" in labels_of(figures["search-more"])
-    assert "more: repeat control" in labels_of(figures["gains"])
+    assert "more (repeat control)" in labels_of(figures["search-more"])
+    assert "more (repeat control)" in labels_of(figures["gains"])

@@ -48,3 +48,9 @@ def test_curves_of_several_runs_are_told_apart(labels_of):
     svg = overlaid_curves(arms, "auc", "multiple")
     assert {"a: search", "b: search", "AUC on the tuning set"} <= labels_of(svg)
     assert "Chosen: a: search: 0.800 at K = 2." in svg
+
+
+def test_gains_say_which_images_they_speak_of(labels_of):
+    svg = gain_forest({"auc": GAINS}, list(GAINS), [], [], [0.95], "tuning set")
+    assert "gain over the baseline on the tuning set, 95 % intervals" in labels_of(svg)
+    assert "Gains over the baseline on the tuning set with 95 % intervals." in svg

@@ -66,7 +66,7 @@ def test_a_search_without_a_choice_is_drawn_too(labels_of, search):
 def test_what_is_known_beside_the_scores_is_drawn_and_said(labels_of):
     amounts = np.array([1.0, 2.0, 3.0])
     beside = Beside(
-        smoothed=Smoothed(amounts, np.array([0.7, 0.75, 0.81]), np.full(3, 0.02)),
+        smoothed=Smoothed(amounts, np.array([0.7, 0.75, 0.81]), np.full(3, 0.02), 2),
         confidence_set=(2.0, 3.0),
         controls={"repeated": arm([[0.6], [0.65]], 2)},
         likeness=[Likeness("ill", 0.3, amounts, np.array([np.nan, 0.5, 0.4]), "")],
@@ -83,7 +83,7 @@ def test_what_is_known_beside_the_scores_is_drawn_and_said(labels_of):
     for sentence in (
         "from K = 1 (0.750) to K = 4 (0.725)",
         "Chosen: K = 2 with 0.850.",
-        "Smoothed curve: highest at K = 3 with 0.810.",
+        "Smoothed curve: best at K = 3 with 0.810.",
         "2 amounts cannot be told from the best.",
         "Control repeated: 0.650.",
         "ill 0.50 at K = 2 and 0.40 at K = 3, real images 0.30.",

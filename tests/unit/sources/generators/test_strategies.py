@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from augsearch.errors import DivergedError, SourceError
-from augsearch.events import Advanced, Event, TrainingLogged
+from augsearch.events import Advanced, Event, TrainingBegun, TrainingLogged
 from augsearch.records import LabelledImages
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext, Source
@@ -198,3 +198,22 @@ def test_balanced_needs_every_class(tmp_path: Path) -> None:
     fewer = TRAIN.take(np.flatnonzero(TRAIN.labels != 1))
     with pytest.raises(SourceError, match=r"at least 1 .* 'class-1' has 0"):
         _source("acgan", "balanced").fit(fewer, _context(tmp_path))
+
+
+def test_a_resumed_training_goes_on_in_the_precision_it_began_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("augsearch.device.has_bf16", lambda device: False)
+    undisturbed = _source("acgan", "joint").fit(TRAIN, _context(tmp_path / "a"))
+    _source("acgan", "joint", iterations=2).fit(TRAIN, _context(tmp_path / "b"))
+    for name in ("generator", "discriminator"):
+        (tmp_path / "b" / f"{name}.safetensors").unlink()
+
+    monkeypatch.setattr("augsearch.device.has_bf16", lambda device: True)  # another machine
+    events: list[Event] = []
+    resumed = _source("acgan", "joint").fit(TRAIN, _context(tmp_path / "b", events.append))
+    begun = TrainingBegun("gan", 0, 2, "cpu", "float32")
+    assert [event for event in events if isinstance(event, TrainingBegun)] == [begun]
+    assert np.array_equal(resumed.images(1, 0, 9), undisturbed.images(1, 0, 9))
+    other = _source("acgan", "joint").fit(TRAIN, _context(tmp_path / "c"))
+    assert not np.array_equal(other.images(1, 0, 9), undisturbed.images(1, 0, 9))

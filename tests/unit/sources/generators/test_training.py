@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from augsearch.errors import DivergedError
-from augsearch.events import Advanced, Event, TrainingLogged
+from augsearch.errors import DivergedError, TimeUpError
+from augsearch.events import Advanced, Event, TrainingBegun, TrainingLogged
 from augsearch.gan.base import Gan
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext
@@ -48,7 +48,9 @@ def test_everything_happens_when_it_is_due(tmp_path: Path) -> None:
     snapshots: list[int] = []
     Training(Walk(), Schedule(60, 20, 7), _context(tmp_path, events)).run(snapshots.append)
     assert snapshots == [20, 40, 60]
-    assert read_tensors(tmp_path / "checkpoint.safetensors")[1] == {"iteration": 60}
+    meta = read_tensors(tmp_path / "checkpoint.safetensors")[1]
+    assert meta == {"iteration": 60, "precision": "float32"}
+    assert events[0] == TrainingBegun("acgan", 3, 0, "cpu", "float32")
     done = [event.done for event in events if isinstance(event, Advanced)]
     assert done[0] == 0 and done[-1] == 60 and 25 in done and done == sorted(done)
     logged = [event for event in events if isinstance(event, TrainingLogged)]
@@ -100,7 +102,7 @@ def test_a_diverged_training_names_iteration_losses_and_checkpoint(
     assert f"up {bad:.4g}, down -38" in message
     assert f"{path} (iteration 20)" in message
     assert "learning_rate" in message
-    assert read_tensors(path)[1] == {"iteration": 20}
+    assert read_tensors(path)[1]["iteration"] == 20
 
 
 def test_weights_that_are_not_finite_are_never_written(tmp_path: Path) -> None:
@@ -108,3 +110,27 @@ def test_weights_that_are_not_finite_are_never_written(tmp_path: Path) -> None:
     with pytest.raises(DivergedError, match=r"iteration 20: a weight .* No checkpoint"):
         Training(walk, Schedule(100, 100, 20), _context(tmp_path)).run(lambda _: None)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("stop_at", [20, 25, 60])
+def test_a_training_that_its_listener_stops_loses_no_iteration(
+    tmp_path: Path, stop_at: int
+) -> None:
+    schedule = Schedule(60, 20, 7)
+    undisturbed = Walk()
+    Training(undisturbed, schedule, _context(tmp_path / "a")).run(lambda _: None)
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Advanced) and event.done == stop_at:
+            raise TimeUpError("time is up")
+
+    snapshots: list[int] = []
+    context = FitContext("acgan", 3, Seed.of(5), tmp_path / "b", notify=listen)
+    with pytest.raises(TimeUpError):
+        Training(Walk(), schedule, context).run(snapshots.append)
+    meta = read_tensors(tmp_path / "b" / "checkpoint.safetensors")[1]
+    assert meta == {"iteration": stop_at, "precision": "float32"}
+    resumed = Walk()
+    Training(resumed, schedule, _context(tmp_path / "b")).run(snapshots.append)
+    assert snapshots == [20, 40, 60]
+    assert torch.equal(resumed.network.weight, undisturbed.network.weight)

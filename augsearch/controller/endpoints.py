@@ -1,0 +1,50 @@
+"""Further endpoints of a study: gains over the baseline on the test set, beside that in the AUC."""
+
+from __future__ import annotations
+
+from augsearch.controller.answer import NOTHING_TO_GAIN, Outcome, finite
+from augsearch.controller.preparation import Prepared
+from augsearch.evaluation.endpoints import endpoint_gain
+from augsearch.evaluation.metrics import get_metric
+from augsearch.study.results import EndpointGain
+
+
+def endpoint_gains(
+    prepared: Prepared, name: str, baseline: str, outcome: Outcome
+) -> dict[str, EndpointGain]:
+    """Return an arm's gain over the baseline in every further endpoint.
+
+    Args:
+        prepared: The study, its test images and its seed.
+        name: The arm.
+        baseline: The arm that gains are measured against.
+        outcome: What the test set said.
+
+    Returns:
+        Endpoint -> gain. Empty for the baseline, and where one of the two was not tested.
+    """
+    base, chosen = outcome.test.get(baseline), outcome.test.get(name)
+    if name == baseline or base is None or chosen is None or prepared.test is None:
+        return {}
+    evaluation, gains = prepared.study.evaluation, {}
+    for endpoint in evaluation.endpoints:
+        found = NOTHING_TO_GAIN
+        if chosen is not base:
+            found = endpoint_gain(
+                get_metric(endpoint),
+                prepared.test.labels,
+                base,
+                chosen,
+                evaluation.confidence,
+                prepared.seed.child("endpoint", endpoint),  # the same draws for every arm
+                base_groups=outcome.groups.get(baseline),
+                chosen_groups=outcome.groups.get(name),
+            )
+        gains[endpoint] = EndpointGain(
+            value=finite(found.gain),
+            low=finite(found.low),
+            high=finite(found.high),
+            label=found.label,
+            note=found.note,
+        )
+    return gains

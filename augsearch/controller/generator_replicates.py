@@ -1,0 +1,197 @@
+"""Trains the generators behind the verdict again, so that it can speak of their recipe.
+
+A verdict on one trained generator says nothing about the next training of the same recipe. With
+`evaluation.generator_replicates` = G every generator that the declared arm or the baseline draws
+from is trained G - 1 more times, after the choice was declared; the fresh trainings for the test
+are then spread over all G. The choice itself and the audit know the first one alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from augsearch.controller.arms import SearchedArm
+from augsearch.controller.directory import RunDirectory
+from augsearch.controller.fitting import fit_sources
+from augsearch.controller.preparation import Prepared, classifier_name
+from augsearch.events import Notify, StageStarted
+from augsearch.execution.folds import FoldImages
+from augsearch.execution.recipes import Recipe
+from augsearch.study.generator_replicates import RENEWABLE
+from augsearch.study.results import VerdictResult
+from augsearch.study.schema.generators import TRAINED
+
+Kinds = tuple[type, ...]
+
+ONE = "speaks of this one trained generator, not of another training of its recipe"
+SEVERAL = "speaks of these trained generators, not of other trainings of their recipes"
+
+
+@dataclass(frozen=True, eq=False)
+class Generations:
+    """The folds once for each training of their generators.
+
+    Attributes:
+        folds: Generation -> folds; those of the search come first.
+        renewable: Sources that another training would change.
+        renewed: Those of them that differ between generations; all others are the same.
+    """
+
+    folds: Sequence[Sequence[FoldImages]]
+    renewable: frozenset[str] = frozenset()
+    renewed: frozenset[str] = frozenset()
+
+    def behind(self, arm: SearchedArm) -> Sequence[Sequence[FoldImages]]:
+        """Return the generations that an arm's fresh trainings are spread over.
+
+        They are all of them if every renewable source that the arm draws from is renewed. Else it
+        is the first alone: with a generator that stays the same the spread would be too small.
+        """
+        own = self.renewable & _drawn(arm)
+        return self.folds if own and own <= self.renewed else self.folds[:1]
+
+
+def replicate_generators(
+    declared: str | None,
+    baseline: str,
+    searched: Mapping[str, SearchedArm],
+    prepared: Prepared,
+    directory: RunDirectory,
+    notify: Notify,
+) -> Generations:
+    """Train the generators behind the declared arm and the baseline G - 1 more times.
+
+    What was trained already is read back, and what was killed goes on. Nothing is trained where
+    both arms are the same training set, or the baseline has no score.
+
+    Args:
+        declared: The arm that the verdict will be about; its choice has been written down.
+        baseline: The arm that it is compared with.
+        searched: All arms, with their chosen amounts.
+        prepared: The study's images and tools.
+        directory: Where the generators are kept.
+        notify: Takes progress, losses and pictures.
+
+    Raises:
+        DivergedError: A training's loss is no longer finite or has exploded.
+    """
+    folds = next(iter(searched.values())).score.folds
+    count = prepared.study.evaluation.generator_replicates
+    arms = [searched[name] for name in (baseline, declared) if name is not None]
+    if count == 1 or len(arms) == 1 or _nothing_to_judge(arms, prepared):
+        return Generations([folds])
+    names = [*_lineage(arms, searched, prepared, RENEWABLE)]
+    if not names:
+        return Generations([folds])
+    notify(StageStarted(f"{count - 1} more of source {', '.join(names)}"))
+    generations = [folds]
+    with directory.timed("generators"):
+        for number in range(1, count):
+            copies = [replace(fold, pools=dict(fold.pools)) for fold in folds]
+            fit_sources(names, prepared, directory, copies, searched, notify, number)
+            generations.append(copies)
+    renewable = _lineage(searched.values(), searched, prepared, RENEWABLE)
+    return Generations(generations, frozenset(renewable), frozenset(names))
+
+
+def training_groups(
+    generations: Sequence[Sequence[FoldImages]], replicates: int
+) -> NDArray[np.int64] | None:
+    """Return which generator each fresh training belongs to; None where there is only one.
+
+    Every fold has generators of its own, so there are folds times generations of them.
+
+    Args:
+        generations: Those behind an arm.
+        replicates: Trainings per fold, a multiple of the number of generations.
+
+    Returns:
+        int64, (folds * replicates,), in the order of the trainings.
+    """
+    count, n_folds = len(generations), len(generations[0])
+    if count == 1:
+        return None
+    within = np.arange(replicates, dtype=np.int64) % count
+    return np.concatenate([fold * count + within for fold in range(n_folds)])
+
+
+def with_scope(
+    answer: VerdictResult | None,
+    baseline: str,
+    searched: Mapping[str, SearchedArm],
+    prepared: Prepared,
+    generations: Generations | None = None,
+) -> VerdictResult | None:
+    """Return the verdict with the trained generators that it speaks of, in number and in words.
+
+    Args:
+        answer: The verdict; None if there is none.
+        baseline: The arm that it compares with.
+        searched: All arms.
+        prepared: The study's images and tools.
+        generations: The trainings of the generators behind it; None: the first alone.
+    """
+    if answer is None:
+        return None
+    arms = [searched[baseline], searched[answer.arm]]
+    names = [*_lineage(arms, searched, prepared, TRAINED)]
+    if not names:
+        return answer
+    count = 1 if generations is None else max(len(generations.behind(arm)) for arm in arms)
+    scope = ONE if len(names) * len(arms[0].score.folds) == 1 else SEVERAL
+    if count > 1:
+        scope = f"speaks of the recipe behind {', '.join(names)}, by {count} trainings of it"
+    note = "; ".join(filter(None, (scope, answer.note)))
+    return answer.model_copy(update={"note": note, "generators": count})
+
+
+def _lineage(
+    arms: Iterable[SearchedArm],
+    searched: Mapping[str, SearchedArm],
+    prepared: Prepared,
+    kinds: Kinds,
+) -> dict[str, None]:
+    """Return the sources of some kinds that arms draw from, or that those are trained on.
+
+    Whatever is fitted to a training set with images of such a source is one of them too. Each
+    comes after those that it is trained on.
+    """
+    found: dict[str, None] = {}
+
+    def visit(arm: SearchedArm) -> bool:
+        own = sorted(_drawn(arm) & prepared.sources.keys())
+        return any([*map(visit_source, own)])  # all of them, not only up to the first
+
+    def visit_source(name: str) -> bool:
+        options = prepared.study.sources[name]
+        inherited = options.train_on is not None and visit(searched[options.train_on])
+        if inherited or isinstance(options, kinds):
+            found.setdefault(name)
+        return name in found
+
+    for arm in arms:
+        visit(arm)
+    return found
+
+
+def _drawn(arm: SearchedArm) -> frozenset[str]:
+    """Return the sources that an arm's training set has images of, at its chosen amount."""
+    return frozenset(one.source for recipe in _recipes(arm) for one in recipe.ingredients)
+
+
+def _nothing_to_judge(arms: Sequence[SearchedArm], prepared: Prepared) -> bool:
+    """Whether an arm has no score, or both train on the same images: no generator matters then."""
+    if any(arm.multiple is None for arm in arms):
+        return True
+    first, second = arms
+    kinds = {classifier_name(prepared.study, arm.name) for arm in arms}
+    return len(kinds) == 1 and _recipes(first) == _recipes(second)
+
+
+def _recipes(arm: SearchedArm) -> list[Recipe]:
+    amount, folds = arm.multiple, arm.score.folds
+    return [] if amount is None else [arm.score.recipe(amount, fold) for fold in folds]

@@ -1,0 +1,223 @@
+"""Short measurements of what the work of a study takes on this machine.
+
+Everything is done once before it is measured, so that imports, compilers and first allocations are
+told apart from the work itself. A measurement has two units of work at least, then twice as many
+and so on, and ends as soon as one has taken a tenth of a second.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from augsearch.classifiers.base import Classifier, FittedClassifier
+from augsearch.controller.preparation import Prepared
+from augsearch.device import thread_count
+from augsearch.records import ImageBlock, Portion, TrainingSet
+from augsearch.study.schema.classifier import EndToEndOptions
+from augsearch.study.schema.generators import AcganOptions, TrainedOptions
+
+_FIRST = 16
+"""Images that everything is done once with."""
+
+ENOUGH = 0.1
+"""Seconds after which a measurement needs no larger size."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """Seconds as a straight line of an amount of work.
+
+    Attributes:
+        fixed: Of no work at all.
+        slope: Of each unit.
+    """
+
+    fixed: float
+    slope: float
+
+    def __call__(self, amount: float) -> float:
+        """Return the seconds of an amount."""
+        return self.fixed + self.slope * amount
+
+
+@dataclass(frozen=True)
+class ClassifierCost:
+    """What a classifier takes.
+
+    Attributes:
+        once: Seconds to begin with: libraries, networks, kernels.
+        look: Of looking at so many images that it has not seen before.
+        train: Of trainings in one call, by the images in their training sets (times epochs, if it
+            trains end to end).
+    """
+
+    once: float
+    look: Line
+    train: Line
+
+
+@dataclass(frozen=True)
+class GeneratorCost:
+    """What a generator takes: seconds of an iteration of its training, and of an image."""
+
+    iteration: float
+    image: float
+
+
+def measure_heads(
+    prepared: Prepared, classifier: Classifier, batch: int, trainings: int, size: int
+) -> ClassifierCost:
+    """Measure a classifier that trains many sets in one call, on features that it keeps.
+
+    Args:
+        prepared: The study's images and tools.
+        classifier: The classifier.
+        batch: Images that it looks at together.
+        trainings: How many it will train at most.
+        size: Images in a training set, about.
+    """
+    images = _Images(prepared)
+    once, fitted = _begun(classifier, images)
+    look = measured(_looking(fitted, images), doubled(batch))
+    # As many at a time as there are threads, because each head has one.
+    count = min(thread_count(), trainings)
+
+    def train(n_images: int) -> object:
+        return classifier.fit([images.training_set(size, n) for n in range(n_images // size)])
+
+    return ClassifierCost(once, look, measured(train, doubled(count * size, 2 * trainings * size)))
+
+
+def measure_epochs(prepared: Prepared, classifier: Classifier, size: int) -> ClassifierCost:
+    """Measure a classifier that trains one set after the other, all of it.
+
+    Args:
+        prepared: The study's images and tools.
+        classifier: The classifier, with a single epoch if it has epochs.
+        size: Images in a training set, about.
+    """
+    images = _Images(prepared)
+    once, fitted = _begun(classifier, images)
+    sizes = doubled(images.least, 2 * size)
+    return ClassifierCost(
+        once,
+        measured(_looking(fitted, images), sizes),
+        measured(lambda n: classifier.fit([images.training_set(n, n)]), sizes),
+    )
+
+
+def measure_generator(prepared: Prepared, options: TrainedOptions) -> GeneratorCost:
+    """Measure a generator's training and its pool."""
+    import torch
+
+    from augsearch.gan.create import create_gan
+    from augsearch.sources.generators.pool import GeneratorPool
+    from augsearch.sources.generators.strategies import without_classes
+    from augsearch.sources.numbering import BLOCK
+
+    train = prepared.train_of(prepared.split.folds[0])
+    if not isinstance(options, AcganOptions):
+        train = without_classes(train)
+    seed, device = prepared.seed.child("check"), prepared.device
+    gan = create_gan(options, train, seed, device)
+    rng = seed.torch_generator(device)
+
+    def step(iterations: int) -> None:
+        for iteration in range(1, iterations + 1):
+            losses = gan.step(iteration, rng)
+        losses.tolist()  # waits for the device
+
+    with torch.backends.cudnn.flags(enabled=True, deterministic=True):
+        gan.ready()
+        step(1)
+        iteration = measured(step, doubled(2), least=1)
+    pool = GeneratorPool(gan.players.sampled, gan.players.discriminator, seed, device)
+
+    def draw(images: int) -> None:
+        pool.images(0, 0, images)
+
+    draw(BLOCK)
+    image = measured(draw, doubled(2 * BLOCK), least=1)
+    return GeneratorCost(iteration.slope, image.slope)
+
+
+def measured(work: Callable[[int], object], sizes: Iterable[int], least: int = 2) -> Line:
+    """Do work of rising sizes, at least the first `least`, until one takes `ENOUGH`.
+
+    Returns:
+        The line through the two largest sizes; through one and the origin, if there is no other or
+        the larger one was not the slower one.
+    """
+    taken: list[tuple[int, float]] = []
+    for size in sizes:
+        started = time.perf_counter()
+        work(size)
+        taken.append((size, time.perf_counter() - started))
+        if len(taken) >= least and taken[-1][1] >= ENOUGH:
+            break
+    size, seconds = taken[-1]
+    if len(taken) > 1:
+        smaller, before = taken[-2]
+        slope = (seconds - before) / (size - smaller)
+        if 0 < slope <= seconds / size:
+            return Line(seconds - slope * size, slope)
+    return Line(0.0, seconds / size)
+
+
+def doubled(size: int, most: int | None = None) -> list[int]:
+    """Return `size`, twice as much and so on, the first two and then as far as `most`."""
+    sizes = [size << power for power in range(10)]
+    return [one for place, one in enumerate(sizes) if place < 2 or most is None or one <= most]
+
+
+def one_epoch(prepared: Prepared, options: EndToEndOptions) -> Classifier:
+    """Return the classifier with a single epoch, which tells how long the others take."""
+    return prepared.make_classifier(options.model_copy(update={"epochs": 1, "patience": None}))
+
+
+class _Images:
+    """Training images of the first fold, as many as are asked for, some of each class."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        train = prepared.block_of(prepared.split.folds[0].train)
+        self._seed = prepared.seed.child("check")
+        self._n_classes = len(prepared.images.classes)
+        classes = [np.flatnonzero(train.labels == label) for label in np.unique(train.labels)]
+        self.least = len(classes)
+        places = np.stack([np.resize(own, max(map(len, classes))) for own in classes], axis=1)
+        self._pixels = train.block.pixels[train.rows[places.ravel()]]
+        self._labels = train.labels[places.ravel()]
+        self._seen = [ImageBlock.of(self._pixels[: max(self.least, _FIRST)])]
+
+    def training_set(self, size: int, number: int) -> TrainingSet:
+        """Return a set of images that were seen before, again and again if there are too few."""
+        portions: list[Portion] = []
+        for block in itertools.cycle(self._seen):
+            rows = np.arange(min(size, len(block)), dtype=np.int64)
+            portions.append(Portion(block, rows, np.resize(self._labels, len(block))[rows]))
+            size -= len(rows)
+            if size == 0:
+                break
+        return TrainingSet(tuple(portions), self._n_classes, self._seed.child(number))
+
+    def unseen(self, size: int) -> ImageBlock:
+        """Return images that no one has seen before."""
+        shifted = np.resize(self._pixels, (size, *self._pixels.shape[1:]))
+        self._seen.append(ImageBlock.of(shifted + np.uint8(len(self._seen))))  # wraps around
+        return self._seen[-1]
+
+
+def _begun(classifier: Classifier, images: _Images) -> tuple[float, FittedClassifier]:
+    """Do everything once and return how long it took, and a fitted classifier."""
+    started = time.perf_counter()
+    fitted = classifier.fit([images.training_set(images.least, 0)])[0]
+    return time.perf_counter() - started, fitted
+
+
+def _looking(fitted: FittedClassifier, images: _Images) -> Callable[[int], object]:
+    return lambda size: fitted.predict_proba(images.unseen(size))

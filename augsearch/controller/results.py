@@ -1,0 +1,157 @@
+"""The result of a run, made from what its stages left: results.json says no more and no less."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from augsearch.controller.answer import Groups, Outcome, Outputs, finite
+from augsearch.controller.arms import SearchedArm
+from augsearch.controller.auditing import kept_audits
+from augsearch.controller.directory import RunDirectory
+from augsearch.controller.endpoints import endpoint_gains
+from augsearch.controller.generator_replicates import Generations, with_scope
+from augsearch.controller.preparation import Prepared
+from augsearch.controller.real_equivalence import RealCurve, equivalence
+from augsearch.evaluation.intervals import metric_interval
+from augsearch.report.contents import Smoothed
+from augsearch.search.rounds import merged
+from augsearch.study.results import (
+    ArmResult,
+    EndpointGain,
+    HistoryEntry,
+    Interval,
+    SmoothedChoice,
+    StudyResult,
+)
+
+METRICS = ("auc", "accuracy", "sensitivity", "specificity", "f1", "ppv", "npv", "kappa")
+
+
+def study_result(
+    directory: RunDirectory,
+    prepared: Prepared,
+    searched: Mapping[str, SearchedArm],
+    baseline: str,
+    outcome: Outcome,
+    curve: RealCurve | None,
+    curves: Mapping[str, Smoothed],
+    generations: Generations | None = None,
+) -> StudyResult:
+    """Return the result of a whole run, as it will stand in results.json.
+
+    Args:
+        directory: Its audits, warnings and seconds are part of the result.
+        prepared: The study's images and tools.
+        searched: Every arm of the study and every control, in order.
+        baseline: The arm that gains are measured against.
+        outcome: What the test set said.
+        curve: Scores of the baseline on subsets of the real images, if they were asked for.
+        curves: The smoothed curves of the searches that have one.
+        generations: The trainings of the generators behind the verdict; None: the first alone.
+    """
+    gain = outcome.gains.get(outcome.answer.arm) if outcome.answer else None
+    return StudyResult(
+        study=prepared.study.name,
+        baseline=baseline,
+        judged_on="test" if prepared.study.has_test_set else "tuning",
+        arms={
+            name: _arm_result(
+                prepared,
+                one,
+                outcome,
+                curves.get(name),
+                endpoint_gains(prepared, name, baseline, outcome),
+            )
+            for name, one in searched.items()
+        },
+        verdict=with_scope(outcome.answer, baseline, searched, prepared, generations),
+        test_opened_before=list(outcome.opened_before),
+        real_equivalence=equivalence(curve, gain, prepared) if curve and gain else None,
+        audits=kept_audits(prepared, directory),
+        warnings=directory.warnings,
+        seconds=directory.seconds,
+    )
+
+
+def _arm_result(
+    prepared: Prepared,
+    one: SearchedArm,
+    outcome: Outcome,
+    curve: Smoothed | None,
+    endpoints: dict[str, EndpointGain],
+) -> ArmResult:
+    gain = outcome.gains.get(one.name)
+    return ArmResult(
+        multiple=one.multiple,
+        unit=one.arm.unit,
+        setting=dict(one.tuned.setting) if one.tuned else None,
+        n_train=one.train_size,
+        score=None if one.found.score is None else finite(one.found.score),
+        smoothed=_smoothed(curve) if curve else None,
+        stopped_at=one.found.stopped_at,
+        reason=one.found.reason if one.arm.search else None,
+        history=_history(one),
+        test=_tested(prepared, one.name, outcome),
+        external=_tested_outside(prepared, one.name, outcome),
+        gain=(
+            Interval(value=finite(gain.gain), low=finite(gain.low), high=finite(gain.high))
+            if gain
+            else None
+        ),
+        endpoints=endpoints,
+        control_of=one.control_of,
+    )
+
+
+def _smoothed(curve: Smoothed) -> SmoothedChoice:
+    multiple, mean, sd = (float(of[curve.best]) for of in (curve.multiples, curve.mean, curve.sd))
+    return SmoothedChoice(multiple=multiple, mean=mean, sd=sd, noise=curve.noise)
+
+
+def _history(one: SearchedArm) -> list[HistoryEntry]:
+    return [
+        HistoryEntry(
+            multiple=entry.multiple,
+            score=finite(entry.score),
+            scores=[finite(score) for score in entry.scores],
+        )
+        for entry in merged(one.found.history)
+    ]
+
+
+def _tested(prepared: Prepared, name: str, outcome: Outcome) -> dict[str, Interval]:
+    if prepared.test is None or name not in outcome.test:
+        return {}
+    labels, groups = prepared.test.labels, outcome.groups.get(name)
+    return intervals(prepared, name, "test", labels, outcome.test, groups)
+
+
+def _tested_outside(prepared: Prepared, name: str, outcome: Outcome) -> dict[str, Interval] | None:
+    if prepared.external is None or name not in outcome.test:
+        return None
+    labels, groups = prepared.external.labels, outcome.groups.get(name)
+    return intervals(prepared, name, "external", labels, outcome.external, groups)
+
+
+def intervals(
+    prepared: Prepared,
+    name: str,
+    part: str,
+    labels: NDArray[np.int64],
+    outputs: Outputs,
+    groups: Groups = None,
+) -> dict[str, Interval]:
+    """Return every reported metric of one arm with its interval."""
+    confidence = prepared.study.evaluation.confidence
+    table = {}
+    asked = (prepared.metric.name, *prepared.study.evaluation.endpoints)
+    for metric in dict.fromkeys([*METRICS, *asked]):
+        seed = prepared.seed.child("interval", part, metric)  # the same draws for every arm
+        values = metric_interval(metric, labels, outputs[name], confidence, seed, groups)
+        table[metric] = Interval.model_validate(
+            dict(zip(("value", "low", "high"), map(finite, values), strict=True))
+        )
+    return table

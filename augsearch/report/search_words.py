@@ -1,0 +1,90 @@
+"""What the report says of searches: how each one went, and how far its score is to be believed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from augsearch.amounts import amount_words
+from augsearch.report.contents import ReportContents
+from augsearch.report.sentences import metric_title
+from augsearch.search.study_rules import chooses_smoothed
+from augsearch.study.results import ArmResult
+from augsearch.study.schema.arms import SaturationSearch, SearchOptions
+
+_REASONS = {
+    "window": "no gain within the window",
+    "max_multiple": "the largest amount allowed was reached",
+    "all_amounts": "all amounts were tried",
+    "all_rounds": "all rounds were done",
+    "trials": "all trials were done",
+    "no_finite_score": "no score was finite",
+}
+_BEST = "is the best of many and therefore optimistic"
+_WITHIN = "lies within the tolerance of the best of many and is optimistic, too"
+_SMOOTHED = "is the mean of the smoothed curve, which the choice hardly flatters"
+
+
+def score_caption(contents: ReportContents) -> str:
+    """Say how amounts were chosen, and what that makes of their tuning scores.
+
+    Returns:
+        A few sentences; empty if no arm was searched.
+    """
+    if not contents.searches:
+        return ""
+    declared = " and declared before the test set was opened" if contents.test.probabilities else ""
+    sentences = [f"The amount of a searched arm was chosen on the tuning set{declared}."]
+    arms: dict[str, list[str]] = {}
+    for name, search in contents.searches.items():
+        if len(contents.result.arms[name].history) > 1:
+            arms.setdefault(_worth(search), []).append(name)
+    sentences += [f"The tuning score of {_arms(names)} {words}." for words, names in arms.items()]
+    return " ".join(sentences)
+
+
+def search_caption(contents: ReportContents, name: str) -> str:
+    """Say what an arm's search tried, by which rule, why it ended, and what smoothing makes of it.
+
+    Args:
+        contents: What the report is made of.
+        name: A searched arm.
+    """
+    arm = contents.result.arms[name]
+    words = [contents.recipes[name], _tried(arm), f"rule: {contents.rules[name]}"]
+    if arm.reason:
+        words.append(f"ended: {_REASONS.get(arm.reason, arm.reason)}")
+    return "; ".join(words) + "." + _smoothed(contents, name)
+
+
+def _worth(search: SearchOptions) -> str:
+    if chooses_smoothed(search):
+        return _SMOOTHED
+    return _WITHIN if isinstance(search, SaturationSearch) else _BEST
+
+
+def _arms(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return f"arm {names[0]}"
+    return f"each of arms {', '.join(names[:-1])} and {names[-1]}"
+
+
+def _tried(arm: ArmResult) -> str:
+    amounts = [entry.multiple for entry in arm.history]
+    ends = dict.fromkeys(amount_words(one, arm.unit) for one in (min(amounts), max(amounts)))
+    trainings = sum(len(entry.scores) for entry in arm.history)
+    count = "1 amount" if len(amounts) == 1 else f"{len(amounts)} amounts"
+    times = "1 training" if trainings == 1 else f"{trainings:,} trainings"
+    return f"{count}, {' to '.join(ends)}, in {times}"
+
+
+def _smoothed(contents: ReportContents, name: str) -> str:
+    curve = contents.smoothed.get(name)
+    if curve is None:
+        return ""
+    at = amount_words(float(curve.multiples[curve.best]), contents.result.arms[name].unit)
+    chosen = ", which is the choice" if chooses_smoothed(contents.searches.get(name)) else ""
+    score = f"{curve.mean[curve.best]:.3f} ± {curve.sd[curve.best]:.3f}"
+    return (
+        f" Smoothed over log K by a Gaussian process, the curve is best at {at}{chosen}: "
+        f"{metric_title(contents.metric)} {score} (posterior mean and standard deviation)."
+    )

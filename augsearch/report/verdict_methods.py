@@ -1,0 +1,160 @@
+"""The paragraph on the verdict of a methods section: what was tested, and by which statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from augsearch.evaluation import endpoints, max_t
+from augsearch.evaluation.intervals import DRAWS
+from augsearch.report.contents import ReportContents
+from augsearch.report.sentences import metric_title
+from augsearch.study.results import VerdictResult
+from augsearch.study.schema.study import StudyFile
+
+_ANSWER = (
+    "The answer is 'helps' if the whole interval lies above 0, 'harms' if it lies below, else "
+    "'no evidence'."
+)
+
+
+def verdict_methods(contents: ReportContents, study: StudyFile) -> Iterator[str]:
+    """Yield sentences on how the verdict was reached; nothing without one.
+
+    Works are marked as `report.references.cited` reads them.
+    """
+    if contents.result.verdict is None:
+        return
+    if not study.has_test_set:
+        yield from _on_tuning_set(contents)
+    elif contents.test.probabilities:
+        yield from _test(contents, study)
+        yield from _endpoints(contents)
+    yield from _generators(contents)
+
+
+def _on_tuning_set(contents: ReportContents) -> Iterator[str]:
+    answer, level = contents.result.verdict, f"{contents.confidence * 100:g} %"
+    yield (
+        "No images were set aside for a test: the gain is the difference of the mean AUCs from arm "
+        f"{contents.result.baseline} on the tuning set, which chose the amount"
+        f"{_macro(len(contents.classes))}."
+    )
+    if answer is None or answer.low is None or answer.high is None:
+        yield f"No interval of the gain is given ({answer.note if answer else ''})."
+        return
+    yield (
+        f"Its {level} interval allows for that choice: it is one of simultaneous intervals of the "
+        f"gains of all amounts, by max-T [@westfall1993] from {max_t.DRAWS:,} draws, with the "
+        "paired DeLong covariance [@delong1988] of the averaged placements plus the variance "
+        "between trainings over their number."
+    )
+    yield _ANSWER
+
+
+def _endpoints(contents: ReportContents) -> Iterator[str]:
+    gains = contents.endpoint_gains
+    if not gains:
+        return
+    titles = ", ".join(map(metric_title, gains))
+    several = len(gains) > 1
+    correction = ", without correction for their number" if several else ""
+    yield (
+        f"Secondary endpoint{'s' if several else ''}: {titles}. The gain in each was compared by "
+        f"{endpoints.DRAWS:,} draws of a paired bootstrap of images within each class and of "
+        "trainings [@efron1993], with expanded percentile intervals [@hesterberg2015]"
+        f"{correction}."
+    )
+
+
+def _test(contents: ReportContents, study: StudyFile) -> Iterator[str]:
+    answer = contents.result.verdict
+    if answer is None:
+        return
+    runs = max(map(len, contents.test.probabilities.values()))
+    level = f"{contents.confidence * 100:g} %"
+    anew = f"{_times(runs)}{_per_fold(contents, study)}"
+    yield (
+        f"Every arm was trained anew with fresh seeds, {anew}, and scored on "
+        f"{len(contents.test.labels):,} test images. The gain is the difference of the mean AUCs "
+        f"from arm {contents.result.baseline}{_macro(len(contents.classes))}."
+    )
+    yield from _beside(contents)
+    if answer.low is None or answer.high is None:
+        yield f"No interval of the gain is given ({answer.note})."
+    else:
+        yield _interval(runs, level, answer)
+        yield _ANSWER
+    yield (
+        f"Intervals of an arm's own AUC are those of its mean over trainings, on the logit scale "
+        f"[@pepe2003]; those of other metrics are percentiles of {DRAWS:,} class-stratified "
+        f"bootstrap draws of images and trainings [@efron1993]{_cut_off(contents)}."
+    )
+
+
+def _generators(contents: ReportContents) -> Iterator[str]:
+    """Yield which trainings of the generators the answer speaks of."""
+    answer = contents.result.verdict
+    count = answer.generators if answer else None
+    if count == 1:
+        several = len(contents.generators) * contents.n_folds > 1
+        which = "these trained generators" if several else "this one trained generator"
+        yield f"The answer speaks of {which}: how much another training differs is not in it."
+    elif count is not None:
+        yield (
+            "After the choice was declared, the generators behind it were trained "
+            f"{_times(count - 1)} more with other seeds, and the trainings of the classifier were "
+            f"shared out evenly among the {count}: the answer speaks of the generator's recipe."
+        )
+
+
+def _beside(contents: ReportContents) -> Iterator[str]:
+    """Yield what the answer stands beside: controls, earlier looks at the test set."""
+    arms = contents.result.arms
+    controls = [name for name, arm in arms.items() if arm.control_of is not None]
+    if controls:
+        yield (
+            f"Controls of the declared arm, of the same size: {', '.join(controls)}; the best of "
+            "them on the tuning set is compared with it in the same way."
+        )
+    if contents.result.test_opened_before:
+        runs = ", ".join(one.run for one in contents.result.test_opened_before)
+        yield f"The test images had been opened before, by {runs}: they were not untouched."
+
+
+def _interval(runs: int, level: str, answer: VerdictResult) -> str:
+    images = "paired DeLong variance [@delong1988] of the averaged placements"
+    if "bootstrap" in answer.note:
+        images = "variance over images from a class-stratified bootstrap [@efron1993]"
+    if runs == 1:
+        return (
+            f"Its {level} interval has the {images}; with one training per arm the variance "
+            "between trainings is not known and not in it, so it speaks of these models only."
+        )
+    if (answer.generators or 1) > 1:
+        return (
+            f"Its {level} interval has the {images} plus the variance between the generators, of "
+            "the mean over each one's trainings, over their number; its quantile is the mean of "
+            "its parts' t quantiles, weighted by their variances [@cochran1957]."
+        )
+    return (
+        f"Its {level} interval has the {images} plus the variance between trainings over their "
+        "number, and a t distribution with Satterthwaite's degrees of freedom [@satterthwaite1946]."
+    )
+
+
+def _per_fold(contents: ReportContents, study: StudyFile) -> str:
+    if contents.n_folds == 1:
+        return ""
+    return f" ({study.evaluation.test_replicates} in each of {contents.n_folds} folds)"
+
+
+def _macro(n_classes: int) -> str:
+    return ", the mean over the classes, each against the rest" if n_classes > 2 else ""
+
+
+def _cut_off(contents: ReportContents) -> str:
+    return ", at a cut-off of 0.5" if len(contents.classes) == 2 else ""
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

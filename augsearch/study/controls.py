@@ -1,0 +1,40 @@
+"""What the control arms of a study are called, in tables, in file names and in results.json.
+
+Space and brackets may stand in a file's name on every system, but not in the name that a study file
+gives an arm or a source: no control can be taken for one of the study's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+KINDS = ("repeat", "classic")
+"""What a control adds: its real images again, or classic augmentation of them."""
+
+_ENDINGS: Mapping[str, str] = MappingProxyType({kind: f" ({kind} control)" for kind in KINDS})
+
+
+def control_name(arm: str, kind: str) -> str:
+    """Return the name of an arm's control.
+
+    Example:
+        >>> control_name("search", "repeat")
+        'search (repeat control)'
+    """
+    return f"{arm}{_ENDINGS[kind]}"
+
+
+def control_source(kind: str) -> str:
+    """Return the name of the source that a control adds images from."""
+    return f"{kind} control"
+
+
+def control_kind(name: str) -> str | None:
+    """Return the kind of a control by its name; None for an arm of the study's own.
+
+    Example:
+        >>> control_kind("search (repeat control)"), control_kind("repeat")
+        ('repeat', None)
+    """
+    return next((kind for kind, ending in _ENDINGS.items() if name.endswith(ending)), None)

@@ -1,0 +1,176 @@
+"""Images per second through a frozen DenseNet-121: augsearch's whole path, and a tight loop.
+
+    python benchmarks/features.py [--quick] [--sides 56 112 224] [--device cuda]
+
+The tight loops are the ceilings: the same network, its inputs ready in memory and of the right
+type, nothing kept. "float32" is contiguous, "channels_last" is float32 too, "bf16" is channels_last
+with all weights in bfloat16. augsearch's path starts from grey images and ends with features in
+files:
+
+    stored     a pool on disk, of the network's size
+    resized    a pool on disk, 8/7 of the network's size
+    PNG files  a folder of PNG files, which first become a pool on disk
+
+Each is given as a share of the tight loop of its precision. Medians of timings that are taken in
+turns; a busy machine makes all of them slow, small batches most.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from measure import interleaved, record, table
+from numpy.typing import NDArray
+from PIL import Image
+from torch import nn
+
+from augsearch.classifiers.backbones import TorchvisionBackbone
+from augsearch.classifiers.feature_store import FeatureStore
+from augsearch.classifiers.network_inputs import batch_size
+from augsearch.classifiers.torchvision_networks import headless
+from augsearch.device import Precision, has_bf16, pick_device
+from augsearch.records import LabelledImages
+from augsearch.seeds import Seed
+from augsearch.sources.base import FitContext, Pool
+from augsearch.sources.folder import FolderSource
+from augsearch.sources.store import PoolStore
+from augsearch.study.schema.sources import FolderOptions
+
+NAME, SEED = "densenet121", Seed.of(0)
+IMAGES = {56: 512, 112: 192, 224: 64}
+"""Images of a timing, by side."""
+Task = Callable[[], object]
+
+
+class Ready(Pool):
+    """Images in memory."""
+
+    def __init__(self, pixels: NDArray[np.uint8]) -> None:
+        self._pixels = pixels
+
+    def images(self, label: int, start: int, stop: int) -> NDArray[np.uint8]:
+        return self._pixels[start:stop]
+
+    def size(self, label: int) -> int:
+        return len(self._pixels)
+
+
+def pictures(count: int, side: int) -> NDArray[np.uint8]:
+    """Return smooth grey images; noise would make PNG files larger than radiographs are."""
+    coarse = np.random.default_rng(0).integers(0, 256, (count, 8, 8), dtype=np.uint8)
+    frames = [np.asarray(Image.fromarray(one).resize((side, side))) for one in coarse]
+    return np.stack(frames)[..., None]
+
+
+def loop(
+    side: int, count: int, dtype: torch.dtype, layout: torch.memory_format, device: str
+) -> Task:
+    """Return a tight loop over batches that are ready."""
+    network: nn.Module = headless(NAME, "random", SEED).body.requires_grad_(False).eval()
+    network = network.to(device, dtype).to(memory_format=layout)
+    batch = batch_size(side, device)
+    ready = torch.rand(batch, 3, side, side).to(device, dtype).contiguous(memory_format=layout)
+
+    @torch.inference_mode()
+    def run() -> None:
+        for _ in range(count // batch):
+            features = network(ready)
+        features.float().cpu()
+
+    return run
+
+
+def path(pool: Pool, side: int, precision: Precision, device: str, folder: Path) -> Task:
+    """Return augsearch's path from a pool; what it has written is forgotten at every call."""
+    backbone = TorchvisionBackbone(
+        NAME, "random", seed=SEED, input_size=side, precision=precision, device=device
+    )
+    stored = isinstance(pool, Ready)
+
+    def run() -> None:
+        with tempfile.TemporaryDirectory(dir=folder) as fresh:
+            pools = folder / f"pool-{id(pool)}" if stored else Path(fresh)
+            covering = PoolStore(pool, pools).blocks(0, 0, pool.size(0) or 0)
+            FeatureStore(backbone, Path(fresh) / "features").make(block for block, _ in covering)
+
+    return run
+
+
+def png_files(pixels: NDArray[np.uint8], folder: Path) -> Pool:
+    """Write the images as PNG files and return the pool of their folder."""
+    for name in ("0", "1"):
+        (folder / "png" / name).mkdir(parents=True)
+    for number, image in enumerate(pixels):
+        Image.fromarray(image[..., 0]).save(folder / "png" / "0" / f"{number}.png")
+    labels = np.zeros(1, dtype=np.int64)
+    train = LabelledImages(pixels[:1], labels, labels, ("0",), ("0", "1"))
+    source = FolderSource(FolderOptions(kind="folder", path=folder / "png"))
+    (folder / "source").mkdir()
+    return source.fit(train, FitContext("png", 0, SEED, folder / "source"))
+
+
+def tasks_of(side: int, count: int, device: str, folder: Path) -> dict[str, Task]:
+    """Return what is timed at one size, by name."""
+    cpu, last = torch.contiguous_format, torch.channels_last
+    tasks = {
+        "float32": loop(side, count, torch.float32, cpu, device),
+        "channels_last": loop(side, count, torch.float32, last, device),
+    }
+    precisions: list[tuple[Precision, str]] = [("float32", "channels_last")]
+    if has_bf16(device):
+        tasks["bf16"] = loop(side, count, torch.bfloat16, last, device)
+        precisions.append(("bf16", "bf16"))
+    pixels, larger = pictures(count, side), pictures(count, side * 8 // 7)
+    pools = {
+        "stored": Ready(pixels),
+        "resized": Ready(larger),
+        "PNG files": png_files(pixels, folder),
+    }
+    for precision, ceiling in precisions:
+        for name, pool in pools.items():
+            tasks[f"{name} / {ceiling}"] = path(pool, side, precision, device, folder)
+    return tasks
+
+
+def measure(device: str, sides: list[int], quick: bool) -> list[dict[str, object]]:
+    """Return one row per size and task."""
+    rows: list[dict[str, object]] = []
+    for side in sides:
+        count = IMAGES[side] // 4 if quick else IMAGES[side]
+        with tempfile.TemporaryDirectory() as folder:
+            taken = interleaved(tasks_of(side, count, device, Path(folder)), 3 if quick else 5)
+        for name, seconds in taken.items():
+            kind, _, ceiling = name.partition(" / ")
+            share = taken[ceiling] / seconds if ceiling else None
+            rows.append(
+                {
+                    "side": side,
+                    "what": f"augsearch, {kind}" if ceiling else "tight loop",
+                    "network": ceiling or kind,
+                    "images per second": count / seconds,
+                    "share of the loop": share,
+                }
+            )
+    return rows
+
+
+def main() -> None:
+    """Measure, print and record."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    parser.add_argument("--quick", action="store_true", help="a quarter of the images, 3 rounds")
+    parser.add_argument("--sides", type=int, nargs="+", default=list(IMAGES), choices=IMAGES)
+    options = parser.parse_args()
+    device = pick_device(options.device)
+    rows = measure(device, options.sides, options.quick)
+    header = list(rows[0])
+    print(table(header, [["" if v is None else v for v in row.values()] for row in rows]))
+    facts = {"device": device, "network": NAME, "quick": options.quick, "rows": rows}
+    print(record("features", facts))
+
+
+if __name__ == "__main__":
+    main()

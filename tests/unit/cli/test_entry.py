@@ -1,0 +1,38 @@
+"""The command line answers before anything heavy is loaded."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "torchvision", "mlflow", "optuna", "sklearn", "scipy", "numpy")
+ONLY_TO_RUN = ("torch", "mlflow", "optuna", "sklearn", "matplotlib", "scipy.signal", "scipy.stats")
+
+
+def _loaded(names: tuple[str, ...], code: str) -> str:
+    code += f"\nprint([name for name in {names} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    return done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize("command", [["--help"], ["run", "--help"], ["reader", "make", "--help"]])
+def test_help_loads_nothing_heavy(command: list[str]) -> None:
+    code = (
+        "import sys\n"
+        f"sys.argv = ['augsearch', *{command}]\n"
+        "from augsearch.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as done:\n    assert not done.code"
+    )
+    assert _loaded(HEAVY, code) == "[]"
+
+
+def test_a_study_is_read_with_numpy_alone() -> None:
+    code = "import sys\nfrom augsearch.controller.study import load_study"
+    assert _loaded(HEAVY, code) == "['numpy']"
+
+
+def test_a_check_loads_nothing_that_only_a_run_needs() -> None:
+    code = "import sys\nimport augsearch.controller.check, augsearch.classifiers.frozen"
+    assert _loaded(ONLY_TO_RUN, code) == "['torch']"

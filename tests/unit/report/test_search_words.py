@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+
+from augsearch.report.contents import Outputs, Smoothed
+from augsearch.report.methods import methods
+from augsearch.report.search_words import score_caption, search_caption
+from augsearch.study.results import HistoryEntry
+from augsearch.study.schema.arms import HalvingSearch, SweepSearch, TpeSearch, WindowSearch
+from augsearch.study.schema.study import StudyFile
+
+HALVING = HalvingSearch(source="gan", rule="halving")
+SEARCHES = {
+    "window": WindowSearch(source="gan"),
+    "sweep": SweepSearch(source="gan", rule="sweep", multiples=(1, 2)),
+    "halving": HALVING,
+    "tpe": TpeSearch(source="gan", rule="tpe"),
+}
+CURVE = Smoothed(np.array([1.0, 2.0, 8.0]), np.array([0.7, 0.75, 0.72]), np.full(3, 0.02), 1)
+AGAIN = [
+    HistoryEntry(multiple=multiple, score=0.7, scores=[0.7] * times)
+    for multiple, times in ((1, 1), (2, 4), (8, 2))
+]
+
+
+@pytest.fixture
+def searched(make):
+    """Give the options of arm "more", its history, reason and more -> contents."""
+
+    def contents(search, history=AGAIN, reason="all_rounds", **changes):
+        result = make().result
+        own = {"history": history, "unit": "multiple", "multiple": 2.0, "reason": reason}
+        arms = result.arms | {"more": result.arms["more"].model_copy(update=own)}
+        given = {"result": result.model_copy(update={"arms": arms}), "searches": {"more": search}}
+        return make(**(given | {"metric": "auc", "rules": {"more": "its rule"}} | changes))
+
+    return contents
+
+
+@pytest.mark.parametrize("rule", SEARCHES)
+def test_a_score_is_called_what_it_is(searched, rule):
+    text = score_caption(searched(SEARCHES[rule]))
+    optimistic = "The tuning score of arm more is the best of many and therefore optimistic."
+    smoothed = "is the mean of the smoothed curve, which the choice hardly flatters."
+    assert (optimistic in text) == (rule in ("window", "sweep"))
+    assert (smoothed in text) == (rule in ("halving", "tpe"))
+    assert "chosen on the tuning set and declared before the test set was opened." in text
+
+
+def test_saturation_takes_the_smallest_of_the_best(make):
+    text = score_caption(make())
+    assert "of arm more lies within the tolerance of the best of many and is optimistic" in text
+
+
+def test_arms_of_one_kind_share_a_sentence(searched, make):
+    contents = searched(HALVING)
+    real = make().result.arms["more"]
+    arms = contents.result.arms | {"first": real, "second": real}
+    contents = make(
+        result=contents.result.model_copy(update={"arms": arms}),
+        searches={"more": HALVING, "first": SEARCHES["sweep"], "second": SEARCHES["window"]},
+    )
+    text = score_caption(contents)
+    assert "of each of arms first and second is the best of many" in text
+    assert "of arm more is the mean" in text
+
+
+def test_nothing_is_said_of_choices_that_were_not_made(searched, make):
+    assert score_caption(make(searches={})) == ""
+    one = searched(SEARCHES["sweep"], AGAIN[:1])
+    assert "many" not in score_caption(one)
+    untested = searched(HALVING, test=Outputs(*[[], {}]))
+    assert "test set" not in score_caption(untested)
+
+
+def test_rounds_are_trainings_and_the_last_amount_need_not_be_the_largest(searched):
+    text = search_caption(searched(HALVING, smoothed={"more": CURVE}), "more")
+    assert "; 3 amounts, K = 1 to K = 8, in 7 trainings; rule: its rule" in text
+    assert "ended: all rounds were done." in text
+    assert "the curve is best at K = 2, which is the choice: AUC 0.750 ± 0.020 (posterior" in text
+    window = searched(SEARCHES["window"], smoothed={"more": CURVE}, reason="window")
+    text = search_caption(window, "more")
+    assert "ended: no gain within the window." in text
+    assert "the curve is best at K = 2: AUC 0.750" in text
+    text = search_caption(searched(SEARCHES["sweep"], AGAIN[:1], reason="own"), "more")
+    assert "1 amount, K = 1, in 1 training;" in text
+    assert text.endswith("ended: own.")
+
+
+def test_methods_say_what_chose(searched):
+    study = {
+        "name": "s",
+        "data": {"kind": "demo", "train": 24, "tune": 18, "test": 24},
+        "sources": {"gan": {"kind": "repeat"}},
+        "evaluation": {"replicates": 1},
+    }
+    for search, words in (
+        (HALVING, "The amount with the best posterior mean of a Gaussian process over the log"),
+        (SEARCHES["sweep"], "Its scores were also smoothed by a Gaussian process over the log"),
+    ):
+        arms = {"real": {}, "more": {"search": search.model_dump(exclude_none=True)}}
+        given = StudyFile.model_validate(study | {"arms": arms})
+        contents = searched(search, smoothed={"more": CURVE}, study=given)
+        text = methods(contents).paragraphs["Choice of the amount"]
+        assert "the mean over 1 training, up to 4 in all where the rule asked again." in text
+        assert words in text
