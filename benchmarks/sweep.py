@@ -222,6 +222,12 @@ def main() -> None:
         "n": N, "multiples": given.multiples, "epochs": OPTIONS.epochs, "plain": plain,
         "augsearch": {"seconds": seconds, "stages": stages, "aucs": found},
         "times_faster": ratio, "agreement": agreed,
+        "headline": [{
+            "what": f"a search over K = 1..{given.multiples}, {N} images of {SIZE} px",
+            "note": "the loop extrapolated from its steps", "augsearch": seconds,
+            "other": plain["seconds_extrapolated"], "unit": "s", "ratio": ratio,
+            "against": "a plain PyTorch loop",
+        }],
     }  # fmt: skip
     print(record("sweep" if device == "cpu" else f"sweep-{device}", facts))
 

@@ -97,9 +97,10 @@ def kept_audits(prepared: Prepared, directory: RunDirectory) -> list[AuditResult
 
 def describe(result: AuditResult) -> str:
     """Say in a sentence what an audit found: source, numbers, floors and remedies."""
-    verb = {"pass": "passes", "warn": "passes with a warning", "fail": "fails"}[result.verdict]
+    verb = "fails" if result.verdict == "fail" else "passes"
+    warned = " with a warning" if result.verdict == "warn" else ""
     reasons = "; ".join(result.reasons)
-    return f"source {result.source!r}, fold {result.fold}, {verb} the audit: {reasons}."
+    return f"source {result.source!r}, fold {result.fold}, {verb} the audit{warned}: {reasons}."
 
 
 def _audit(

@@ -76,7 +76,7 @@ def _data(contents: ReportContents, study: StudyFile) -> Iterator[str]:
     counts: dict[str, Counter[str]] = {}
     for part, name, n_images, _ in contents.parts:
         counts.setdefault(part, Counter())[name] += n_images
-    yield "; ".join(_part(part, each) for part, each in counts.items()) + "."
+    yield ". ".join(_part(part, each) for part, each in counts.items()) + "."
     if contents.external is not None:
         numbers = np.bincount(contents.external.labels, minlength=len(contents.classes))
         each = Counter(dict(zip(contents.classes, map(int, numbers), strict=True)))

@@ -216,7 +216,10 @@ def _head(options: FrozenOptions) -> str:
             f"a new last layer, trained by Adam [@kingma2015] with learning rate "
             f"{head.learning_rate:g}, batches of {head.batch_size} and {head.epochs} epochs"
         )
-    return f"a logistic regression on standardised features (L2 penalty {head.penalty:g})"
+    return (
+        "a logistic regression on standardised features, none divided by less than a tenth of the "
+        f"median deviation (L2 penalty {head.penalty:g})"
+    )
 
 
 def _network(name: str) -> str:
