@@ -162,15 +162,16 @@ def main() -> None:
     """Measure, print and record."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
-    parser.add_argument("--quick", action="store_true", help="a quarter of the images, 3 rounds")
+    parser.add_argument("--quick", action="store_true", help="a quarter of the work, no file")
     parser.add_argument("--sides", type=int, nargs="+", default=list(IMAGES), choices=IMAGES)
     options = parser.parse_args()
     device = pick_device(options.device)
     rows = measure(device, options.sides, options.quick)
     header = list(rows[0])
     print(table(header, [["" if v is None else v for v in row.values()] for row in rows]))
-    facts = {"device": device, "network": NAME, "quick": options.quick, "rows": rows}
-    print(record("features", facts | {"headline": headline(rows)}))
+    facts = {"device": device, "network": NAME, "rows": rows}
+    if not options.quick:
+        print(record("features", facts | {"headline": headline(rows)}))
 
 
 def headline(rows: list[dict[str, Any]]) -> list[dict[str, object]]:
