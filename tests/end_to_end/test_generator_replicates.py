@@ -2,44 +2,21 @@
 
 import re
 
-STUDY = """\
-seed = 7
-device = "cpu"
-[images]
-size = 16
-[data]
-kind = "demo"
-train = 24
-tune = 24
-test = 60
-[split]
-method = "given"
-[sources.acgan]
-kind = "acgan"
-generator_filters = [16, 8]
-discriminator_filters = [8, 16]
-batch_size = 8
-iterations = 20
-snapshot = "last"
-snapshot_every = 10
-checkpoint_every = 10
-[audit]
-enabled = false
-[classifier]
-backbone = "resnet18"
-weights = "random"
-input_size = 32
-head = {kind = "logistic"}
-[arms.real]
-[arms.search]
-search = {source = "acgan", rule = "sweep", multiples = [2, 3]}
-[evaluation]
-test_replicates = 6
-"""
+CHANGES = {
+    "iterations = 40\n": 'iterations = 20\nsnapshot = "last"\n',
+    "snapshot_every = 20": "snapshot_every = 10",
+    "window = 3, max_multiple = 8": 'rule = "sweep", multiples = [2, 3]',
+    "[classifier]": "[audit]\nenabled = false\n\n[classifier]",
+    "test_replicates = 3": "test_replicates = 6",
+}
 
 
 def test_three_generators_are_behind_the_verdict(augsearch):
-    augsearch.write(STUDY + "generator_replicates = 3\n")
+    study = augsearch.tiny
+    for old, new in CHANGES.items():
+        assert old in study
+        study = study.replace(old, new)
+    augsearch.write(study + "generator_replicates = 3\n")
     done = augsearch("run", "tiny.toml")
     assert done.returncode == 0, done.stderr
     assert "2 more of source acgan" in done.stderr
@@ -58,7 +35,7 @@ def test_three_generators_are_behind_the_verdict(augsearch):
     assert "was trained once per fold" not in text
 
     # The search and the baseline know nothing of it: one generator gives the same numbers there.
-    augsearch.write(STUDY, "once.toml")
+    augsearch.write(study, "once.toml")
     assert augsearch("run", "once.toml").returncode == 0
     once = augsearch.results("runs/once")
     assert once["verdict"]["generators"] == 1
