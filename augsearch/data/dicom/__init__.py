@@ -1,0 +1,1 @@
+"""DICOM files: single-frame grey images in, synthetic secondary captures out."""
