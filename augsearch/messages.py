@@ -1,10 +1,11 @@
-"""How error messages write values, lists of problems, and the word that was probably meant."""
+"""How messages write values, problems, the word that was probably meant, and URLs with secrets."""
 
 from __future__ import annotations
 
 import datetime
 import difflib
 import json
+import re
 from collections.abc import Iterable, Sequence
 
 
@@ -48,3 +49,22 @@ def hint(word: object, known: Iterable[str]) -> str:
 def unknown(word: str, known: Iterable[str]) -> str:
     """Return "but got 'word'" with a hint, to end a sentence about a rule."""
     return f"but got {show(word)}{hint(word, known)}"
+
+
+def masked(text: str) -> str:
+    """Return `text` with the user, password and secret options of every URL in it hidden.
+
+    Where a password that was not encoded makes it doubtful how far it goes, more is hidden.
+
+    Example:
+        >>> masked("no answer from https://ann:secret@host/mlflow")
+        'no answer from https://***@host/mlflow'
+        >>> masked("postgresql://ann:p@ss/word@host/db?sslpassword=more")
+        'postgresql://***@host/db?sslpassword=***'
+    """
+    without_user = re.sub(r"://(?:[^\s/@]*:\S*|[^\s/@]+)@", "://***@", text)
+    return re.sub(
+        r"(?i)([?&][^\s=&]*(?:password|passwd|secret|token|key)[^\s=&]*=)[^\s&]+",
+        r"\1***",
+        without_user,
+    )

@@ -13,9 +13,10 @@ from pathlib import Path
 from augsearch.errors import StorageError, TrackingError
 from augsearch.events import Notify, Warned, silent
 from augsearch.files import read_json, write_json
+from augsearch.messages import masked
 from augsearch.tracking.mirror import Mirror, reason, refused
 from augsearch.tracking.outbox import Outbox
-from augsearch.tracking.store import absolute_uri, held, masked
+from augsearch.tracking.store import absolute_uri, held
 
 _CHUNK = 500
 _LOCK_TIMEOUT_S = 10.0

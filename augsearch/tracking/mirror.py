@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from augsearch.errors import TrackingError
 from augsearch.files import replacing
+from augsearch.messages import masked
 from augsearch.tracking.outbox import (
     Destination,
     Entry,
@@ -30,7 +31,6 @@ from augsearch.tracking.outbox import (
 from augsearch.tracking.store import (
     creating,
     default_artifact_location,
-    masked,
     sqlite_file,
     sqlite_uri,
 )

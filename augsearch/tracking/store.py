@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import shlex
 import shutil
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from augsearch.errors import TrackingError
+from augsearch.messages import masked
 
 _SQLITE = "sqlite:///"
 _CREATION_S = 60.0
@@ -53,16 +53,6 @@ def default_artifact_location(uri: str, experiment: str) -> str | None:
     """
     file = sqlite_file(uri)
     return None if file is None else str(file.parent / "mlartifacts" / experiment)
-
-
-def masked(text: str) -> str:
-    """Return `text` with the user and password of every URI in it hidden.
-
-    Example:
-        >>> masked("no answer from https://ann:secret@host/mlflow")
-        'no answer from https://***@host/mlflow'
-    """
-    return re.sub(r"://[^/\s@]+@", "://***@", text)
 
 
 def ui_command(uri: str) -> str:

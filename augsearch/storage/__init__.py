@@ -1,0 +1,5 @@
+"""Files of a run outside its directory: a folder, or a store that fsspec knows."""
+
+from augsearch.storage.artifact_store import ArtifactStore
+
+__all__ = ["ArtifactStore"]

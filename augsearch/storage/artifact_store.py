@@ -1,0 +1,229 @@
+"""Folders of a run, mirrored in a folder or an S3-compatible store: whole files, checksummed.
+
+A file lies in the store under its own path with version, size and SHA-256 behind it, and never
+changes there: a new content is a new version, and older ones go once it has arrived. So whoever
+reads beside whoever writes gets one whole content or another, a file that was torn on its way does
+not count, and one that was damaged later is not taken for what it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any, final
+
+from augsearch.errors import StorageError
+from augsearch.events import Notify, Warned, silent
+from augsearch.files import replacing
+from augsearch.messages import masked
+from augsearch.storage.remote import PassedOnError, StoredFile, answering, open_file_system
+
+_CHUNK = 1 << 20
+_LOOKS = 3
+"""How often a folder is looked at anew because somebody replaced a file meanwhile."""
+
+_OTHERS_HAVE_NO_USE = (".tmp", ".lock", ".holder")
+"""Endings of files that mean something to the processes of one machine only."""
+
+
+class _GoneError(PassedOnError):
+    """A stored file is no longer there."""
+
+
+class _DamagedError(PassedOnError):
+    """A stored file is not what its checksum says."""
+
+
+@final
+class ArtifactStore:
+    """Sends what a run made to a store, and fetches what is not here.
+
+    Both may be repeated at any time and do what is left to do; a kill leaves nothing half-done that
+    counts. An object may be pickled and used on another machine.
+
+    Args:
+        url: Where the run's files lie: any URL that fsspec takes.
+        root: The folder that the store mirrors. Only what lies below it can be sent or fetched.
+    """
+
+    def __init__(self, url: str, root: Path) -> None:
+        self._url = url
+        self._root = root
+        self._sent: dict[Path, tuple[int, int]] = {}
+
+    def __reduce__(self) -> tuple[type[ArtifactStore], tuple[str, Path]]:
+        return ArtifactStore, (self._url, self._root)
+
+    def __repr__(self) -> str:
+        return f"ArtifactStore({masked(self._url)!r}, {str(self._root)!r})"
+
+    def push(self, folder: Path, *, deep: bool = True) -> int:
+        """Send the files of a folder that the store does not have as they are now.
+
+        Args:
+            folder: The root or a folder below it; it need not be there.
+            deep: Also what lies in the folders below.
+
+        Returns:
+            How many files were sent.
+
+        Raises:
+            StorageError: The store does not answer or takes nothing; what it took stays.
+        """
+        changed = [path for path in self._local(folder, deep) if self._changed(path)]
+        if not changed:
+            return 0
+        there = self._stored(folder, deep)
+        return sum(self._send(path, there.get(self._relative(path), [])) for path in changed)
+
+    def pull(self, folder: Path, *, deep: bool = True, notify: Notify = silent) -> int:
+        """Fetch the files of a folder that are not here; what is here stays as it is.
+
+        A file whose content is not what its checksum says is told, and removed from the store:
+        it has to be made again.
+
+        Args:
+            folder: The root or a folder below it; made if there is anything to fetch.
+            deep: Also what lies in the folders below.
+            notify: Takes warnings.
+
+        Returns:
+            How many files were fetched.
+
+        Raises:
+            StorageError: The store does not answer, or nothing can be written here.
+        """
+        fetched = 0
+        for _ in range(_LOOKS):
+            try:
+                for path, versions in self._stored(folder, deep).items():
+                    target = self._root / path
+                    if not target.exists():
+                        fetched += self._fetch(target, versions, notify)
+                return fetched
+            except _GoneError:  # a newer version came, and the older one went
+                continue
+        raise StorageError(
+            f"{folder} cannot be fetched from {masked(self._url)}: its files change all the time; "
+            "see that no other run writes there, then start the same command again."
+        )
+
+    @cached_property
+    def _place(self) -> tuple[Any, str]:
+        return open_file_system(self._url)
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self._root).as_posix()
+
+    def _local(self, folder: Path, deep: bool) -> Iterator[Path]:
+        for base, folders, names in os.walk(folder):
+            folders[:] = sorted(folders) if deep else []
+            for name in sorted(names):
+                if not name.endswith(_OTHERS_HAVE_NO_USE):
+                    yield Path(base) / name
+
+    def _changed(self, path: Path) -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            return self._sent.get(path) != _stamp(path.stat())
+        return False
+
+    def _stored(self, folder: Path, deep: bool) -> dict[str, list[StoredFile]]:
+        """Return path -> its whole versions in the store, the newest first."""
+        system, base = self._place
+        below = self._relative(folder)
+        top = base if below == "." else f"{base}/{below}"
+        with answering(self._url):
+            system.invalidate_cache()
+            found = system.find(top, maxdepth=None if deep else 1, detail=True)
+        stored: dict[str, list[StoredFile]] = {}
+        for name, info in found.items():
+            file = StoredFile.parse(str(name).removeprefix(base).removeprefix("/"))
+            if file is not None and file.size == info["size"]:
+                stored.setdefault(file.path, []).append(file)
+        return {path: sorted(versions, reverse=True) for path, versions in stored.items()}
+
+    def _send(self, path: Path, versions: list[StoredFile]) -> int:
+        """Send a file unless its newest version is the same; return how many were sent."""
+        try:
+            file = path.open("rb")
+        except FileNotFoundError:  # it was renamed since the folder was looked at
+            return 0
+        # Kept open: what is sent is what was hashed, even if another file takes its place.
+        with file:
+            stamp = _stamp(os.fstat(file.fileno()))
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            same = bool(versions) and versions[0].sha256 == sha256
+            if not same:
+                number = versions[0].version + 1 if versions else 1
+                file.seek(0)
+                self._write(StoredFile(self._relative(path), number, stamp[0], sha256), file)
+                self._remove(versions)
+        self._sent[path] = stamp
+        return 0 if same else 1
+
+    def _write(self, stored: StoredFile, content: IO[bytes]) -> None:
+        from fsspec.implementations.local import LocalFileSystem
+
+        system, base = self._place
+        name = f"{base}/{stored.name}"
+        with answering(self._url):
+            if isinstance(system, LocalFileSystem):
+                with replacing(Path(name)) as temporary, temporary.open("wb") as target:
+                    shutil.copyfileobj(content, target, _CHUNK)
+                return
+            try:
+                target = system.open(name, "wb")
+            except FileNotFoundError:  # a store that does not make folders by itself
+                system.makedirs(name.rpartition("/")[0], exist_ok=True)
+                target = system.open(name, "wb")
+            with target:
+                shutil.copyfileobj(content, target, _CHUNK)
+
+    def _fetch(self, target: Path, versions: list[StoredFile], notify: Notify) -> int:
+        """Fetch the newest version that is what its checksum says; return how many were."""
+        for stored in versions:
+            try:
+                with replacing(target) as temporary:
+                    self._read(stored, temporary)
+            except _DamagedError:
+                notify(
+                    Warned(
+                        f"{stored.path} in the artifact store {masked(self._url)} was damaged and "
+                        "is made again"
+                    )
+                )
+                self._remove([stored])
+                continue
+            self._sent[target] = _stamp(target.stat())
+            return 1
+        return 0
+
+    def _read(self, stored: StoredFile, target: Path) -> None:
+        system, base = self._place
+        digest = hashlib.sha256()
+        with answering(self._url), target.open("wb") as file:
+            try:
+                with system.open(f"{base}/{stored.name}", "rb") as source:
+                    while chunk := source.read(_CHUNK):
+                        digest.update(chunk)
+                        file.write(chunk)
+            except FileNotFoundError as error:
+                raise _GoneError from error
+        if digest.hexdigest() != stored.sha256:
+            raise _DamagedError
+
+    def _remove(self, versions: list[StoredFile]) -> None:
+        system, base = self._place
+        for stored in versions:
+            # What is left behind only takes room: a newer version is there.
+            with contextlib.suppress(Exception):
+                system.rm_file(f"{base}/{stored.name}")
+
+
+def _stamp(status: os.stat_result) -> tuple[int, int]:
+    return status.st_size, status.st_mtime_ns

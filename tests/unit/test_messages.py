@@ -1,0 +1,35 @@
+import pytest
+
+from augsearch.messages import masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql://ann:S3cret@host/db",
+        "postgresql+psycopg://ann:S3cret@host:5432/db?sslmode=require",
+        "postgresql://ann:S3@cret/S3cret@host/db",
+        "postgresql://S3cret@host/db",
+        "postgresql://host/db?user=ann&password=S3cret",
+        "postgresql://host/db?sslpassword=S3cret&sslmode=require",
+        "mysql://host/db?PASSWORD=S3cret",
+        "https://host/x?access_token=S3cret",
+        "no answer: https://ann:S3cret@host and ftp://bob:S3cret@other",
+    ],
+)
+def test_no_part_of_a_password_is_left(text):
+    assert "cret" not in masked(text)
+    assert "host" in masked(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sqlite:////data/mlflow.db",
+        "http://127.0.0.1:5000/#/experiments/1",
+        "s3://bucket/folder?versionId=3",
+        "write to ann@hospital.org, see https://host/path",
+    ],
+)
+def test_what_is_no_secret_stays(text):
+    assert masked(text) == text
