@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from augsearch.controller.answer import Outcome
 from augsearch.controller.arms import SearchedArm
 from augsearch.controller.auditing import shown_audits
+from augsearch.controller.conclusion import Conclusion
 from augsearch.controller.curves import confidence_sets
-from augsearch.controller.directory import RunDirectory
 from augsearch.controller.preparation import Prepared, classifier_name
 from augsearch.data.splits import summary
 from augsearch.errors import SourceError
@@ -25,7 +25,6 @@ from augsearch.report.contents import (
     Likeness,
     Outputs,
     ReportContents,
-    Smoothed,
     TunedArm,
     TuningOutputs,
 )
@@ -54,20 +53,17 @@ LARGEST_LIKENESS = 4096
 """Images of a class that MS-SSIM along the amounts looks at; more would change no mean of pairs."""
 
 
-def write_run_report(
-    directory: RunDirectory,
-    prepared: Prepared,
-    searched: Mapping[str, SearchedArm],
-    result: StudyResult,
-    outcome: Outcome,
-    text: str,
-    facts: Mapping[str, str],
-    curves: Mapping[str, Smoothed],
-) -> None:
-    """Write report.html, tables and figures into the run directory."""
-    study = prepared.study
+def write_run_report(conclusion: Conclusion, text: str) -> None:
+    """Write report.html, tables and figures into the run directory.
+
+    Args:
+        conclusion: What the run came to.
+        text: The study file as it was written.
+    """
+    prepared, searched, outcome = conclusion.prepared, conclusion.searched, conclusion.outcome
+    study, result = prepared.study, conclusion.result
     external = prepared.external
-    folds = next(iter(searched.values())).score.folds
+    folds = conclusion.folds
     contents = ReportContents(
         result=result,
         classes=prepared.images.classes,
@@ -92,14 +88,14 @@ def write_run_report(
         training_curves={name: files.curve for name, files in outcome.files.items() if files.curve},
         tuned={name: tuned for name, arm in searched.items() if (tuned := _tuned(arm))},
         tables=study.report.tables,
-        smoothed=curves,
+        smoothed=conclusion.curves,
         confidence_sets=confidence_sets(prepared, searched),
         endpoint_gains=_endpoint_gains(study.evaluation.endpoints, result),
         audits=shown_audits(prepared, folds, result.audits),
         settings=flatten(study),
-        facts=facts,
+        facts=conclusion.facts,
     )
-    write_report(contents, directory.path)
+    write_report(contents, conclusion.directory.path)
 
 
 def rule_words(search: SearchOptions) -> str:

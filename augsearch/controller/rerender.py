@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from augsearch.controller.directory import RunDirectory, finished_run, frozen_study
-from augsearch.controller.run import run_in
-from augsearch.errors import RunDirectoryError
-from augsearch.events import Event, Notify, TrainingLogged, silent
-from augsearch.files import exclusive, write_json
-from augsearch.study.results import StudyResult
-from augsearch.study.schema.study import StudyFile
+from augsearch.controller.reporting import write_run_report
+from augsearch.controller.revisit import revisit
+from augsearch.events import Notify, silent
 
 
 def render_again(run: Path, notify: Notify = silent) -> Path:
     """Write report.html, figures and tables of a finished run again, as this version writes them.
-
-    Everything is read back: images, trials, generators, what the trainings said. The result stays
-    as it is, and MLflow is told nothing.
 
     Args:
         run: The run directory.
@@ -30,36 +23,4 @@ def render_again(run: Path, notify: Notify = silent) -> Path:
         RunDirectoryError: No finished run, its data are gone or changed, or something that the
             report is made of was removed and would have to be trained again.
     """
-    directory = finished_run(run)
-    study = frozen_study(directory, StudyFile)
-    _check_outputs(directory)
-
-    def watch(event: Event) -> None:
-        if isinstance(event, TrainingLogged):
-            raise _gone(directory, f"the trained source {event.source}")
-        notify(event)
-
-    text = (directory.path / "study.toml").read_text(encoding="utf-8")
-    with exclusive(directory.path / "run.lock"):
-        seconds = directory.seconds
-        try:
-            run_in(directory, study, text, watch, again=True)
-        finally:  # what a run cost does not grow with every look at it
-            write_json(directory.path / "seconds.json", seconds)
-    return directory.report
-
-
-def _check_outputs(directory: RunDirectory) -> None:
-    result: StudyResult | None = directory.results
-    tested = result is not None and any(arm.test for arm in result.arms.values())
-    if tested and not any((directory.artifacts / "test").glob("*-test.npy")):
-        raise _gone(directory, "artifacts/test")
-    if not (directory.path / "ledger.db").exists():
-        raise _gone(directory, "ledger.db")
-
-
-def _gone(directory: RunDirectory, what: str) -> RunDirectoryError:
-    return RunDirectoryError(
-        f"{directory.path} must still hold all that its report is made of but lacks {what}, which "
-        "would have to be trained again; put it back, or run the study again with --fresh."
-    )
+    return revisit(run, write_run_report, notify).report

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
 from augsearch.controller.answer import declare, declared_arm, open_test_set
 from augsearch.controller.arms import SearchedArm, search_arm
 from augsearch.controller.auditing import audit_sources, is_audited, kept_audits
 from augsearch.controller.budget import Budget
+from augsearch.controller.conclusion import Conclusion
 from augsearch.controller.controls import search_controls
 from augsearch.controller.curves import smoothed_curves
 from augsearch.controller.directory import RunDirectory, settle
@@ -40,13 +41,18 @@ _MIRRORED = "mirrored"
 
 
 def run_in(
-    directory: RunDirectory, study: StudyFile, text: str, notify: Notify, *, again: bool = False
+    directory: RunDirectory,
+    study: StudyFile,
+    text: str,
+    notify: Notify,
+    *,
+    again: Callable[[Conclusion], object] | None = None,
 ) -> StudyResult:
     """Run a study in its claimed directory, or go on with it, to the end.
 
     Every stage leaves what it made in the directory and finds it there again, so running is
     resuming. A finished run returns its result at once; with `again` it goes through all stages
-    once more, finds everything there, and writes its report from it and nothing else.
+    once more, finds everything there, and gives what it came to to `again` and nobody else.
 
     Raises:
         TimeUpError: The study's max_hours have passed since the call; the message says what was
@@ -54,7 +60,7 @@ def run_in(
     """
     budget = Budget(None if again else study.max_hours)
     finished = directory.results
-    if finished is not None and not again:
+    if finished is not None and again is None:
         if not directory.remembers(_MIRRORED):  # killed between the result and its copy
             mirror = Mirror(study, directory, notify)
             _mirror(mirror, directory, finished)
@@ -79,7 +85,7 @@ def run_in(
     mirror = Mirror(untracked if again else study, directory, notify)
     try:
         with threads(count):
-            return _train_and_test(directory, prepared, text, mirror, tell, budget)
+            return _train_and_test(directory, prepared, text, mirror, tell, budget, again)
     except TimeUpError:
         said = budget.stopped(directory, study, prepared.direction)
         raise TimeUpError(said) from None
@@ -94,6 +100,7 @@ def _train_and_test(
     mirror: Mirror,
     notify: Notify,
     budget: Budget,
+    again: Callable[[Conclusion], object] | None,
 ) -> StudyResult:
     def tell(event: Event) -> None:
         notify(event)
@@ -120,16 +127,19 @@ def _train_and_test(
             outcome = open_test_set(declaration, searched, prepared, directory, tell, generations)
         else:
             outcome = judge_on_tuning_set(declaration, searched, prepared)
-        draft = study_result(
+        result = finished or study_result(
             directory, prepared, searched, baseline, outcome, curve, curves, generations
         )
+    conclusion = Conclusion(
+        directory, prepared, searched, declaration, generations, outcome, curves, facts, result
+    )
+    if again is not None:
+        again(conclusion)
+        return result
     tell(StageStarted("report"))
     with directory.timed("report"):
-        result = finished or draft
-        write_run_report(directory, prepared, searched, result, outcome, text, facts, curves)
-    if finished is not None:
-        return finished
-    result = draft.model_copy(update={"seconds": directory.seconds})
+        write_run_report(conclusion, text)
+    result = result.model_copy(update={"seconds": directory.seconds})
     directory.write_results(result)
     _mirror(mirror, directory, result)
     return result

@@ -1,0 +1,72 @@
+"""A finished run once more, from what it left behind: for its report and its exports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from augsearch.controller.conclusion import Conclusion
+from augsearch.controller.directory import RunDirectory, finished_run, frozen_study
+from augsearch.controller.run import run_in
+from augsearch.errors import RunDirectoryError
+from augsearch.events import Event, Notify, TrainingLogged, silent
+from augsearch.files import exclusive, write_json
+from augsearch.study.results import StudyResult
+from augsearch.study.schema.study import StudyFile
+
+
+def revisit(
+    run: Path, visit: Callable[[Conclusion, str], object], notify: Notify = silent
+) -> RunDirectory:
+    """Read back what a finished run came to, and call `visit` with it and the study's text.
+
+    Everything is read back: images, trials, generators, what the trainings said. The result stays
+    as it is, and MLflow is told nothing. The run is held and computes with its own number of
+    threads until `visit` returns.
+
+    Args:
+        run: The run directory.
+        visit: Makes something of it.
+        notify: Takes progress and warnings.
+
+    Returns:
+        The directory.
+
+    Raises:
+        RunDirectoryError: No finished run, its data are gone or changed, or something of what it
+            made was removed and would have to be trained again.
+    """
+    directory = finished_run(run)
+    study = frozen_study(directory, StudyFile)
+    _check_outputs(directory)
+
+    def watch(event: Event) -> None:
+        if isinstance(event, TrainingLogged):
+            raise _gone(directory, f"the trained source {event.source}")
+        notify(event)
+
+    text = (directory.path / "study.toml").read_text(encoding="utf-8")
+
+    with exclusive(directory.path / "run.lock"):
+        seconds = directory.seconds
+        try:
+            run_in(directory, study, text, watch, again=lambda found: visit(found, text))
+        finally:  # what a run cost does not grow with every look at it
+            write_json(directory.path / "seconds.json", seconds)
+    return directory
+
+
+def _check_outputs(directory: RunDirectory) -> None:
+    result: StudyResult | None = directory.results
+    tested = result is not None and any(arm.test for arm in result.arms.values())
+    if tested and not any((directory.artifacts / "test").glob("*-test.npy")):
+        raise _gone(directory, "artifacts/test")
+    if not (directory.path / "ledger.db").exists():
+        raise _gone(directory, "ledger.db")
+
+
+def _gone(directory: RunDirectory, what: str) -> RunDirectoryError:
+    return RunDirectoryError(
+        f"{directory.path} must still hold all that it made but lacks {what}, which would have to "
+        "be trained again; put it back, or run the study again with --fresh."
+    )
