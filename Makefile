@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install quickstart test docs clean
+.PHONY: install quickstart test site docs clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
@@ -28,6 +28,11 @@ test: .venv/.test-installed
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2 --dist loadfile
 
+# The documentation, in build/site/index.html.
+site: .venv/.test-installed
+	$(BIN)/python -m sphinx -W --keep-going -q docs build/site
+
+# The pictures and numbers that README and documentation show.
 docs: quickstart
 	$(BIN)/python docs/performance.py
 	$(BIN)/python docs/pictures.py runs/quickstart
