@@ -50,7 +50,7 @@ def real_images(directory: RunDirectory, study: FrozenStudy) -> LabelledImages:
         RunDirectoryError: The user's data are not those of the run any more.
         StorageError: The decoded images are damaged.
     """
-    listing = read_listing(study.data, study.images, Seed.of(study.seed))
+    listing = read_listing(study.data, study.images, Seed.of(study.seed), directory.artifacts)
     kept = read_json(directory.artifacts / "data" / "images.json")["rows"]
     label_of = {name: code for code, name in enumerate(listing.classes)}
     entries = [listing.entries[row] for row in kept if row < len(listing.entries)]

@@ -13,7 +13,7 @@ from augsearch.data.listing import Entry, Listing, choose, files_of, stamps_of
 from augsearch.errors import DataError
 from augsearch.messages import hint, lines, names
 from augsearch.study.conventions import PART_OF
-from augsearch.study.schema.data import CsvData
+from augsearch.study.schema.data import CsvData, DicomData
 
 _SEPARATORS = re.compile(r"[|;,]")
 
@@ -24,7 +24,7 @@ class _Row:
     cells: dict[str, str]
 
 
-def read_csv(data: CsvData) -> Listing:
+def read_csv(data: CsvData | DicomData) -> Listing:
     """List the images of a table with a header line, UTF-8, split by comma, semicolon or tab.
 
     Image paths start at the table's folder. A label is the text of the label column without
@@ -60,7 +60,7 @@ def read_csv(data: CsvData) -> Listing:
     return Listing(kept, classes, files_of, stamps_of(kept), notes + warnings)
 
 
-def _rows(data: CsvData) -> list[_Row]:
+def _rows(data: CsvData | DicomData) -> list[_Row]:
     try:
         with data.path.open(encoding="utf-8-sig", newline="") as file:
             first = file.readline()
@@ -89,7 +89,7 @@ def _rows(data: CsvData) -> list[_Row]:
     ]
 
 
-def _check_columns(header: Sequence[str], data: CsvData) -> None:
+def _check_columns(header: Sequence[str], data: CsvData | DicomData) -> None:
     for option in ("image_column", "label_column", "group_column", "split_column"):
         column = getattr(data, option)
         if column is None:
@@ -141,7 +141,7 @@ def _by_finding(
     return kept, labels
 
 
-def _entries(rows: Sequence[_Row], labels: Sequence[str], data: CsvData) -> list[Entry]:
+def _entries(rows: Sequence[_Row], labels: Sequence[str], data: CsvData | DicomData) -> list[Entry]:
     if data.group_column is not None:
         _no_blanks(rows, data.group_column, "group_column")
     seen: dict[str, int] = {}

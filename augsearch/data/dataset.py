@@ -13,6 +13,7 @@ import numpy as np
 
 from augsearch.data.array_readers import read_demo, read_digits, read_medmnist
 from augsearch.data.csv_reader import read_csv
+from augsearch.data.dicom.reader import read_dicom
 from augsearch.data.folder_reader import read_folder
 from augsearch.data.listing import Entry, Listing, force_classes
 from augsearch.data.pixels import Decoded, decode_to_file
@@ -26,6 +27,7 @@ from augsearch.study.schema.data import (
     CsvData,
     DataOptions,
     DemoData,
+    DicomData,
     DigitsData,
     FolderData,
     Images,
@@ -70,7 +72,7 @@ def load_dataset(
     Args:
         data: Where the images are.
         images: What every image becomes.
-        folder: The data set's own folder in the run directory.
+        folder: The data set's own folder among the artifacts of the run directory.
         seed: Decides the demo images; other data do not depend on it.
         notify: Takes progress and warnings.
         classes: The study's classes, for an external set: it must have the same ones.
@@ -81,10 +83,10 @@ def load_dataset(
         StorageError: The disk is full.
     """
     if classes is None:
-        return _load(read_listing(data, images, seed), data, images, folder, notify)
+        return _load(read_listing(data, images, seed, folder.parent), data, images, folder, notify)
     try:
         # Demo patients of the external set must not be those of the study.
-        listing = read_listing(data, images, seed.child("external"))
+        listing = read_listing(data, images, seed.child("external"), folder.parent)
         return _load(force_classes(listing, classes), data, images, folder, notify)
     except DataError as error:
         raise DataError(f"external set: {error}") from error
@@ -111,8 +113,14 @@ def _load(
     return _dataset(entries, listing.classes, pixels_file, decoded)
 
 
-def read_listing(data: DataOptions, images: Images, seed: Seed) -> Listing:
+def read_listing(data: DataOptions, images: Images, seed: Seed, artifacts: Path) -> Listing:
     """List the images of any kind of data without decoding one.
+
+    Args:
+        data: Where the images are.
+        images: What every image becomes.
+        seed: Decides the demo images.
+        artifacts: The run's folder of artifacts, which keeps the salt of DICOM's pseudonyms.
 
     Raises:
         DataError: See the reader of each kind.
@@ -122,6 +130,8 @@ def read_listing(data: DataOptions, images: Images, seed: Seed) -> Listing:
             return read_folder(data)
         case CsvData():
             return read_csv(data)
+        case DicomData():
+            return read_dicom(data, artifacts)
         case MedmnistData():
             return read_medmnist(data)
         case DigitsData():

@@ -7,7 +7,7 @@ import struct
 import threading
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,13 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from augsearch.data.preprocessing import Limits, Plane, luma, own_range, preprocess, resize
 from augsearch.errors import DataError
+from augsearch.study.conventions import is_dicom
 from augsearch.study.schema.data import Images
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 SMALLEST_SIDE = 8
 
-# What Pillow's readers were seen to raise on damaged files of the four formats.
-_DAMAGE = (
+DAMAGE = (
     OSError,
     SyntaxError,
     ValueError,
@@ -36,6 +36,7 @@ _DAMAGE = (
     struct.error,
     zlib.error,
 )
+"""What Pillow's readers were seen to raise on damaged files of the four formats."""
 _PHOTOMETRIC = 262
 _pillow_limit = threading.Lock()
 
@@ -86,11 +87,25 @@ def fit_array(values: NDArray[Any], images: Images) -> NDArray[np.uint8]:
         DataError: NaN or infinite values, a side below 8 pixels, or values outside the range that
             "full" gives their type.
     """
-    _check_size(values.shape[1], values.shape[0], images.max_pixels)
+    check_size(values.shape[1], values.shape[0], images.max_pixels)
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise DataError("has pixels that are NaN or infinite; replace them before use")
     limits = _limits(values, images)
-    planes, limits = preprocess(_planes(values, images.channels), limits, images.preprocess)
+    return fit_planes(_planes(values, images.channels), limits, images)
+
+
+def fit_planes(planes: Sequence[Plane], limits: Limits | None, images: Images) -> NDArray[np.uint8]:
+    """Do the steps of `images.preprocess`, resize, and scale black .. white to 0 .. 255.
+
+    Args:
+        planes: One or three, float32, (H, W), finite.
+        limits: Black and white; None: the image's own extremes after the steps.
+        images: What is wanted.
+
+    Returns:
+        uint8, (size, size, channels).
+    """
+    planes, limits = preprocess(planes, limits, images.preprocess)
     low, high = own_range(planes) if limits is None else limits
     resized = np.stack([resize(plane, images.size, images.resize) for plane in planes], axis=-1)
     # An image of one value has no range of its own: it becomes black.
@@ -100,7 +115,7 @@ def fit_array(values: NDArray[Any], images: Images) -> NDArray[np.uint8]:
 
 
 def _load(path: Path, max_pixels: int) -> Image.Image:
-    _check_file(path)
+    check_file(path)
     with warnings.catch_warnings():
         # What Pillow only warns of (odd metadata, short reads) either does not touch the pixels or
         # raises when they are loaded.
@@ -111,12 +126,19 @@ def _load(path: Path, max_pixels: int) -> Image.Image:
                 picture.load()
                 return _upright(picture)
         except UnidentifiedImageError:
+            if is_dicom(path):
+                raise DataError('is a DICOM file; set data.kind = "dicom"') from None
             raise DataError("is not a PNG, JPEG, TIFF or BMP image that can be read") from None
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise DataError(f"is truncated or damaged ({error})") from error
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
+    """Make sure that there is a regular file.
+
+    Raises:
+        DataError: There is none.
+    """
     try:
         path.stat()
     except FileNotFoundError:
@@ -144,7 +166,7 @@ def _open(path: Path) -> Iterator[Image.Image]:
 
 
 def _check_header(picture: Image.Image, max_pixels: int) -> None:
-    _check_size(*picture.size, max_pixels)
+    check_size(*picture.size, max_pixels)
     frames = getattr(picture, "n_frames", 1)
     # The further pictures of a camera's MPO are previews of the first.
     if frames > 1 and picture.format != "MPO":
@@ -157,7 +179,12 @@ def _check_header(picture: Image.Image, max_pixels: int) -> None:
         )
 
 
-def _check_size(width: int, height: int, max_pixels: int) -> None:
+def check_size(width: int, height: int, max_pixels: int) -> None:
+    """Make sure that an image is neither too small nor, before it is decoded, too large.
+
+    Raises:
+        DataError: It is.
+    """
     if min(width, height) < SMALLEST_SIDE:
         raise DataError(f"is {width} x {height} pixels; each side must be at least {SMALLEST_SIDE}")
     if width * height > max_pixels:
@@ -170,7 +197,7 @@ def _check_size(width: int, height: int, max_pixels: int) -> None:
 def _upright(picture: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(picture)
-    except _DAMAGE:
+    except DAMAGE:
         # Damaged metadata say nothing about the orientation; the pixels are whole.
         return picture.copy()
 

@@ -22,7 +22,7 @@ def read_folder(data: FolderData) -> Listing:
         DataError: No class folder, a class that is not there or has no images, or a file name
             that `group_pattern` does not match.
     """
-    folders = _class_folders(data)
+    folders = class_folders(data.path, data.classes)
     pattern = re.compile(data.group_pattern) if data.group_pattern else None
     entries: list[Entry] = []
     ignored: list[str] = []
@@ -41,7 +41,8 @@ def read_folder(data: FolderData) -> Listing:
         if len(entries) == before:
             raise DataError(
                 f"{folder} must hold images of class {folder.name!r} but has no PNG, JPEG, TIFF or "
-                "BMP file; remove the folder, or list the class folders to use in data.classes"
+                "BMP file; remove the folder, list the class folders to use in data.classes, or "
+                'set data.kind = "dicom" if it holds DICOM files'
             )
     if unmatched:
         raise DataError(
@@ -56,24 +57,29 @@ def read_folder(data: FolderData) -> Listing:
     return Listing(kept, classes, files_of, stamps_of(kept), warnings)
 
 
-def _class_folders(data: FolderData) -> list[Path]:
+def class_folders(path: Path, classes: tuple[str, ...] | None) -> list[Path]:
+    """Return the folders of the classes to use, sorted.
+
+    Raises:
+        DataError: There are none, or one of `classes` is not there.
+    """
     found = {
-        path.name: path
-        for path in sorted(data.path.iterdir())
-        if not path.name.startswith(".") and path.is_dir()
+        folder.name: folder
+        for folder in sorted(path.iterdir())
+        if not folder.name.startswith(".") and folder.is_dir()
     }
     if not found:
         raise DataError(
-            f"{data.path} must hold one folder of images per class but has no folders; "
-            'for a table of images and labels use data.kind = "csv"'
+            f"{path} must hold one folder of images per class but has no folders; for a table of "
+            'images and labels use data.kind = "csv"'
         )
-    for label in data.classes or ():
+    for label in classes or ():
         if label not in found:
             raise DataError(
-                f"{data.path} has no folder for class {label!r}{hint(label, found)}; "
+                f"{path} has no folder for class {label!r}{hint(label, found)}; "
                 f"the folders there are {names(found)}"
             )
-    return [path for label, path in found.items() if data.classes is None or label in data.classes]
+    return [folder for label, folder in found.items() if classes is None or label in classes]
 
 
 def _patient(file_name: str, pattern: re.Pattern[str]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from augsearch.data.dataset import Dataset
-from augsearch.study.schema.data import CsvData, DataOptions, FolderData
+from augsearch.study.schema.data import CsvData, DataOptions, DicomData, FolderData
 
 _NUMBERED = re.compile(r"(.*\d.*?)[\s_.-]+\(?\d+\)?")
 """A file name without suffix: something with a number, a separator, a running number."""
@@ -19,7 +19,7 @@ _MOST_IMAGES = 20
 
 def useless_group_column(dataset: Dataset, data: DataOptions) -> str | None:
     """Say so if the group column keeps no two images together."""
-    if not isinstance(data, CsvData) or data.group_column is None:
+    if not isinstance(data, CsvData | DicomData) or data.group_column is None:
         return None
     count = len(dataset.images)
     if len(dataset.group_names) < count:

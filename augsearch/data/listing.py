@@ -8,10 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from augsearch.data.decoding import decode_image
 from augsearch.errors import DataError
 from augsearch.messages import hint, names
+from augsearch.study.schema.data import Images
 
 PARTS = ("train", "tune", "test")
 
@@ -47,6 +50,7 @@ class Listing:
         frames: Gives, for chosen entries and in their order, a file to decode or an array.
         stamps: What the pixels depend on beside the entries (sizes and times of files).
         warnings: What the user should know.
+        decode: Turns a file into pixels; what it raises names the file.
     """
 
     entries: tuple[Entry, ...]
@@ -54,6 +58,7 @@ class Listing:
     frames: Callable[[Sequence[Entry]], Iterator[Path | NDArray[Any]]]
     stamps: tuple[Any, ...] = ()
     warnings: tuple[str, ...] = ()
+    decode: Callable[[Path, Images], NDArray[np.uint8]] = decode_image
 
 
 def files_of(entries: Sequence[Entry]) -> Iterator[Path | NDArray[Any]]:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from augsearch.data.decoding import decode_image, fit_array
+from augsearch.data.decoding import fit_array
 from augsearch.data.listing import Listing
 from augsearch.errors import DataError
 from augsearch.events import Advanced, Notify
@@ -76,7 +76,7 @@ def _decoded(listing: Listing, images: Images) -> Iterator[NDArray[np.uint8] | s
     for entry, frame in zip(listing.entries, listing.frames(listing.entries), strict=True):
         try:
             if isinstance(frame, Path):
-                yield decode_image(frame, images)
+                yield listing.decode(frame, images)
             else:
                 yield fit_array(frame, images)
         except DataError as error:

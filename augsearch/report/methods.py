@@ -17,7 +17,14 @@ from augsearch.report.verdict_methods import verdict_methods
 from augsearch.search.study_rules import chooses_smoothed
 from augsearch.study.order import used_sources
 from augsearch.study.results import ArmResult
-from augsearch.study.schema.data import CsvData, FolderData, GivenSplit, HoldOutSplit, KFoldSplit
+from augsearch.study.schema.data import (
+    CsvData,
+    DicomData,
+    FolderData,
+    GivenSplit,
+    HoldOutSplit,
+    KFoldSplit,
+)
 from augsearch.study.schema.study import DEFAULT_CLASSIFIER, StudyFile
 
 _RULES = {
@@ -99,8 +106,10 @@ def _split(study: StudyFile) -> str:
 
 
 def _grouping(contents: ReportContents, study: StudyFile) -> str:
-    if isinstance(study.data, CsvData) and study.data.group_column:
+    if isinstance(study.data, CsvData | DicomData) and study.data.group_column:
         return f"; no group (column {study.data.group_column}) is in two of them."
+    if isinstance(study.data, DicomData):
+        return "; no patient (by the patient ID of the DICOM files) is in two of them."
     if isinstance(study.data, FolderData) and study.data.group_pattern:
         return "; no group (a part of the file's name) is in two of them."
     if any(images != groups for _, _, images, groups in contents.parts):

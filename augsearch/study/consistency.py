@@ -12,7 +12,7 @@ from augsearch.study.metric_names import metric_problems
 from augsearch.study.order import order_problems
 from augsearch.study.report_tables import table_problems
 from augsearch.study.schema.arms import Arm, WindowSearch
-from augsearch.study.schema.data import CsvData, DigitsData, FolderData, GivenSplit
+from augsearch.study.schema.data import CsvData, DicomData, DigitsData, FolderData, GivenSplit
 from augsearch.study.schema.generators import TRAINED
 from augsearch.study.schema.sources import PluginOptions
 from augsearch.study.schema.study import StudyFile
@@ -167,7 +167,7 @@ def _split(study: StudyFile) -> Iterator[Problem]:
     if not isinstance(study.split, GivenSplit):
         return
     data = study.data
-    if isinstance(data, CsvData) and data.split_column is None:
+    if isinstance(data, CsvData | DicomData) and data.split_column is None:
         yield ("split", "method"), "'given' needs split_column in [data]; add it or use 'hold-out'"
     elif isinstance(data, FolderData | DigitsData):
         yield (

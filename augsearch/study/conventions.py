@@ -1,7 +1,28 @@
 """What counts as an image file, as a part of a split, and as too few images."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 """Files that are taken for images, in lower case."""
+
+DICOM_SUFFIXES = frozenset({".dcm", ".dicom", ".ima"})
+"""Files that are taken for DICOM whatever is in them, in lower case; most have no suffix."""
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file is meant as a DICOM image: by suffix, or by the mark behind its preamble."""
+    if path.suffix.lower() in DICOM_SUFFIXES:
+        return True
+    if path.name.upper() == "DICOMDIR" or not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
 
 PART_OF = {
     "train": "train",

@@ -15,7 +15,7 @@ from augsearch.study.schema.sources import FUNCTION_PATTERN
 from augsearch.study.schema.study import StudyFile
 from augsearch.study.schema.tables import NAME_PATTERN, ONE_OF
 
-_KINDS = "folder, csv, medmnist, demo, digits"
+_KINDS = "folder, csv, dicom, medmnist, demo, digits"
 _MISSING: dict[Location, str] = {
     ("data",): f"is missing; add a table [data] with kind = one of {_KINDS}",
     ("arms",): "must have at least one arm; add the table [arms.real]",

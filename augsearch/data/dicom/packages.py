@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from augsearch.errors import DataError
 
-_PACKAGE_OF = {"pydicom": "pydicom", "gdcm": "python-gdcm", "jpeg_ls": "pyjpegls"}
+_PACKAGE_OF = {"pydicom": "pydicom", "gdcm": "python-gdcm"}
 
 
 def need_dicom() -> None:

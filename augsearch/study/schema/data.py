@@ -13,6 +13,7 @@ from augsearch.study.schema.tables import (
     BelowOne,
     ExistingFile,
     ExistingFolder,
+    ExistingPath,
     Fraction,
     Table,
     choose_by,
@@ -37,7 +38,11 @@ class Images(Table):
         or_else("must be 'full', 'image' or two numbers, [black, white],", "full, image"),
         AfterValidator(_rising),
     ] = "full"
-    """What becomes 0 and 255: the range of the file's type, each image's own, or two values."""
+    """What becomes 0 and 255: the range of the file's type, each image's own, or two values.
+
+    Of DICOM files: what the file's window or VOI LUT shows as black and white; the image's own
+    range after it; or two values in the file's unit (Hounsfield units, say) whatever its window.
+    """
     preprocess: Annotated[tuple[PreprocessStep, ...], Field(strict=False)] = ()
     """Steps in their order: "normalise", "denoise", "crop", {step = "resize", size = 256}."""
     resize: ResizeMethod = "bicubic"
@@ -88,11 +93,9 @@ class FolderData(Table):
     """Regular expression whose first group is the patient in the file name."""
 
 
-class CsvData(Table):
-    """A table with one row per image; image paths start at the table's folder."""
+class Manifest(Table):
+    """The columns of a table with one row per image; image paths start at the table's folder."""
 
-    kind: Literal["csv"]
-    path: ExistingFile
     image_column: str = "image"
     label_column: str = "label"
     group_column: str | None = None
@@ -101,6 +104,39 @@ class CsvData(Table):
     """Labels to use, the positive one last; default: all, sorted. Other rows are left out."""
     contains: Annotated[dict[str, str], AfterValidator(_several)] | None = None
     """Class name -> text; a row is of the class whose text its label column contains."""
+
+
+class CsvData(Manifest):
+    """A table with one row per image; image paths start at the table's folder."""
+
+    kind: Literal["csv"]
+    path: ExistingFile
+
+
+class DicomData(Manifest):
+    """DICOM files with single-frame grey images; the patient ID tag is the group.
+
+    Patients get a pseudonym before anything is written, and a file whose path would tell a person
+    gets a number in its place.
+    """
+
+    kind: Literal["dicom"]
+    path: ExistingPath
+    """One folder per class, with series folders in them or without; or a table as of "csv"."""
+    group_column: str | None = None
+    """Of a table: the patient, in place of the patient ID tag."""
+    classes: Classes | None = None
+    """Class folders or labels to use, the positive one last; default: all, sorted."""
+
+    @model_validator(mode="after")
+    def _columns_of_table(self) -> Self:
+        columns = (self.model_fields_set & Manifest.model_fields.keys()) - {"classes"}
+        if columns and self.path.is_dir():
+            raise ValueError(
+                f"{sorted(columns)[0]} is for a table but path is a folder; give the path of the "
+                "table, or leave it out"
+            )
+        return self
 
 
 class MedmnistData(Table):
@@ -131,7 +167,8 @@ class DigitsData(Table):
 
 
 DataOptions = Annotated[
-    FolderData | CsvData | MedmnistData | DemoData | DigitsData, Field(discriminator="kind")
+    FolderData | CsvData | DicomData | MedmnistData | DemoData | DigitsData,
+    Field(discriminator="kind"),
 ]
 
 

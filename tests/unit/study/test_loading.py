@@ -74,12 +74,12 @@ FAULTS = [
     ),
     (
         "external = { kind = 'fodler', path = 'x' }",
-        "external.kind: must be one of folder, csv, medmnist, demo, digits but got 'fodler' "
+        "external.kind: must be one of folder, csv, dicom, medmnist, demo, digits but got 'fodler' "
         "(did you mean 'folder'?)",
     ),
     (
         "external = { path = 'x' }",
-        "external.kind: is missing; it must be one of folder, csv, medmnist, demo, digits",
+        "external.kind: is missing; it must be one of folder, csv, dicom, medmnist, demo, digits",
     ),
     ("external = { kind = 'folder' }", "external.path: is missing"),
     (
@@ -216,7 +216,7 @@ source = "a"
 def test_an_empty_file_says_what_a_study_needs(problems: Problems) -> None:
     assert problems("") == [
         "study.toml: data: is missing; add a table [data] with kind = one of folder, csv, "
-        "medmnist, demo, digits",
+        "dicom, medmnist, demo, digits",
         "study.toml: arms: must have at least one arm; add the table [arms.real]",
     ]
 

@@ -1,0 +1,61 @@
+import numpy as np
+import pydicom
+import pytest
+
+from augsearch.data.dicom.frames import FrameDecoder
+from augsearch.errors import DataError
+
+SYNTAX = "1.2.840.10008.1.2.4.70"
+
+
+@pytest.fixture
+def frame(save_dicom, ramp, tmp_path):
+    """(options, pixel data, values) of a JPEG Lossless file."""
+    values = ramp(0, 4095)
+    save_dicom(tmp_path / "x.dcm", values, "JPEGLosslessSV1", 12)
+    options = {
+        "rows": values.shape[0],
+        "columns": values.shape[1],
+        "samples_per_pixel": 1,
+        "number_of_frames": 1,
+        "bits_allocated": 16,
+        "bits_stored": 12,
+        "pixel_representation": 0,
+        "photometric_interpretation": "MONOCHROME2",
+        "pixel_keyword": "PixelData",
+    }
+    return options, pydicom.dcmread(tmp_path / "x.dcm").PixelData, values
+
+
+def test_damage_is_told_and_the_next_frame_decoded(frames, frame):
+    options, source, values = frame
+    with pytest.raises(DataError, match="has pixel data that are truncated or damaged"):
+        frames.decode(SYNTAX, options, source[: len(source) // 4 * 2])
+    assert np.array_equal(frames.decode(SYNTAX, options, source), values)
+
+
+def test_a_crash_is_an_error_and_the_next_frame_gets_a_new_process(frame):
+    options, source, values = frame
+    decoder = FrameDecoder()
+    decoder.decode(SYNTAX, options, source)
+    decoder._process.kill()
+    with pytest.raises(DataError, match="its decoder crashed or did not end"):
+        decoder.decode(SYNTAX, options, source)
+    assert np.array_equal(decoder.decode(SYNTAX, options, source), values)
+    decoder.close()
+
+
+def test_a_hang_ends_in_time(frame):
+    options, source, _ = frame
+    decoder = FrameDecoder(timeout_s=0.01)  # a process needs longer to start
+    with pytest.raises(DataError, match="its decoder crashed or did not end"):
+        decoder.decode(SYNTAX, options, source)
+
+
+def test_its_process_ends_with_it(frame):
+    options, source, _ = frame
+    decoder = FrameDecoder()
+    decoder.decode(SYNTAX, options, source)
+    process = decoder._process
+    del decoder
+    assert process.poll() is not None
