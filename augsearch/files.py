@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import platform
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,38 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder beside `path`; on success it is renamed to `path`, else removed.
+
+    Raises:
+        StorageError: `path` is there and not an empty folder, or nothing could be written (disk
+            full, no permission).
+    """
+    if path.is_symlink() or (path.exists() and not (path.is_dir() and not any(path.iterdir()))):
+        raise StorageError(f"{path} exists already; remove it, or name another --out.")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    kept = next(folder for folder in path.parents if folder.exists())
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        remove_empty(path.parent, kept)
+
+
+def remove_empty(folder: Path, kept: Path) -> None:
+    """Remove `folder` and the folders above it, as far as they are empty, up to `kept`."""
+    with contextlib.suppress(OSError):  # something else was put there meanwhile
+        while folder != kept:
+            folder.rmdir()
+            folder = folder.parent
 
 
 def unwritable(path: Path, error: OSError) -> StorageError:

@@ -9,6 +9,7 @@ import sys
 import typer
 
 from augsearch.cli import commands
+from augsearch.cli.export import export
 from augsearch.cli.reader import reader
 from augsearch.errors import AugsearchError
 
@@ -26,6 +27,7 @@ for command in (
     commands.sync,
     commands.lab,
     commands.report,
+    export,
 ):
     app.command()(command)
 app.add_typer(reader, name="reader")

@@ -16,7 +16,14 @@ from pydantic import BaseModel, ValidationError
 
 from augsearch.errors import AugsearchError, RunDirectoryError, StorageError
 from augsearch.events import Advanced, Event, Warned
-from augsearch.files import append_line, exclusive, read_json, write_json, write_text
+from augsearch.files import (
+    append_line,
+    exclusive,
+    read_json,
+    remove_empty,
+    write_json,
+    write_text,
+)
 from augsearch.study.compare import differences
 from augsearch.study.results import StudyResult
 from augsearch.study.schema.study import StudyFile
@@ -271,7 +278,4 @@ def _remove(path: Path, kept: Path) -> None:
             shutil.rmtree(entry, ignore_errors=True)
         else:
             entry.unlink(missing_ok=True)
-    with suppress(OSError):  # another run may have begun there meanwhile
-        while path != kept:
-            path.rmdir()
-            path = path.parent
+    remove_empty(path, kept)

@@ -13,7 +13,7 @@ from augsearch.evaluation.metrics import Metric
 from augsearch.events import Notify, silent
 from augsearch.execution.folds import FIRST_TEST_STREAM, FoldImages
 from augsearch.execution.recipes import Recipe
-from augsearch.records import Portion
+from augsearch.records import Portion, TrainingSet
 from augsearch.seeds import Seed
 
 Floats = NDArray[np.float64]
@@ -71,11 +71,7 @@ class ArmScore:
 
     def _scores(self, asked: Sequence[tuple[float, int]]) -> Iterator[tuple[float, ...]]:
         sets = [
-            fold.training_set(
-                self.recipe(multiple, fold),
-                replicate,
-                self.seed.child("search", fold.number, replicate),
-            )
+            searched_set(self, multiple, fold, replicate)
             for multiple, round_ in asked
             for fold, replicate in self.cells_of(round_)
         ]
@@ -126,14 +122,25 @@ def fresh_trainings(
         One fitted classifier per fold and replicate.
     """
     generations = generations or [score.folds]
-    sets = []
-    for number in range(len(score.folds)):
-        for replicate in range(replicates):
-            fold = generations[replicate % len(generations)][number]
-            recipe = score.recipe(multiple, fold)
-            seed = score.seed.child("test", fold.number, replicate)
-            sets.append(fold.training_set(recipe, FIRST_TEST_STREAM + replicate, seed))
+    sets = [
+        fresh_set(score, multiple, generations[replicate % len(generations)][number], replicate)
+        for number in range(len(score.folds))
+        for replicate in range(replicates)
+    ]
     return score.classifier.fit(sets, score.notify)
+
+
+def fresh_set(score: ArmScore, multiple: float, fold: FoldImages, replicate: int) -> TrainingSet:
+    """Return what a fresh training for the test trains on: see `fresh_trainings`."""
+    seed = score.seed.child("test", fold.number, replicate)
+    recipe = score.recipe(multiple, fold)
+    return fold.training_set(recipe, FIRST_TEST_STREAM + replicate, seed)
+
+
+def searched_set(score: ArmScore, multiple: float, fold: FoldImages, replicate: int) -> TrainingSet:
+    """Return what a training of the search trains on."""
+    seed = score.seed.child("search", fold.number, replicate)
+    return fold.training_set(score.recipe(multiple, fold), replicate, seed)
 
 
 def probabilities(fitted: Sequence[FittedClassifier], images: Portion) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +15,26 @@ from augsearch.sources.store import PoolStore
 
 FIRST_TEST_STREAM = 1 << 16
 """Replicates of the test draw from streams that no replicate of a search ever touches."""
+
+
+@dataclass(frozen=True, eq=False)
+class Added:
+    """Images of one class that a source adds to a training set.
+
+    Attributes:
+        source: Its name.
+        label: The class.
+        first: Number of the first image within the source's stream for that class.
+        portions: The images, in order.
+    """
+
+    source: str
+    label: int
+    first: int
+    portions: Sequence[Portion]
+
+    def __len__(self) -> int:
+        return sum(len(portion.rows) for portion in self.portions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,13 +73,17 @@ class FoldImages:
     def training_set(self, recipe: Recipe, stream: int, seed: Seed) -> TrainingSet:
         """Return the real images and what `recipe` adds from stream number `stream`."""
         portions = [self._real(recipe.real)] if any(recipe.real) else []
-        for ingredient in recipe.ingredients:
-            store = self.pools[ingredient.source]
-            for label, (start, count) in enumerate(
-                zip(ingredient.starts, ingredient.counts, strict=True)
-            ):
-                portions += _pool_portions(store, label, stream, start, count)
+        for added in self.added(recipe, stream):
+            portions += added.portions
         return TrainingSet(tuple(portions), self.n_classes, seed, self.tune)
+
+    def added(self, recipe: Recipe, stream: int) -> Iterator[Added]:
+        """Yield what `recipe` adds to the real images from stream number `stream`, in order."""
+        for one in recipe.ingredients:
+            store = self.pools[one.source]
+            for label, (start, count) in enumerate(zip(one.starts, one.counts, strict=True)):
+                portions = _pool_portions(store, label, stream, start, count)
+                yield Added(one.source, label, start, portions)
 
     def _real(self, counts: tuple[int, ...]) -> Portion:
         """Return the first `counts[c]` real images of each class, in one random order for all."""

@@ -56,6 +56,11 @@ def title(result: AuditResult, many: bool = True) -> str:
     return f"{result.source}, fold {result.fold}" if many else result.source
 
 
+def audit_numbers(result: AuditResult) -> list[tuple[str, str]]:
+    """Return what an audit measured as (what, value); in brackets stands what real images give."""
+    return list(zip(HEADS[2:], _row(result, many=False)[2:], strict=True))
+
+
 def _row(result: AuditResult, many: bool) -> list[str]:
     images = f"{sum(result.images.values())}"
     if result.quarantined is not None:

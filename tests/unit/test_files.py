@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from augsearch.errors import RunDirectoryError, StorageError
-from augsearch.files import exclusive, map_array, read_json, replacing, write_json, write_text
+from augsearch.files import (
+    exclusive,
+    map_array,
+    new_folder,
+    read_json,
+    replacing,
+    write_json,
+    write_text,
+)
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -32,6 +40,39 @@ def test_a_full_disk_is_one_clear_error_and_a_second_try_works(tmp_path, monkeyp
     assert list(tmp_path.iterdir()) == []
     write_json(target, {"a": 1})
     assert read_json(target) == {"a": 1}
+
+
+def test_a_new_folder_is_there_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "a" / "b"
+    with pytest.raises(KeyError), new_folder(target) as folder:
+        (folder / "half.txt").write_text("half")
+        raise KeyError("killed")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(StorageError, match="No space left"), new_folder(target):
+        raise OSError(28, "No space left on device")
+    assert list(tmp_path.iterdir()) == []
+    with new_folder(target) as folder:
+        (folder / "whole.txt").write_text("whole")
+        assert not target.exists()
+    assert [path.name for path in target.iterdir()] == ["whole.txt"]
+    assert [path.name for path in target.parent.iterdir()] == ["b"]
+
+
+def test_a_new_folder_replaces_nothing(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    before = sorted(tmp_path.rglob("*"))
+    for name in ("file", "full", "link"):
+        refused = pytest.raises(StorageError, match=f"{name} exists already; remove it")
+        with refused, new_folder(tmp_path / name):
+            raise AssertionError
+    assert sorted(tmp_path.rglob("*")) == before
+    (tmp_path / "empty").mkdir()
+    with new_folder(tmp_path / "empty") as folder:
+        (folder / "a").touch()
+    assert [path.name for path in (tmp_path / "empty").iterdir()] == ["a"]
 
 
 def test_damaged_json_is_named(tmp_path):

@@ -1,0 +1,46 @@
+"""`augsearch export`: images, model or features of a finished run, for others."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from augsearch.cli.options import Quiet
+
+
+class What(StrEnum):
+    """What can be exported."""
+
+    images = "images"
+
+
+class Format(StrEnum):
+    """What image files can be."""
+
+    png = "png"
+    dicom = "dicom"
+
+
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="the directory of a finished run")],
+    what: Annotated[What, typer.Option(help="what to export")],
+    out: Annotated[
+        Path | None, typer.Option(help="a new folder  [default: RUN/exports/WHAT-ARM]")
+    ] = None,
+    arm: Annotated[
+        str | None, typer.Option(help="whose  [default: the arm that the verdict is about]")
+    ] = None,
+    image_format: Annotated[Format, typer.Option("--format", help="of images")] = Format.png,
+    quiet: Quiet = False,
+) -> None:
+    """Write the images, the model or the features of a finished run's arm, with a card."""
+    from augsearch.controller.export import export_run
+    from augsearch.display import make_display
+
+    with make_display(quiet) as display:
+        made = export_run(run, what.value, out, arm, image_format.value, display)
+    for line in (*made.contents, made.verdict, f"folder: {made.folder}"):
+        typer.echo(line)

@@ -1,0 +1,85 @@
+"""`augsearch export RUN`: what others are given of a finished run, in a folder with a card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from augsearch.amounts import amount_words
+from augsearch.controller.conclusion import Conclusion
+from augsearch.controller.exports.chosen import ChosenTraining, chosen_arm, chosen_training
+from augsearch.controller.exports.images import export_images
+from augsearch.controller.revisit import revisit
+from augsearch.events import Notify, silent
+from augsearch.export.images import ImageFormat
+from augsearch.files import new_folder
+from augsearch.report.sentences import verdict_sentence
+
+What = Literal["images"]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An export that was written.
+
+    Attributes:
+        folder: Where it lies.
+        contents: What is in it, in sentences.
+        verdict: What the run found, in a sentence.
+    """
+
+    folder: Path
+    contents: Sequence[str]
+    verdict: str
+
+
+def export_run(
+    run: Path,
+    what: What,
+    out: Path | None = None,
+    arm: str | None = None,
+    image_format: ImageFormat = "png",
+    notify: Notify = silent,
+) -> Exported:
+    """Write what a finished run made of an arm into a new folder, whole or not at all.
+
+    Everything is of one training: the first of those that the arm's result is the mean of.
+
+    Args:
+        run: The run directory.
+        what: "images": the synthetic images that the chosen amount adds, with a manifest.
+        out: The folder; default: RUN/exports/WHAT-ARM.
+        arm: Name of the arm; default: the one that the verdict is about.
+        image_format: Of images.
+        notify: Takes progress and warnings.
+
+    Raises:
+        RunDirectoryError: No finished run, no such arm, or something of the run is gone.
+        SourceError: The arm adds no synthetic images.
+        StorageError: The folder is there already, or cannot be written.
+    """
+    exported: list[Exported] = []
+
+    def visit(conclusion: Conclusion, _: str) -> None:
+        chosen = chosen_training(conclusion, chosen_arm(conclusion, arm))
+        target = out or conclusion.directory.path / "exports" / f"{what}-{chosen.arm.name}"
+        with new_folder(target) as folder:
+            contents = export_images(conclusion, chosen, folder, image_format)
+        exported.append(_exported(conclusion, chosen, target, contents))
+
+    revisit(run, visit, notify)
+    return exported[0]
+
+
+def _exported(
+    conclusion: Conclusion, chosen: ChosenTraining, folder: Path, contents: Sequence[str]
+) -> Exported:
+    amount = amount_words(chosen.amount, chosen.arm.arm.unit)
+    confidence = conclusion.prepared.study.evaluation.confidence
+    return Exported(
+        folder,
+        [f"arm {chosen.arm.name}, {amount}", *contents],
+        verdict_sentence(conclusion.result, confidence),
+    )

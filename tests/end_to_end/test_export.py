@@ -1,0 +1,175 @@
+"""`augsearch export` on finished runs: what others are given, and what they are told about it."""
+
+import csv
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+STUDY = """\
+seed = 7
+device = "cpu"
+
+[images]
+size = 16
+
+[data]
+kind = "demo"
+train = 24
+tune = 24
+test = 40
+
+[split]
+method = "given"
+
+[sources.acgan]
+kind = "acgan"
+generator_filters = [16, 8]
+discriminator_filters = [8, 16]
+batch_size = 8
+iterations = 20
+snapshot = "last"
+
+[sources.classic]
+kind = "classic"
+
+[classifier]
+backbone = "resnet18"
+weights = "random"
+input_size = 32
+head = {kind = "logistic"}
+
+[classifiers.cnn]
+kind = "end-to-end"
+network = "fridadar2018"
+epochs = 2
+normalise = "mean-image"
+
+[classifiers.words]
+kind = "bag-of-words"
+patch = 5
+words = 8
+
+[classifiers.critic]
+kind = "discriminator"
+source = "acgan"
+
+[arms.real]
+
+[arms.twice]
+add = [{source = "acgan", multiple = 2}]
+
+[arms.cnn]
+classifier = "cnn"
+add = [{source = "acgan", multiple = 1.5}, {source = "classic", multiple = 2}]
+
+[arms.words]
+classifier = "words"
+add = [{source = "classic", multiple = 2}]
+
+[arms.critic]
+classifier = "critic"
+
+[evaluation]
+test_replicates = 2
+"""
+FIRST_TEST_STREAM = 65536 << 32
+
+
+@pytest.fixture(scope="module")
+def run(command_line, tmp_path_factory):
+    """A finished run with an arm of every classifier; tests only read it, and add to exports/."""
+    command = command_line(tmp_path_factory.mktemp("arms"))
+    command.write(STUDY, "arms.toml")
+    done = command("run", "arms.toml", "--quiet")
+    assert done.returncode == 0, done.stderr
+    return command.folder / "runs" / "arms"
+
+
+def kept(run):
+    """What an export must not change."""
+    names = ("results.json", "seconds.json", "declaration.json", "test_opened.json", "outbox.jsonl")
+    return {name: (run / name).read_bytes() for name in names}
+
+
+def pool(run, class_number, number):
+    """An image of the pool of the first fresh training for the test."""
+    number += FIRST_TEST_STREAM
+    for path in (run / "artifacts" / "source-acgan-fold0" / "pool").glob("*.npy"):
+        label, first, end = map(int, re.match(r"class(\d+)_(\d+)-(\d+)_", path.name).groups())
+        if label == class_number and first <= number < end:
+            return np.load(path)[number - first]
+    raise AssertionError(f"no image {number}")
+
+
+def test_images_are_those_that_the_chosen_amount_adds(call, run, tmp_path):
+    before = kept(run)
+    code, out, err = call("export", run, "--what", "images", "--out", "given", "--quiet")
+    assert code == 0, err
+    results = json.loads((run / "results.json").read_text())
+    assert results["verdict"]["arm"] == "twice"
+    assert out.startswith("arm twice, K = 2\n24 synthetic images of acgan: ")
+    assert out.endswith("\nfolder: given\n")
+    with (tmp_path / "given" / "manifest.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with (run / "tables" / "split.csv").open(newline="") as file:
+        real = [row["class"] for row in csv.DictReader(file) if row["part"] == "train"]
+    assert sorted(row["label"] for row in rows) == sorted(real)
+    for row in rows:
+        with Image.open(tmp_path / "given" / row["image"]) as image:
+            pixels = np.asarray(image)
+        wanted = pool(run, ["clear", "fluid"].index(row["label"]), int(row["number"]))
+        assert np.array_equal(pixels, wanted[..., 0])
+    card = (tmp_path / "given" / "DATASET_CARD.md").read_text()
+    assert out.splitlines()[2] in card  # the verdict
+    assert "40 images (20 clear, 20 fluid) of the test set, the mean over 2 trainings" in card
+    audit = results["audits"][0]
+    assert f"Source acgan: **{audit['verdict']}**." in card
+    assert all(reason in card for reason in audit["reasons"])
+    assert str(run.parent) not in card
+    assert kept(run) == before
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_real_images_that_were_changed_are_left_out(call, run):
+    code, out, err = call("export", run, "--what", "images", "--arm", "cnn", "--quiet")
+    assert code == 0, err
+    folder = run / "exports" / "images-cnn"
+    assert out.endswith(f"folder: {folder}\n")
+    assert len(list(folder.glob("*/acgan-*.png"))) == 13
+    assert not list(folder.glob("*/classic-*.png"))
+    card = (folder / "DATASET_CARD.md").read_text()
+    assert "Left out: classic." in card
+    assert "The verdict is about arm 'twice'" in card
+    code, out, err = call("export", run, "--what", "images", "--arm", "cnn", "--quiet")
+    assert (code, out) == (2, "")
+    assert f"{folder} exists already; remove it, or name another --out." in err
+
+
+@pytest.mark.parametrize(
+    ("arm", "words"),
+    [
+        ("real", "adds none; name another --arm (twice, cnn)"),
+        ("words", "adds only real images, changed or repeated (classic); name another --arm"),
+        ("twise", "--arm must be one of the run's arms, 'real', 'twice', 'cnn'"),
+        ("twise", "(did you mean 'twice'?)"),
+    ],
+)
+def test_arms_without_images(call, run, tmp_path, arm, words):
+    code, out, err = call(
+        "export", run, "--what", "images", "--arm", arm, "--out", "a/b/c", "--quiet"
+    )
+    assert (code, out) == (2, "")
+    assert words in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_lacks_something(call, run, tmp_path):
+    spoilt = shutil.copytree(run, tmp_path / "spoilt", ignore=shutil.ignore_patterns("*.db"))
+    code, _, err = call("export", spoilt, "--what", "images", "--quiet")
+    assert code == 2
+    assert "must still hold all that it made but lacks ledger.db" in err
+    assert call("export", tmp_path, "--what", "images")[0] == 2
