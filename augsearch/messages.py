@@ -63,6 +63,7 @@ def masked(text: str) -> str:
         'postgresql://***@host/db?sslpassword=***'
     """
     without_user = re.sub(r"://(?:[^\s/@]*:\S*|[^\s/@]+)@", "://***@", text)
+    without_user = re.sub(r"(?<![^\s'\"])[^\s/:@'\"]+:[^\s/]*@", "***@", without_user)
     return re.sub(
         r"(?i)([?&][^\s=&]*(?:password|passwd|secret|token|key)[^\s=&]*=)[^\s&]+",
         r"\1***",

@@ -1,3 +1,12 @@
+import itertools
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 
@@ -76,3 +85,93 @@ def _compressed(path, target):
     fragments = change.GetOutput().GetDataElement().GetSequenceOfFragments()
     stream = fragments.GetFragment(0).GetByteValue().GetBuffer()
     return stream.encode("utf-8", "surrogateescape")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Postgres:
+    """A PostgreSQL server of the tests, on loopback, with a password."""
+
+    password = f"password-{secrets.token_hex(8)}"
+
+    def __init__(self, binaries: Path, folder: Path) -> None:
+        self._binaries = binaries
+        self._data = folder / "data"
+        self._log = folder / "log"
+        self.port = free_port()
+        self._numbers = itertools.count()
+        secret = folder / "password"
+        secret.write_text(self.password)
+        # It refuses to run as root.
+        self._as = ["runuser", "-u", "nobody", "--"] if os.geteuid() == 0 else []
+        if self._as:
+            for path in (folder, secret):
+                shutil.chown(path, "nobody", "nogroup")
+        self._call("initdb", "--no-sync", "--auth=scram-sha-256", "-U", "ann", "--pwfile", secret)
+        self.start()
+
+    def _call(self, name: str, *arguments: object) -> None:
+        command = [*self._as, self._binaries / name, "-D", self._data, *arguments]
+        done = subprocess.run(
+            [*map(str, command)], cwd="/", capture_output=True, text=True, timeout=60
+        )
+        if done.returncode:
+            log = self._log.read_text() if self._log.exists() else ""
+            pytest.fail(f"{name}: {done.stdout}{done.stderr}{log}")
+
+    def start(self) -> None:
+        options = f"-p {self.port} -h 127.0.0.1 -c unix_socket_directories= -c fsync=off"
+        self._log.touch()
+        if self._as:
+            shutil.chown(self._log, "nobody", "nogroup")
+        # With the log in a file: a pipe would stay open as long as the server lives.
+        self._call("pg_ctl", "-w", "-s", "-l", self._log, "-o", options, "start")
+
+    def stop(self) -> None:
+        """End it at once, as a power cut would."""
+        self._call("pg_ctl", "-w", "-s", "-m", "immediate", "stop")
+
+    def url(self, database: str = "postgres", password: str | None = None) -> str:
+        return f"postgresql://ann:{password or self.password}@127.0.0.1:{self.port}/{database}"
+
+    def ask(self, query: str, database: str = "postgres") -> list[tuple[object, ...]]:
+        import psycopg
+
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            cursor = connection.execute(query)
+            return cursor.fetchall() if cursor.description else []
+
+    def new_database(self) -> str:
+        """Return the URL of an empty database."""
+        name = f"db{next(self._numbers)}"
+        self.ask(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server; tests may stop and start it."""
+    pytest.importorskip("psycopg", reason="augsearch[postgres] is not installed")
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    initdb = shutil.which("initdb") if not found else found[-1]
+    if initdb is None or (os.geteuid() == 0 and shutil.which("runuser") is None):
+        pytest.skip("there is no PostgreSQL server (Debian: apt-get install postgresql)")
+    folder = Path(tempfile.mkdtemp(prefix="augsearch-postgres-"))
+    server = None
+    try:
+        server = Postgres(Path(initdb).resolve().parent, folder)
+        yield server
+    finally:
+        if server is not None:
+            server.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def database(postgres):
+    """The URL of an empty database on it."""
+    return postgres.new_database()

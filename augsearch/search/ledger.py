@@ -9,23 +9,26 @@ numbers follow the order of the search. Trials that no search needs any more are
 never read again.
 
 One process at a time may own a study. For SQLite URLs a lock file beside the database sees to
-that; for other storages the caller does.
+that, on PostgreSQL an advisory lock; for other storages the caller does.
+
+A database server that goes away is waited for. What was under way then may have arrived or not, so
+the ledger looks at what is there before it says it again, as after a kill.
 """
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import math
 from collections import deque
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from augsearch.errors import AugsearchError, StorageError
-from augsearch.files import exclusive
+from augsearch.events import Notify, silent
 from augsearch.records import Evaluation
 from augsearch.search.base import SearchRule
+from augsearch.search.connection import connected
+from augsearch.search.database import LedgerError, patiently
+from augsearch.search.ownership import Ownership, owned
 from augsearch.search.settings import Direction
 
 if TYPE_CHECKING:
@@ -33,19 +36,20 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
+Result = TypeVar("Result")
+
 PARAMETER = "multiple"
 _SCORES = "scores"  # trial attribute
 _SETTINGS = "search"  # study attribute
 _RANGE = (0.0, 1e7)  # of the parameter, for Optuna's plots only: multiples and counts of images
 
 
-class LedgerError(AugsearchError, ValueError):
-    """A stored study that does not go with the search that is asked for."""
-
-
 @contextlib.contextmanager
 def open_ledger(
-    storage: str | BaseStorage | None, study_name: str, direction: Direction
+    storage: str | BaseStorage | None,
+    study_name: str,
+    direction: Direction,
+    notify: Notify = silent,
 ) -> Iterator[Ledger]:
     """Open a study, or create it, and own it until the block ends.
 
@@ -53,19 +57,22 @@ def open_ledger(
         storage: An Optuna storage or its URL; None keeps the study in memory.
         study_name: Which study of the storage.
         direction: "maximize" or "minimize".
+        notify: Takes the warning that a database server is waited for.
 
     Raises:
-        LedgerError: The study is someone else's, or has another direction.
-        RunDirectoryError: Another process holds the SQLite file.
+        LedgerError: The study is someone else's, or has another direction; or `storage` is no URL.
+        RunDirectoryError: Another process holds the SQLite file, or the study on PostgreSQL.
         StorageError: The storage cannot be read or written.
-        ValueError: `storage` is no URL.
     """
     import optuna
 
     with contextlib.ExitStack() as stack:
+        owner = None
         if isinstance(storage, str):
-            storage = stack.enter_context(connected(storage))
-        with calling_optuna():
+            owner = stack.enter_context(owned(storage, f"study {study_name!r}"))
+            storage = stack.enter_context(connected(storage, notify))
+
+        def load() -> Ledger:
             study = optuna.create_study(
                 storage=storage,
                 study_name=study_name,
@@ -74,15 +81,26 @@ def open_ledger(
                 # Never draws anything, as K is fixed; the default would load and fit a model.
                 sampler=optuna.samplers.RandomSampler(seed=0),
             )
-            ledger = Ledger(study, direction)
-        yield ledger
+            return Ledger(study, direction, owner, notify)
+
+        yield patiently(load, notify=notify)
 
 
 class Ledger:
     """The trials of one search, asked for and told in order."""
 
-    def __init__(self, study: Study, direction: Direction) -> None:
+    def __init__(
+        self,
+        study: Study,
+        direction: Direction,
+        owner: Ownership | None = None,
+        notify: Notify = silent,
+    ) -> None:
         self._study = study
+        self._owner = owner
+        self._notify = notify
+        self._asked: set[int] = set()
+        self._amounts: set[float] = set()
         self._worst = -math.inf if direction == "maximize" else math.inf
         stored = [one.name.lower() for one in study.directions]
         if stored != [direction]:
@@ -110,8 +128,7 @@ class Ledger:
         from optuna.trial import TrialState
 
         history: list[Evaluation] = []
-        with calling_optuna():
-            completed = self._trials(TrialState.COMPLETE)
+        completed = self._patiently(lambda: self._trials(TrialState.COMPLETE))
         for evaluation in map(_evaluation, completed):
             certain = rule.propose(history)
             if not certain:
@@ -119,9 +136,7 @@ class Ledger:
             if evaluation.multiple != certain[0]:
                 raise self._mismatch(evaluation.multiple, certain[0], settings)
             history.append(evaluation)
-        if self._study.user_attrs.get(_SETTINGS) != settings:
-            with calling_optuna():
-                self._study.set_user_attr(_SETTINGS, dict(settings))
+        self._patiently(lambda: self._keep(settings))
         return history
 
     def ask(self, multiple: float) -> Trial:
@@ -132,18 +147,14 @@ class Ledger:
         Raises:
             LedgerError: Someone else has enqueued a trial in the meantime.
         """
-        with calling_optuna():
-            if self._open and self._open[0][0] != multiple:
-                self._fail_open()  # taken over out of turn they would break the order
-            if self._open:
-                return _with_parameter(self._open.popleft()[1], multiple)
-            self._study.enqueue_trial({PARAMETER: float(multiple)})
-            trial = _with_parameter(self._study.ask(), multiple)
+        trial = self._patiently(lambda: self._take_over_or_enqueue(multiple))
         if trial.params[PARAMETER] != multiple:
             raise LedgerError(
                 f"study {self._study.study_name!r} must have one owner but another process has "
                 f"put multiple {trial.params[PARAMETER]:g} in; end it and start again."
             )
+        self._asked.add(trial._trial_id)
+        self._amounts.add(multiple)
         return trial
 
     def tell(self, trial: Trial, evaluation: Evaluation) -> None:
@@ -157,14 +168,52 @@ class Ledger:
         value = evaluation.score if math.isfinite(evaluation.score) else self._worst
         # JSON knows neither NaN nor infinities: "nan", "inf", "-inf".
         scores = [score if math.isfinite(score) else str(score) for score in evaluation.scores]
-        with calling_optuna():
-            trial.set_user_attr(_SCORES, scores)
-            self._study.tell(trial, value, state=TrialState.COMPLETE)
+
+        def complete() -> None:
+            # An attempt that failed may have arrived.
+            if not trial.storage.get_trial(trial._trial_id).state.is_finished():
+                trial.set_user_attr(_SCORES, scores)
+                self._study.tell(trial, value, state=TrialState.COMPLETE)
+
+        self._patiently(complete)
 
     def close_open(self) -> None:
         """Set what a killed search left behind, and this one does not need, to FAIL."""
-        with calling_optuna():
+
+        def close() -> None:
+            self._open = self._left_behind()
             self._fail_open()
+
+        self._patiently(close)
+
+    def _patiently(self, call: Callable[[], Result]) -> Result:
+        return patiently(call, again=self._look_again, notify=self._notify)
+
+    def _look_again(self) -> None:
+        """Find out what the database holds, now that the connection to it was lost."""
+        if self._owner is not None:
+            self._owner.hold()
+        self._open = self._left_behind()
+
+    def _keep(self, settings: Mapping[str, Any]) -> None:
+        if self._study.user_attrs.get(_SETTINGS) != settings:
+            self._study.set_user_attr(_SETTINGS, dict(settings))
+
+    def _take_over_or_enqueue(self, multiple: float) -> Trial:
+        from optuna.trial import TrialState
+
+        if self._open and self._open[0][0] != multiple:
+            self._fail_open()  # taken over out of turn they would break the order
+        if self._open:
+            return _with_parameter(self._open.popleft()[1], multiple)
+        self._study.enqueue_trial({PARAMETER: float(multiple)})
+        while True:
+            trial = _with_parameter(self._study.ask(), multiple)
+            amount = trial.params[PARAMETER]
+            if amount == multiple or amount not in self._amounts:
+                return trial
+            # Optuna repeats by itself what may have arrived: an amount may be in the queue twice.
+            self._study.tell(trial, state=TrialState.FAIL)
 
     def _fail_open(self) -> None:
         from optuna.trial import TrialState
@@ -173,7 +222,10 @@ class Ledger:
             self._study.tell(self._open.popleft()[1], state=TrialState.FAIL)
 
     def _left_behind(self) -> deque[tuple[float | None, Trial]]:
-        """Return (amount, trial) of what was under way, RUNNING all of them, by number."""
+        """Return (amount, trial) of what was under way, RUNNING all of them, by number.
+
+        What this search has under way itself is not among them.
+        """
         import optuna
         from optuna.trial import TrialState
 
@@ -182,6 +234,7 @@ class Ledger:
         return deque(
             (_amount(frozen), optuna.Trial(self._study, frozen._trial_id))
             for frozen in self._trials(TrialState.RUNNING)
+            if frozen._trial_id not in self._asked
         )
 
     def _trials(self, state: Any) -> list[FrozenTrial]:
@@ -202,7 +255,7 @@ class Ledger:
         )
 
 
-def stored_evaluations(storage: str, study_name: str) -> list[Evaluation]:
+def stored_evaluations(storage: str, study_name: str, notify: Notify = silent) -> list[Evaluation]:
     """Return what a study of a storage (its URL) holds so far, in order, and change nothing.
 
     Raises:
@@ -212,12 +265,15 @@ def stored_evaluations(storage: str, study_name: str) -> list[Evaluation]:
     import optuna
     from optuna.trial import TrialState
 
-    with connected(storage) as opened, calling_optuna():
+    def read() -> list[FrozenTrial]:
         if study_name not in optuna.get_all_study_names(opened):
             return []
         study = optuna.load_study(study_name=study_name, storage=opened)
-        found = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        return [_evaluation(trial) for trial in sorted(found, key=lambda one: one.number)]
+        return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+
+    with connected(storage, notify) as opened:
+        found = patiently(read, notify=notify)
+    return [_evaluation(trial) for trial in sorted(found, key=lambda one: one.number)]
 
 
 def _with_parameter(trial: Trial, multiple: float) -> Trial:
@@ -238,61 +294,3 @@ def _amount(trial: FrozenTrial) -> float | None:
 def _evaluation(trial: FrozenTrial) -> Evaluation:
     scores = trial.user_attrs.get(_SCORES, trial.values)
     return Evaluation.of(trial.params[PARAMETER], [float(score) for score in scores])
-
-
-@contextlib.contextmanager
-def connected(url: str) -> Iterator[BaseStorage]:
-    """Connect to a storage URL; a SQLite file is made, with its folder, and locked.
-
-    Raises:
-        RunDirectoryError: Another process holds the SQLite file.
-        StorageError: The storage cannot be read or written.
-        ValueError: It is no URL.
-    """
-    from optuna.storages import RDBStorage
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise ValueError(
-            f"storage must be an Optuna storage or its URL but got {url!r}; "
-            'a file is written "sqlite:///search.db".'
-        ) from None
-    sqlite = parsed.get_backend_name() == "sqlite"
-    with contextlib.ExitStack() as stack:
-        if sqlite and parsed.database and not parsed.database.startswith((":", "file:")):
-            file = Path(parsed.database)
-            stack.enter_context(exclusive(file.with_name(file.name + ".lock")))
-        options = {"connect_args": {"timeout": 60}} if sqlite else None
-        with calling_optuna():
-            storage = RDBStorage(url, engine_kwargs=options)
-        stack.callback(storage.engine.dispose)
-        stack.callback(storage.remove_session)
-        yield storage
-
-
-@contextlib.contextmanager
-def calling_optuna() -> Iterator[None]:
-    """For the length of a call, mute Optuna below warnings and name its storage errors.
-
-    Raises:
-        StorageError: The storage cannot be read or written.
-    """
-    import optuna
-    from sqlalchemy.exc import SQLAlchemyError
-
-    logger = logging.getLogger("optuna")
-    level = logger.level
-    logger.setLevel(max(logger.getEffectiveLevel(), logging.WARNING))
-    try:
-        yield
-    except (optuna.exceptions.StorageInternalError, SQLAlchemyError) as error:
-        reason = str(error.__cause__ or error).splitlines()[0]
-        raise StorageError(
-            f"the search's ledger cannot be read or written: {reason}. Free some space or choose "
-            "another storage; the same call then goes on where it stopped."
-        ) from error
-    finally:
-        logger.setLevel(level)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from augsearch.events import Notify, silent
 from augsearch.records import Evaluation
 from augsearch.search.base import SearchRule
 from augsearch.search.halving import Halving
@@ -94,6 +95,7 @@ def find_optimal_multiple(
     storage: str | BaseStorage | None = None,
     study_name: str = "augsearch",
     callbacks: Sequence[Callback] = (),
+    notify: Notify = silent,
 ) -> SearchResult:
     """Find the multiple K of the training set that scores best (Kong et al. 2022).
 
@@ -136,11 +138,13 @@ def find_optimal_multiple(
             end; another start, step or direction may not, nor another grid or seed.
         study_name: The Optuna study's name in `storage`.
         callbacks: Each is called as ``callback(evaluation, best)`` after every new evaluation.
+        notify: Takes a `Warned` event when the database server of `storage` has gone away: it is
+            waited for, a minute long.
 
     Raises:
         ValueError, TypeError: A setting out of range, or a score that is no number.
         LedgerError: What is stored belongs to another search (a ValueError too).
-        RunDirectoryError: Another process works on the SQLite file.
+        RunDirectoryError: Another process works on the SQLite file, or on the study on PostgreSQL.
         StorageError: The storage cannot be read or written.
 
     Example:
@@ -166,7 +170,7 @@ def find_optimal_multiple(
     }
     chosen = _choose_rule(rule, settings)
     _check_score(score, replicates)
-    with open_ledger(storage, study_name, direction) as ledger:
+    with open_ledger(storage, study_name, direction, notify) as ledger:
         history = _search(chosen, score, replicates, ledger, callbacks)
     best = chosen.best(history)
     return SearchResult(

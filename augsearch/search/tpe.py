@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from augsearch.records import Evaluation
 from augsearch.search.base import SearchRule
+from augsearch.search.database import calling_optuna
 from augsearch.search.halving import MAX_MULTIPLE, checked_limit, fractions_up_to
-from augsearch.search.ledger import PARAMETER, calling_optuna
+from augsearch.search.ledger import PARAMETER
 from augsearch.search.settings import DIRECTIONS, Direction, check_known, plain_number
 from augsearch.search.smoothing import smoothed_order
 from augsearch.seeds import Seed

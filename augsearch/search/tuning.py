@@ -9,11 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING
 
+from augsearch.events import Notify, silent
 from augsearch.records import Evaluation
-from augsearch.search.ledger import calling_optuna, connected
+from augsearch.search.connection import connected
+from augsearch.search.database import patiently
+from augsearch.search.ownership import owned
 from augsearch.search.settings import Direction
 from augsearch.seeds import Seed
 from augsearch.study.schema.tune import Range, TuneOptions, Value
@@ -52,6 +56,7 @@ def try_settings(
     storage: str,
     study_name: str,
     progress: Progress = lambda done, wanted, newest: None,
+    notify: Notify = silent,
 ) -> tuple[SettingTrial, ...]:
     """Try all settings that `options` ask for, in order; what is stored is read back.
 
@@ -63,32 +68,50 @@ def try_settings(
         storage: An Optuna storage's URL.
         study_name: Its study; it holds these trials alone.
         progress: Called at the beginning and after each setting that is tried now.
+        notify: Takes the warning that a database server is waited for.
 
     Raises:
         StorageError: The storage cannot be read or written.
-        RunDirectoryError: Another process holds the SQLite file.
+        RunDirectoryError: Another process holds the SQLite file, or the study on PostgreSQL.
     """
     import optuna
 
     grid = _grid(options)
     wanted = options.trials if grid is None else len(grid)
-    with connected(storage) as opened:
-        with calling_optuna():
+    with owned(storage, f"study {study_name!r}") as owner, connected(storage, notify) as opened:
+
+        def load() -> Study:
             study = optuna.create_study(
                 storage=opened, study_name=study_name, direction=direction, load_if_exists=True
             )
             _fail_open(study)
-            done = _completed(study)
+            return study
+
+        def look_again() -> None:
+            """Set aside what an attempt that failed may have asked for."""
+            if owner is not None:
+                owner.hold()
+            _fail_open(study)
+
+        study = patiently(load, notify=notify)
+        done = patiently(lambda: _completed(study), notify=notify)
         progress(len(done), wanted, None)
         while len(done) < wanted:
-            with calling_optuna():
-                trial = _ask(study, options, grid, len(done), seed)
-                setting = {key: trial.params[key] for key in options.parameters}
+            trial = patiently(
+                lambda: _ask(study, options, grid, len(done), seed),
+                again=look_again,
+                notify=notify,
+            )
+            setting = {key: trial.params[key] for key in options.parameters}
             scores = tuple(map(float, score(len(done), setting)))
-            done.append(SettingTrial(setting, scores))
-            with calling_optuna():
-                _tell(study, trial, done[-1], direction)
-            progress(len(done), wanted, done[-1])
+            newest = SettingTrial(setting, scores)
+            patiently(
+                partial(_tell, study, trial, newest, direction),
+                again=owner.hold if owner else lambda: None,
+                notify=notify,
+            )
+            done.append(newest)
+            progress(len(done), wanted, newest)
     return tuple(done)
 
 
@@ -129,6 +152,8 @@ def _ask(
 
 
 def _tell(study: Study, trial: Trial, done: SettingTrial, direction: Direction) -> None:
+    if trial.storage.get_trial(trial._trial_id).state.is_finished():
+        return  # an attempt that failed had arrived
     # Optuna takes no NaN, and JSON neither NaN nor infinities; see the ledger of amounts.
     trial.set_user_attr(_SCORES, [s if math.isfinite(s) else str(s) for s in done.scores])
     worst = -math.inf if direction == "maximize" else math.inf

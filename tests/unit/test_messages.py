@@ -14,6 +14,8 @@ from augsearch.messages import masked
         "postgresql://host/db?sslpassword=S3cret&sslmode=require",
         "mysql://host/db?PASSWORD=S3cret",
         "https://host/x?access_token=S3cret",
+        "ann:S3cret@host/db",
+        "storage must be a URL but got 'ann:S3@cret@host/db'",
         "no answer: https://ann:S3cret@host and ftp://bob:S3cret@other",
     ],
 )
@@ -28,7 +30,7 @@ def test_no_part_of_a_password_is_left(text):
         "sqlite:////data/mlflow.db",
         "http://127.0.0.1:5000/#/experiments/1",
         "s3://bucket/folder?versionId=3",
-        "write to ann@hospital.org, see https://host/path",
+        "study.toml:7: a rule, write to ann@hospital.org, see https://host/path",
     ],
 )
 def test_what_is_no_secret_stays(text):

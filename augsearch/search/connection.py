@@ -1,0 +1,61 @@
+"""Connecting Optuna to the database of a ledger."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from augsearch.events import Notify, silent
+from augsearch.files import exclusive
+from augsearch.search.database import (
+    calling_optuna,
+    engine_options,
+    ledger_url,
+    patiently,
+    sqlite_path,
+)
+from augsearch.search.ownership import creating
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage, RDBStorage
+
+_answered: set[str] = set()
+"""URLs of databases that have answered in this process: these are worth waiting for."""
+
+
+@contextlib.contextmanager
+def connected(url: str, notify: Notify = silent) -> Iterator[BaseStorage]:
+    """Connect to a storage URL; a SQLite file is made, with its folder, and locked.
+
+    Args:
+        url: Any that SQLAlchemy and Optuna take.
+        notify: Takes the warning that a server is waited for.
+
+    Raises:
+        LedgerError: It is no URL.
+        RunDirectoryError: Another process holds the SQLite file.
+        StorageError: The storage cannot be read or written.
+    """
+    parsed = ledger_url(url)
+    file = sqlite_path(parsed)
+    text = parsed.render_as_string(hide_password=False)
+
+    def connect() -> RDBStorage:
+        from optuna.storages import RDBStorage
+
+        with creating(parsed):
+            return RDBStorage(text, engine_kwargs=engine_options(parsed))
+
+    with contextlib.ExitStack() as stack:
+        if file is not None:
+            stack.enter_context(exclusive(file.with_name(file.name + ".lock")))
+        if text in _answered:
+            storage = patiently(connect, notify=notify)
+        else:
+            with calling_optuna():
+                storage = connect()
+            _answered.add(text)
+        stack.callback(storage.engine.dispose)
+        stack.callback(storage.remove_session)
+        yield storage
