@@ -203,8 +203,10 @@ def _test(
     files: AnswerFiles,
     behind: Sequence[Sequence[FoldImages]],
 ) -> None:
-    fitted = fresh_trainings(arm.score, multiple, prepared.study.evaluation.test_replicates, behind)
-    files.write(fitted, sets, with_features="t-sne" in prepared.study.report.figures)
+    study = prepared.study
+    replicates = study.evaluation.test_replicates
+    features_of = "test" if "t-sne" in study.report.figures else None
+    files.write(fresh_trainings(arm.score, multiple, replicates, sets, behind, features_of))
 
 
 def _gains(

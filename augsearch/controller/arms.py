@@ -175,4 +175,5 @@ def _score(
         seed=prepared.seed,
         notify=notify,
         keep=files.keep,
+        engine=prepared.engine,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from augsearch.controller.directory import RunDirectory
 from augsearch.controller.preparation import Prepared
 from augsearch.data.splits import Fold
 from augsearch.errors import AuditError, StorageError
-from augsearch.events import Advanced, Notify, Warned
+from augsearch.events import Advanced, Notify, Warned, silent
 from augsearch.execution.audit import AuditedFold, audit_source
 from augsearch.execution.folds import FoldImages
 from augsearch.files import read_json, write_json
@@ -65,12 +66,12 @@ def audit_sources(
         AuditError: A source failed and the study says on_fail = "stop".
     """
     wanted = [name for name in names if is_audited(prepared.study, name)]
-    results: list[AuditResult] = []
-    for source in wanted:
-        for fold, split in zip(folds, prepared.split.folds, strict=True):
-            notify(Advanced(len(results), len(wanted) * len(folds), "audits"))
-            folder = source_folder(directory, source, fold.number)
-            results.append(_audit(source, prepared, fold, split, folder))
+    places = [
+        _Place(source, fold, split, source_folder(directory, source, fold.number))
+        for source in wanted
+        for fold, split in zip(folds, prepared.split.folds, strict=True)
+    ]
+    results = list(_audited(places, prepared, notify))
     failed = [result for result in results if result.verdict == "fail"]
     if failed and prepared.study.audit.on_fail == "stop":
         raise AuditError(
@@ -103,15 +104,57 @@ def describe(result: AuditResult) -> str:
     return f"source {result.source!r}, fold {result.fold}, {verb} the audit{warned}: {reasons}."
 
 
-def _audit(
-    source: str, prepared: Prepared, fold: FoldImages, split: Fold, folder: Path
-) -> AuditResult:
-    path = folder / "audit.json"
-    if path.exists():
-        try:
-            return AuditResult.model_validate(read_json(path))
-        except (StorageError, ValidationError):
-            path.unlink()  # damaged: the same measurement gives the same again
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """One source in one fold, and where its audit is kept."""
+
+    source: str
+    fold: FoldImages
+    split: Fold
+    folder: Path
+
+    @property
+    def kept(self) -> AuditResult | None:
+        """The audit that was made already."""
+        path = self.folder / "audit.json"
+        if path.exists():
+            try:
+                return AuditResult.model_validate(read_json(path))
+            except (StorageError, ValidationError):
+                path.unlink()  # damaged: the same measurement gives the same again
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class _Audit:
+    """An audit to be made."""
+
+    source: str
+    against: AuditedFold
+    images_per_class: int
+    dropped: dict[str, int] | None
+
+
+def _make(audit: _Audit, notify: Notify) -> AuditResult:
+    return audit_source(audit.source, audit.against, audit.images_per_class, audit.dropped)
+
+
+def _audited(places: Sequence[_Place], prepared: Prepared, notify: Notify) -> Iterator[AuditResult]:
+    """Yield the audit of each place: the one that is kept, or a new one, which then is."""
+    found = [place.kept for place in places]
+    missing = [place for place, kept in zip(places, found, strict=True) if kept is None]
+    audits = (_audit_of(place, prepared) for place in missing)
+    made = prepared.engine.map(_make, audits, silent)
+    for number, (place, kept) in enumerate(zip(places, found, strict=True)):
+        notify(Advanced(number, len(places), "audits"))
+        result = kept or next(made)
+        if kept is None:
+            write_json(place.folder / "audit.json", result.model_dump(mode="json"))
+        yield result
+
+
+def _audit_of(place: _Place, prepared: Prepared) -> _Audit:
+    options, fold, split = prepared.study.audit, place.fold, place.split
     against = AuditedFold(
         fold=fold,
         train=prepared.images.take(split.train),
@@ -120,11 +163,8 @@ def _audit(
         metric=prepared.metric,
         seed=prepared.seed.child("audit", fold.number),
     )
-    options = prepared.study.audit
-    dropped = _dropped(folder) if options.quarantine else None
-    result = audit_source(source, against, options.images_per_class, dropped)
-    write_json(path, result.model_dump(mode="json"))
-    return result
+    dropped = _dropped(place.folder) if options.quarantine else None
+    return _Audit(place.source, against, options.images_per_class, dropped)
 
 
 def _dropped(folder: Path) -> dict[str, int]:

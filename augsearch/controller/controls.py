@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from augsearch.controller.arms import SearchedArm, search_amounts
 from augsearch.controller.directory import RunDirectory
@@ -16,6 +17,7 @@ from augsearch.controller.mirror import Mirror
 from augsearch.controller.outputs import TuningFiles
 from augsearch.controller.preparation import Prepared
 from augsearch.events import Notify, StageStarted, Warned
+from augsearch.execution.engines.fitting import Fitting
 from augsearch.execution.folds import FoldImages
 from augsearch.execution.recipes import Recipe, arm_recipe
 from augsearch.search.sweep import Sweep
@@ -95,8 +97,10 @@ class _Maker:
     def make(self, kind: str, mirror: Mirror, notify: Notify) -> SearchedArm:
         """Fit the control's source on every fold and score the one amount."""
         name, source = control_name(self.arm.name, kind), control_source(kind)
-        for fold in self.arm.score.folds:
-            fold.pools[source] = self._pool(kind, fold, notify)
+        folds = self.arm.score.folds
+        pools = self.prepared.engine.pools((self._fitting(kind, fold) for fold in folds), notify)
+        for fold, pool in zip(folds, pools, strict=True):
+            fold.pools[source] = PoolStore(pool, self._folder(kind, fold) / "pool")
         files = TuningFiles(self.directory.artifacts / "tuning" / name)
         # The arm's own arithmetic with another source: the same images of each class, to the last.
         twin = self.search.model_copy(update={"source": source})
@@ -115,21 +119,22 @@ class _Maker:
         found = search_amounts(name, unit, score, rule, self.directory, mirror, notify)
         return SearchedArm(name, self._fixed(source), score, found, files, None, self.arm.name)
 
-    def _pool(self, kind: str, fold: FoldImages, notify: Notify) -> PoolStore:
-        """Fit the source to the real images that the arm uses, which may be a share of them."""
+    def _folder(self, kind: str, fold: FoldImages) -> Path:
+        return self.directory.artifacts / f"control-{kind}-fold{fold.number}"
+
+    def _fitting(self, kind: str, fold: FoldImages) -> Fitting:
+        """Fit to the real images that the arm uses, which may be a share of them."""
         used = Recipe(self.arm.score.recipe(self.amount, fold).real)
         seed = self.prepared.seed
         context = FitContext(
             name=control_source(kind),
             fold=fold.number,
             seed=seed.child("control", kind, fold.number),
-            folder=self.directory.artifacts / f"control-{kind}-fold{fold.number}",
+            folder=self._folder(kind, fold),
             device=self.prepared.device,
-            notify=notify,
         )
         images = fold.training_set(used, 0, seed).images(self.prepared.images.classes)
-        source = create_source(_options(kind, self.prepared.study))
-        return PoolStore(source.fit(images, context), context.folder / "pool")
+        return Fitting(create_source(_options(kind, self.prepared.study)), images, context)
 
     def _fixed(self, source: str) -> Arm:
         """Return the control as an arm that searches nothing, for whoever describes it."""

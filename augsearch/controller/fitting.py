@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from augsearch.controller.arms import SearchedArm
@@ -12,12 +12,12 @@ from augsearch.controller.preparation import Prepared
 from augsearch.data.splits import Fold
 from augsearch.errors import AugsearchError
 from augsearch.events import Notify
+from augsearch.execution.engines.fitting import Fitting
 from augsearch.execution.experts import RealExpert, judge
 from augsearch.execution.folds import FoldImages
 from augsearch.records import LabelledImages
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext
-from augsearch.sources.quarantine import quarantined
 from augsearch.sources.store import PoolStore
 
 
@@ -39,40 +39,57 @@ def fit_sources(
     names: Sequence[str],
     prepared: Prepared,
     directory: RunDirectory,
-    folds: Sequence[FoldImages],
+    generations: Mapping[int, Sequence[FoldImages]],
     searched: Mapping[str, SearchedArm],
     notify: Notify,
-    generator: int = 0,
 ) -> None:
     """Fit each source on every fold and add its pool; what is fitted already is read back.
 
     Args:
-        names: Which sources.
+        names: Which sources, each after those that it is trained on.
         prepared: The study's images and tools.
         directory: Where fitted sources are kept.
-        folds: Their `pools` are added to.
+        generations: The folds, whose `pools` are added to, by the number of the training: 0 is that
+            which the search needs; every other one has seeds and folders of its own.
         searched: Arms with their chosen amounts, for sources that are trained on one.
         notify: Takes progress, warnings, losses and pictures.
-        generator: 0: as the search needs it; else the number of a further training, with seeds and
-            a folder of its own.
     """
-    for name in names:
-        for fold, split in zip(folds, prepared.split.folds, strict=True):
-            context = _context(name, prepared, directory, fold, notify, generator)
-            train = _training_images(name, prepared, fold, split, searched)
-            pool = prepared.sources[name].fit(train, context)
-            if prepared.study.audit.quarantine and is_audited(prepared.study, name):
-                pool = quarantined(pool, prepared.images.take(split.train), context)
-            fold.pools[name] = PoolStore(pool, context.folder / "pool")
+    for together in _independent(names, prepared):
+        places = [
+            (name, generator, fold, split)
+            for name in together
+            for generator, folds in generations.items()
+            for fold, split in zip(folds, prepared.split.folds, strict=True)
+        ]
+        fittings = (
+            Fitting(
+                source=prepared.sources[name],
+                train=_training_images(name, prepared, fold, split, searched),
+                context=_context(name, prepared, directory, fold, generator),
+                originals=_originals(name, prepared, split),
+            )
+            for name, generator, fold, split in places
+        )
+        pools = prepared.engine.pools(fittings, notify)
+        for (name, generator, fold, _), pool in zip(places, pools, strict=True):
+            folder = source_folder(directory, name, fold.number, generator)
+            fold.pools[name] = PoolStore(pool, folder / "pool")
+
+
+def _independent(names: Sequence[str], prepared: Prepared) -> Iterator[Sequence[str]]:
+    """Yield sources that do not wait for each other: those of real images, the others alone."""
+    sources = prepared.study.sources
+    yield [name for name in names if sources[name].train_on is None]
+    yield from ([name] for name in names if sources[name].train_on is not None)
+
+
+def _originals(name: str, prepared: Prepared, split: Fold) -> LabelledImages | None:
+    wanted = prepared.study.audit.quarantine and is_audited(prepared.study, name)
+    return prepared.images.take(split.train) if wanted else None
 
 
 def _context(
-    name: str,
-    prepared: Prepared,
-    directory: RunDirectory,
-    fold: FoldImages,
-    notify: Notify,
-    generator: int,
+    name: str, prepared: Prepared, directory: RunDirectory, fold: FoldImages, generator: int
 ) -> FitContext:
     def seed(*path: int | str) -> Seed:
         own = prepared.seed.child(*path, fold.number)
@@ -84,7 +101,6 @@ def _context(
         seed=seed("source", name),
         folder=source_folder(directory, name, fold.number, generator),
         device=prepared.device,
-        notify=notify,
         judge=partial(
             judge,
             tune=fold.tune,

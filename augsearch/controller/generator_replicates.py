@@ -88,14 +88,14 @@ def replicate_generators(
     if not names:
         return Generations([folds])
     notify(StageStarted(f"{count - 1} more of source {', '.join(names)}"))
-    generations = [folds]
+    further = {
+        number: [replace(fold, pools=dict(fold.pools)) for fold in folds]
+        for number in range(1, count)
+    }
     with directory.timed("generators"):
-        for number in range(1, count):
-            copies = [replace(fold, pools=dict(fold.pools)) for fold in folds]
-            fit_sources(names, prepared, directory, copies, searched, notify, number)
-            generations.append(copies)
+        fit_sources(names, prepared, directory, further, searched, notify)
     renewable = _lineage(searched.values(), searched, prepared, RENEWABLE)
-    return Generations(generations, frozenset(renewable), frozenset(names))
+    return Generations([folds, *further.values()], frozenset(renewable), frozenset(names))
 
 
 def training_groups(

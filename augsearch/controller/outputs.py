@@ -9,11 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from augsearch.classifiers.base import FittedClassifier
 from augsearch.errors import StorageError
-from augsearch.execution.cells import Floats, probabilities
+from augsearch.execution.trainings import Answer, Floats
 from augsearch.files import read_array, read_json, write_array, write_json
-from augsearch.records import Portion
 
 _NO_FEATURES = np.empty((0, 0), dtype=np.float32)
 
@@ -82,19 +80,12 @@ class AnswerFiles:
         """Whether everything has been written."""
         return all(path.exists() for path in (*self._paths.values(), self._features, self._curve))
 
-    def write(
-        self,
-        fitted: Sequence[FittedClassifier],
-        sets: Mapping[str, Portion],
-        with_features: bool,
-    ) -> None:
+    def write(self, answers: Sequence[Answer]) -> None:
         """Keep probabilities of all trainings, and features and curve of the first."""
-        for part, images in sets.items():
-            write_array(self._paths[part], probabilities(fitted, images))
-        features = fitted[0].embedding(sets["test"].block) if with_features else None
-        kept = _NO_FEATURES if features is None else features[sets["test"].rows]
-        write_array(self._features, kept)
-        curve = fitted[0].training_curve
+        for part, path in self._paths.items():
+            write_array(path, np.stack([answer.outputs[part] for answer in answers]))
+        features, curve = answers[0].features, answers[0].curve
+        write_array(self._features, _NO_FEATURES if features is None else features)
         write_json(self._curve, {name: list(map(float, curve[name])) for name in curve})
 
     @cached_property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -16,9 +16,10 @@ from augsearch.classifiers.registry import create_classifier
 from augsearch.data.dataset import Dataset, load_dataset
 from augsearch.data.firewall import describe, find_leaks, refuse
 from augsearch.data.splits import Fold, Split, data_warnings, split_dataset
-from augsearch.device import pick_device
 from augsearch.evaluation.metrics import Metric, get_metric
 from augsearch.events import Notify, Warned
+from augsearch.execution.engines.base import Engine
+from augsearch.execution.engines.local import LOCAL
 from augsearch.records import ImageBlock, LabelledImages, Portion
 from augsearch.seeds import Seed
 from augsearch.sources.base import Source
@@ -59,6 +60,7 @@ class Prepared:
         make_classifier: Builds a classifier for these images from its settings.
         classifiers: The classifiers that the arms use, by name (`classifier_name`).
         sources: The sources that the arms use, by name.
+        engine: Where all that is heavy takes place.
     """
 
     study: StudyFile
@@ -74,6 +76,7 @@ class Prepared:
     classifiers: Mapping[str, Classifier]
     metric: Metric
     sources: Mapping[str, Source]
+    engine: Engine = LOCAL
 
     @property
     def direction(self) -> Literal["maximize", "minimize"]:
@@ -115,13 +118,14 @@ class Prepared:
         }
 
 
-def prepare(study: StudyFile, folder: Path, notify: Notify) -> Prepared:
+def prepare(study: StudyFile, folder: Path, notify: Notify, engine: Engine = LOCAL) -> Prepared:
     """Read, split and build everything, and compute nothing else.
 
     Args:
         study: The study.
         folder: Where decoded images and features are kept.
         notify: Takes progress and warnings.
+        engine: Where the rest of the run takes place.
 
     Raises:
         AugsearchError: Anything in study or data that the user has to put right.
@@ -142,8 +146,8 @@ def prepare(study: StudyFile, folder: Path, notify: Notify) -> Prepared:
         refuse(leaks)
     for warning in describe(leaks):
         notify(Warned(warning))
-    device = pick_device(study.device)  # the first thing that needs torch
-    make_classifier = _classifier_maker(study, dataset, folder, seed, device)
+    device = engine.pick_device(study.device)  # the first thing that needs torch
+    make_classifier = _classifier_maker(study, dataset, folder, seed, device, engine)
     develop_rows = np.unique(np.concatenate([[*fold.train, *fold.tune] for fold in split.folds]))
     return Prepared(
         study=study,
@@ -151,10 +155,10 @@ def prepare(study: StudyFile, folder: Path, notify: Notify) -> Prepared:
         seed=seed,
         dataset=dataset,
         split=split,
-        develop=ImageBlock.of(dataset.images.pixels[develop_rows]),
+        develop=engine.block(ImageBlock.of(dataset.images.pixels[develop_rows])),
         develop_rows=develop_rows,
-        test=Portion.whole(dataset.images.take(split.test)) if len(split.test) else None,
-        external=Portion.whole(external.images) if external else None,
+        test=_whole(dataset.images.take(split.test), engine) if len(split.test) else None,
+        external=_whole(external.images, engine) if external else None,
         make_classifier=make_classifier,
         classifiers={
             name: make_classifier(classifier_options(study, name))
@@ -162,13 +166,19 @@ def prepare(study: StudyFile, folder: Path, notify: Notify) -> Prepared:
         },
         metric=metric,
         sources={name: create_source(study.sources[name]) for name in used_sources(study)},
+        engine=engine,
     )
 
 
+def _whole(images: LabelledImages, engine: Engine) -> Portion:
+    portion = Portion.whole(images)
+    return replace(portion, block=engine.block(portion.block))
+
+
 def _classifier_maker(
-    study: StudyFile, dataset: Dataset, folder: Path, seed: Seed, device: str
+    study: StudyFile, dataset: Dataset, folder: Path, seed: Seed, device: str, engine: Engine
 ) -> Callable[[ClassifierOptions], Classifier]:
-    return partial(
+    create = partial(
         create_classifier,
         image_shape=dataset.images.pixels.shape[1:],
         cache=folder / "features",
@@ -176,6 +186,7 @@ def _classifier_maker(
         device=device,
         sources=study.sources,
     )
+    return lambda options: engine.classifier(options.kind, partial(create, options))
 
 
 def _external(

@@ -23,9 +23,11 @@ from augsearch.controller.reporting import write_run_report
 from augsearch.controller.results import study_result
 from augsearch.controller.untested import judge_on_tuning_set
 from augsearch.data.splits import write_split_csv
-from augsearch.device import has_bf16, thread_count, threads
+from augsearch.device import thread_count
 from augsearch.errors import AugsearchError, RunDirectoryError, TimeUpError
 from augsearch.events import Event, Notify, StageStarted
+from augsearch.execution.engines.base import Engine
+from augsearch.execution.engines.local import LOCAL
 from augsearch.execution.folds import FoldImages
 from augsearch.study.consistency import baseline_arm
 from augsearch.study.order import search_order, sources_of
@@ -47,6 +49,7 @@ def run_in(
     notify: Notify,
     *,
     again: Callable[[Conclusion], object] | None = None,
+    engine: Engine = LOCAL,
 ) -> StudyResult:
     """Run a study in its claimed directory, or go on with it, to the end.
 
@@ -73,18 +76,18 @@ def run_in(
 
     tell(StageStarted("data"))
     with directory.timed("data"):
-        prepared = prepare(study, directory.artifacts, tell)
+        prepared = prepare(study, directory.artifacts, tell, engine)
         settle(directory, study, text)
         _same_data(directory, prepared)
         if finished is None:
             _same_arithmetic(directory, prepared)
         write_split_csv(prepared.dataset, prepared.split, directory.path / "tables" / "split.csv")
     # A run goes on with the threads that it began with: its numbers depend on how many they are.
-    count = directory.remember("threads", thread_count())
+    count = directory.remember("threads", engine.thread_count())
     untracked = study.model_copy(update={"tracking": TrackingOptions(enabled=False)})
     mirror = Mirror(untracked if again else study, directory, notify)
     try:
-        with threads(count):
+        with engine.threads(count):
             return _train_and_test(directory, prepared, text, mirror, tell, budget, again)
     except TimeUpError:
         said = budget.stopped(directory, study, prepared.direction)
@@ -163,7 +166,7 @@ def _search(
     def fit(stage: str, names: Sequence[str]) -> None:
         notify(StageStarted(stage))
         with directory.timed("sources"):
-            fit_sources(names, prepared, directory, folds, searched, notify)
+            fit_sources(names, prepared, directory, {0: folds}, searched, notify)
         if any(is_audited(prepared.study, name) for name in names):
             notify(StageStarted("audit"))
             try:
@@ -204,7 +207,7 @@ def _same_data(directory: RunDirectory, prepared: Prepared) -> None:
 
 def _same_arithmetic(directory: RunDirectory, prepared: Prepared) -> None:
     """Refuse to go on where numbers would be rounded differently from those that are there."""
-    bf16 = "with" if has_bf16(prepared.device) else "without"
+    bf16 = "with" if prepared.engine.has_bf16(prepared.device) else "without"
     now = f"{prepared.device} {bf16} bf16"
     before = directory.remember("arithmetic", now)
     if before != now:
@@ -220,7 +223,7 @@ def run_facts(prepared: Prepared) -> dict[str, str]:
     return libraries | {
         "version.python": platform.python_version(),
         "device": prepared.device,
-        "bf16": str(has_bf16(prepared.device)).lower(),
+        "bf16": str(prepared.engine.has_bf16(prepared.device)).lower(),
         "threads": str(thread_count()),
         "data.fingerprint": prepared.develop.key[:16],
     }

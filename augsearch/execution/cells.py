@@ -1,18 +1,21 @@
-"""Cells: (arm, amount, fold, replicate) mapped over the classifier, all at once."""
+"""Cells: (arm, amount, fold, replicate), from the amount that a search asks for to its scores."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from augsearch.classifiers.base import Classifier, FittedClassifier
+from augsearch.classifiers.base import Classifier
 from augsearch.evaluation.metrics import Metric
 from augsearch.events import Notify, silent
+from augsearch.execution.engines.base import Engine
+from augsearch.execution.engines.local import LOCAL
 from augsearch.execution.folds import FIRST_TEST_STREAM, FoldImages
 from augsearch.execution.recipes import Recipe
+from augsearch.execution.trainings import TUNE, Answer, Cell, Job, train_cells
 from augsearch.records import Portion, TrainingSet
 from augsearch.seeds import Seed
 
@@ -30,9 +33,10 @@ def keep_nothing(amount: float, round_: int, outputs: Sequence[Floats]) -> None:
 class ArmScore:
     """The score of one arm as a function of the amount, for `find_optimal_multiple`.
 
-    All amounts of a call train together if the classifier gains by it; each cell's randomness
-    depends on (study seed, fold, replicate) alone, so replicate r starts from the same head at
-    every amount and in every arm.
+    All amounts of a call train together if the classifier gains by it, else one cell at a time and
+    each amount is scored as soon as its own are there. A cell's randomness depends on (study seed,
+    fold, replicate) alone, so replicate r starts from the same head at every amount and in every
+    arm.
 
     Attributes:
         recipe: (amount, fold) -> what is trained on.
@@ -40,6 +44,7 @@ class ArmScore:
         replicates: Trainings per fold, and per round of an amount.
         seed: The study's seed.
         keep: Takes what the trainings said, before their scores are given.
+        engine: Where they take place.
     """
 
     recipe: Callable[[float, FoldImages], Recipe]
@@ -50,6 +55,7 @@ class ArmScore:
     seed: Seed
     notify: Notify = silent
     keep: Keep = keep_nothing
+    engine: Engine = LOCAL
 
     def __call__(self, multiple: float) -> tuple[float, ...]:
         """Return the tuning scores of one amount, one per cell."""
@@ -65,21 +71,13 @@ class ArmScore:
         With R `replicates`, round r has those numbered r R to r R + R - 1; seeds and stretches of
         the pools depend on a replicate's number alone.
         """
-        batch = max(1, len(asked)) if self.classifier.fits_together else 1
-        for start in range(0, len(asked), batch):
-            yield from self._scores(asked[start : start + batch])
-
-    def _scores(self, asked: Sequence[tuple[float, int]]) -> Iterator[tuple[float, ...]]:
-        sets = [
-            searched_set(self, multiple, fold, replicate)
-            for multiple, round_ in asked
-            for fold, replicate in self.cells_of(round_)
-        ]
-        fitted = iter(self.classifier.fit(sets, self.notify))
+        job = Job(self.classifier, self.folds)
+        cells = [cell for multiple, round_ in asked for cell in self._cells(multiple, round_)]
+        answers = train_cells(self.engine, job, cells, self.notify)
         for multiple, round_ in asked:
             outputs = [
-                probabilities([next(fitted) for _ in range(self.replicates)], fold.tune)
-                for fold in self.folds
+                np.stack([next(answers).outputs[TUNE] for _ in range(self.replicates)])
+                for _ in self.folds
             ]
             self.keep(multiple, round_, outputs)
             yield tuple(
@@ -87,6 +85,12 @@ class ArmScore:
                 for fold, per_fold in zip(self.folds, outputs, strict=True)
                 for output in per_fold
             )
+
+    def _cells(self, multiple: float, round_: int) -> list[Cell]:
+        return [
+            replace(_searched_cell(self, multiple, fold, replicate), fold=place // self.replicates)
+            for place, (fold, replicate) in enumerate(self.cells_of(round_))
+        ]
 
     @property
     def cells(self) -> list[tuple[FoldImages, int]]:
@@ -107,42 +111,52 @@ def fresh_trainings(
     score: ArmScore,
     multiple: float,
     replicates: int,
+    parts: Mapping[str, Portion],
     generations: Sequence[Sequence[FoldImages]] = (),
-) -> list[FittedClassifier]:
+    features_of: str | None = None,
+) -> list[Answer]:
     """Train one amount anew for the test: fresh seeds, fresh stretches of the pools.
 
     Args:
         score: The arm.
         multiple: Its amount.
         replicates: Trainings per fold.
+        parts: Part -> images that every training is asked about.
         generations: The folds once for each training of their generators: of G, replicate r uses
             number r modulo G. Default: the arm's own folds for all.
+        features_of: The part that the first training gives the features of.
 
     Returns:
-        One fitted classifier per fold and replicate.
+        One answer per fold and replicate, the first one in full.
     """
     generations = generations or [score.folds]
-    sets = [
-        fresh_set(score, multiple, generations[replicate % len(generations)][number], replicate)
-        for number in range(len(score.folds))
-        for replicate in range(replicates)
-    ]
-    return score.classifier.fit(sets, score.notify)
+    count = len(generations)
+    folds = [generation[number] for number in range(len(score.folds)) for generation in generations]
+    cells: list[Cell] = []
+    for number in range(len(score.folds)):
+        for replicate in range(replicates):
+            place = number * count + replicate % count
+            cell = _fresh_cell(score, multiple, folds[place], replicate)
+            cells.append(replace(cell, fold=place, in_full=not cells))
+    job = Job(score.classifier, folds, parts, features_of)
+    return list(train_cells(score.engine, job, cells, score.notify))
 
 
 def fresh_set(score: ArmScore, multiple: float, fold: FoldImages, replicate: int) -> TrainingSet:
     """Return what a fresh training for the test trains on: see `fresh_trainings`."""
-    seed = score.seed.child("test", fold.number, replicate)
-    recipe = score.recipe(multiple, fold)
-    return fold.training_set(recipe, FIRST_TEST_STREAM + replicate, seed)
+    return _fresh_cell(score, multiple, fold, replicate).training_set(fold)
 
 
 def searched_set(score: ArmScore, multiple: float, fold: FoldImages, replicate: int) -> TrainingSet:
     """Return what a training of the search trains on."""
+    return _searched_cell(score, multiple, fold, replicate).training_set(fold)
+
+
+def _fresh_cell(score: ArmScore, multiple: float, fold: FoldImages, replicate: int) -> Cell:
+    seed = score.seed.child("test", fold.number, replicate)
+    return Cell(score.recipe(multiple, fold), FIRST_TEST_STREAM + replicate, seed)
+
+
+def _searched_cell(score: ArmScore, multiple: float, fold: FoldImages, replicate: int) -> Cell:
     seed = score.seed.child("search", fold.number, replicate)
-    return fold.training_set(score.recipe(multiple, fold), replicate, seed)
-
-
-def probabilities(fitted: Sequence[FittedClassifier], images: Portion) -> Floats:
-    """Return class probabilities, float64, (models, images, classes)."""
-    return np.stack([one.predict_portion(images) for one in fitted])
+    return Cell(score.recipe(multiple, fold), replicate, seed)

@@ -103,7 +103,7 @@ def search():
         searched, chosen = {}, {}
         for name in names:
             needed = sources_of(world.study.arms[name])
-            fit_sources(needed, prepared, directory, world.folds, searched, silent)
+            fit_sources(needed, prepared, directory, {0: world.folds}, searched, silent)
             searched[name] = search_arm(
                 changes.get("prepared", prepared),
                 directory,

@@ -48,7 +48,7 @@ def fitted(ready, elsewhere):
 def refit(world):
     world.folds[:] = empty_folds(world.prepared)
     names = list(world.prepared.sources)
-    fit_sources(names, world.prepared, world.directory, world.folds, {}, silent)
+    fit_sources(names, world.prepared, world.directory, {0: world.folds}, {}, silent)
 
 
 def audit(world, notify=silent):

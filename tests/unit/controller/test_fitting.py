@@ -22,7 +22,7 @@ SWEEP = {"source": "repeat", "rule": "sweep"}
 
 
 def fit(world, *names, searched=None, notify=silent):
-    fit_sources(names, world.prepared, world.directory, world.folds, searched or {}, notify)
+    fit_sources(names, world.prepared, world.directory, {0: world.folds}, searched or {}, notify)
 
 
 def each(images):

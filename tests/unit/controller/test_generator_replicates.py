@@ -144,7 +144,8 @@ def test_trainings_are_shared_out_and_know_their_generator(replicated):
     world, searched, found = replicated({"real": {}, "arm": adding()}, sources={"gan": ACGAN})
     score, multiple = searched["arm"].score, searched["arm"].multiple
     world.trained.clear()
-    fresh_trainings(score, multiple, 4, found.behind(searched["arm"]))
+    parts = {"test": world.prepared.test}
+    fresh_trainings(score, multiple, 4, parts, found.behind(searched["arm"]))
     own = [one.portions[1].block.path.parents[1].name for _, one in world.trained]
     expected = [
         f"source-gan-fold{fold}" + ("-generator1" if replicate % 2 else "")

@@ -1,10 +1,15 @@
 import numpy as np
 import pytest
 
-from augsearch.classifiers.base import FittedClassifier
+from augsearch.classifiers.base import Classifier, FittedClassifier
 from augsearch.controller.outputs import AnswerFiles, TuningFiles
 from augsearch.errors import StorageError
+from augsearch.events import silent
+from augsearch.execution.folds import FoldImages
+from augsearch.execution.recipes import Recipe
+from augsearch.execution.trainings import Cell, Job
 from augsearch.records import ImageBlock, Portion
+from augsearch.seeds import Seed
 from augsearch.testing.images import toy_images
 
 FOLDS = [np.random.default_rng(fold).random((2, 5 + fold, 3)) for fold in range(3)]
@@ -95,6 +100,16 @@ SETS = {
 }
 
 
+class Teller(Classifier):
+    """Its trainings tell their place in the call."""
+
+    def __init__(self, has_features):
+        self.has_features = has_features
+
+    def fit(self, training_sets, notify=None):
+        return [Told(number, self.has_features) for number in range(len(training_sets))]
+
+
 @pytest.fixture
 def answers(tmp_path):
     """Write the answers of an arm -> a function that opens them anew."""
@@ -103,9 +118,12 @@ def answers(tmp_path):
         def opened():
             return AnswerFiles(tmp_path, "arm", parts)
 
-        trained = [Told(0, has_features), Told(1, has_features)]
+        fold = FoldImages(0, SETS["test"], SETS["test"], 2, Seed.of(0))
+        sets = {part: SETS[part] for part in parts}
+        job = Job(Teller(has_features), [fold], sets, "test" if with_features else None)
+        cells = [Cell(Recipe((1, 1)), 0, Seed.of(n), in_full=n == 0) for n in (0, 1)]
         assert not opened().complete
-        opened().write(trained, {part: SETS[part] for part in parts}, with_features)
+        opened().write(job.train(cells, silent))
         assert opened().complete
         return opened
 

@@ -35,7 +35,7 @@ def tune(ready):
     def run(tune=TUNE, metric=None, notify=silent, **changes):
         world = ready(**{"split": K_FOLD, "arms": ARMS, "tune": tune} | changes)
         prepared = replace(world.prepared, metric=metric or world.prepared.metric)
-        fit_sources(["repeat"], prepared, world.directory, world.folds, {}, silent)
+        fit_sources(["repeat"], prepared, world.directory, {0: world.folds}, {}, silent)
         score = ArmScore(
             recipe=lambda amount, fold: arm_recipe(
                 world.study.arms, "arm", amount, fold.class_counts, {}, fold.sizes

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from augsearch.evaluation.metrics import get_metric
-from augsearch.execution.cells import ArmScore, fresh_trainings, probabilities
+from augsearch.execution.cells import ArmScore, fresh_trainings
 from augsearch.execution.recipes import Recipe
 from augsearch.search import RoundScore
 from augsearch.seeds import Seed
@@ -90,8 +90,9 @@ def test_the_test_trains_anew(make_score, classifier, read):
     score = make_score()
     score(3)
     searched, classifier.sets = classifier.sets, []
-    fitted = fresh_trainings(score, 3, replicates=4)
-    assert len(fitted) == len(classifier.sets) == 2 * 4
+    parts = {"test": score.folds[0].tune}
+    answers = fresh_trainings(score, 3, 4, parts)
+    assert len(answers) == len(classifier.sets) == 2 * 4
     assert [len(one) for one in classifier.sets] == [30] * 8
     assert len({one.seed.path for one in searched + classifier.sets}) == 6 + 8
     for fold in (0, 1):
@@ -100,11 +101,12 @@ def test_the_test_trains_anew(make_score, classifier, read):
         assert len(set.union(*seen)) == sum(map(len, seen)) == 7 * 20
 
 
-def test_probabilities_are_those_of_the_rows_that_count(make_score):
+def test_probabilities_are_those_of_the_rows_that_count(make_score, classifier):
     score = make_score()
     images = score.folds[0].tune
-    fitted = fresh_trainings(score, 1, replicates=1)
-    found = probabilities(fitted, images)
-    assert found.shape == (2, 30, 2)
-    for model, one in enumerate(fitted):
-        assert np.array_equal(found[model], one.predict_proba(images.block)[images.rows])
+    answers = fresh_trainings(score, 1, 1, {"test": images})
+    fitted = classifier.fit(list(classifier.sets))
+    assert len(answers) == len(fitted) == 2
+    for answer, one in zip(answers, fitted, strict=True):
+        expected = one.predict_proba(images.block)[images.rows]
+        assert np.array_equal(answer.outputs["test"], expected)

@@ -1,0 +1,1 @@
+"""Where the heavy calls of a run take place: in this process, or on a cluster."""

@@ -1,0 +1,34 @@
+"""A source to be fitted to one fold's training images, wherever that takes place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from augsearch.events import Notify
+from augsearch.records import LabelledImages
+from augsearch.sources.base import FitContext, Pool, Source
+from augsearch.sources.quarantine import quarantined
+
+
+@dataclass(frozen=True, eq=False)
+class Fitting:
+    """What it takes to fit a source, or to read back what an earlier fit left in its folder.
+
+    Attributes:
+        source: The source.
+        train: What it learns from.
+        context: Seed, folder, device, judge, expert. Its listener is not used.
+        originals: Real training images whose copies are dropped from the pool; None: nothing is
+            dropped.
+    """
+
+    source: Source
+    train: LabelledImages
+    context: FitContext
+    originals: LabelledImages | None = None
+
+    def pool(self, notify: Notify) -> Pool:
+        """Fit the source, go on with a fit that was killed, or read a finished one back."""
+        context = replace(self.context, notify=notify)
+        pool = self.source.fit(self.train, context)
+        return pool if self.originals is None else quarantined(pool, self.originals, context)
