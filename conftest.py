@@ -64,7 +64,7 @@ def enter(names: dict[str, Any]) -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory())).resolve()
         stack.enter_context(contextlib.chdir(folder))
         stack.enter_context(mock.patch.object(sys, "path", [str(folder), *sys.path]))
-        names |= {"study": ROOT / "studies" / "quickstart.toml", "rewritten": []}
+        names |= {"last study": ROOT / "studies" / "quickstart.toml", "rewritten": []}
         names["leave"] = stack.pop_all().close
 
 
@@ -111,7 +111,7 @@ def write(example: Example) -> None:
     path.write_text(example.parsed, encoding="utf-8")
     if path.suffix == ".toml" and "arms" in tomllib.loads(example.parsed):
         load_study_file(path)
-        example.namespace["study"] = path.resolve()
+        example.namespace["last study"] = path.resolve()
 
 
 def run_python(example: Example) -> None:
@@ -130,7 +130,7 @@ def check_tables(example: Example) -> None:
     from augsearch.study.consistency import find_problems
     from augsearch.study.schema.study import StudyFile
 
-    study = example.namespace["study"]
+    study = example.namespace["last study"]
     whole = tomllib.loads(study.read_text(encoding="utf-8"))
     for key, table in tomllib.loads(example.parsed).items():
         named = key in ("sources", "classifiers", "arms")
@@ -168,7 +168,8 @@ def run_console(example: Example) -> str | None:
             failures.append(f"{command}: exit code {code}\n{output}")
     if any(failures) and rewrite:
         start = example.region.start + example.parsed.offset
-        place = (Path(example.path), start, start + len(example.parsed), printed)
+        short = re.sub(r"^(warning: .{90}\S*) .*", r"\1 ...", printed, flags=re.MULTILINE)
+        place = (Path(example.path), start, start + len(example.parsed), short)
         example.namespace["rewritten"].append(place)
         return None
     return "\n".join(failures).strip() or None
