@@ -35,7 +35,7 @@ site: .venv/.test-installed
 # The pictures and numbers that README and documentation show.
 docs: quickstart
 	$(BIN)/python docs/performance.py
-	$(BIN)/python docs/pictures.py runs/quickstart
+	$(BIN)/python docs/pictures.py quickstart runs/quickstart
 
 clean:
 	rm -rf .venv

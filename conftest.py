@@ -10,9 +10,10 @@ The blocks of a page run in order, in one empty folder that Python looks for mod
 
 A comment before a block says what is special: `<!-- numbers vary -->` (neither numbers nor which
 verdict it is are the same on every machine) or `<!-- not run: WHY -->` (commands, their options
-and the repository's files must exist, Python must compile). A comment after a picture,
-`<!-- from: PATH -->`, says which file of the page's folder it is. `pytest --rewrite-docs
-docs/PAGE.md` writes what was printed into the page and puts the pictures beside it.
+and the repository's files must exist, Python must compile). `<!-- picture: NAME
+from PATH -->` says which file that a page's commands made is a picture of the documentation, and
+`PATH#HEADING` which part of a report. `pytest --rewrite-docs docs/PAGE.md` writes what was printed
+into the page and puts the pictures beside it.
 """
 
 import contextlib
@@ -86,7 +87,7 @@ def parse_blocks(document: Document) -> Iterator[Region]:
         for region in CodeBlockParser(language, run)(document):
             region.evaluator = run if file_name(region.parsed) is None else write
             yield region
-    for found in re.finditer(r"\]\((\S+)\)\n<!-- from: (\S+) -->", document.text):
+    for found in re.finditer(r"<!-- picture: (\S+) from ([^#>]+?)(?:#([^>]*))? -->", document.text):
         yield Region(found.start(), found.end(), found.groups(), take_picture)
 
 
@@ -145,10 +146,16 @@ def check_tables(example: Example) -> None:
 
 def take_picture(example: Example) -> None:
     """See that the page's run made a picture, and put it beside the page if that was asked for."""
-    name, made = example.parsed
-    assert Path(made).stat().st_size
+    name, made, heading = example.parsed
+    there = Path(made).read_bytes()
+    assert there if heading is None else f"<h2>{heading}</h2>".encode() in there or not heading
     if example.namespace["rewrite"]:
-        shutil.copyfile(made, Path(example.path).with_name(name))
+        target = Path(example.path).with_name(name)
+        if heading is None:
+            shutil.copyfile(made, target)
+        else:
+            draw = [sys.executable, str(ROOT / "docs" / "pictures.py"), "section"]
+            subprocess.run([*draw, made, heading, str(target)], check=True)
 
 
 def run_console(example: Example) -> str | None:

@@ -100,7 +100,7 @@ WRONG = {
     "python": "```python\n1 / 0\n```\n",
     "syntax": "<!-- not run: why -->\n```python\n1 +\n```\n",
     "doctest": "```python\n>>> 1 + 1\n3\n```\n",
-    "picture": "![a curve](curve.svg)\n<!-- from: runs/a/curve.svg -->\n",
+    "picture": "<!-- picture: curve.svg from runs/a/curve.svg -->\n",
 }
 
 
