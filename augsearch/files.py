@@ -16,6 +16,10 @@ from filelock import FileLock, Timeout
 from numpy.typing import DTypeLike, NDArray
 
 from augsearch.errors import RunDirectoryError, StorageError
+from augsearch.reading import LARGEST_JSON, read_whole
+
+_NO_ARRAY = (OSError, ValueError, EOFError, TypeError, OverflowError, SyntaxError, MemoryError)
+"""What NumPy was seen to raise on files that are no .npy, or lie about what they hold."""
 
 
 @contextlib.contextmanager
@@ -110,8 +114,8 @@ def read_json(path: Path) -> Any:
         StorageError: The file is damaged.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return json.loads(read_whole(path, LARGEST_JSON))
+    except (OSError, ValueError, RecursionError) as error:
         raise StorageError(f"cannot read {path}: {error}. Remove it to have it made again.") from (
             error
         )
@@ -131,12 +135,13 @@ def read_array(path: Path) -> NDArray[Any]:
         StorageError: The file is missing or damaged.
     """
     try:
-        array: NDArray[Any] = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        # Mapped first: a header that claims more than the file has is refused, not allocated.
+        mapped: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        return np.array(mapped)
+    except _NO_ARRAY as error:
         raise StorageError(f"cannot read {path}: {error}. Remove it to have it made again.") from (
             error
         )
-    return array
 
 
 def map_array(path: Path, dtype: DTypeLike, dimensions: int, length: int) -> NDArray[Any] | None:
@@ -148,7 +153,7 @@ def map_array(path: Path, dtype: DTypeLike, dimensions: int, length: int) -> NDA
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
         is_whole = path.stat().st_size == array.offset + array.nbytes
-    except (OSError, ValueError, EOFError):
+    except _NO_ARRAY:
         return None
     fits = array.dtype == dtype and array.ndim == dimensions and len(array) == length
     return array if is_whole and fits else None

@@ -30,6 +30,9 @@ _EPSILON_GAP = 1.001e-5 - 1e-5
 _MOST_NUMBERS = 2**24
 """No layer of a DenseNet has more; a file that claims to would only fill the memory."""
 
+_MOST_IN_ALL = 2**26
+"""Nor has a whole DenseNet; a file can name the same numbers many times."""
+
 _ENDS = {
     **dict.fromkeys(("conv1/conv", "conv1_conv"), "conv0"),
     **dict.fromkeys(("conv1/bn", "conv1_bn"), "norm0"),
@@ -98,6 +101,14 @@ def _model(file: h5py.File, path: Path) -> h5py.Group:
 def _tensors(model: h5py.Group, path: Path) -> dict[str, Tensor]:
     layers = {name: one for name, one in _layers(model, path).items() if not _is_head(name, one)}
     _check_kind(layers, path)
+    # One that is too large by itself is refused by its name below.
+    sizes = (one.size or 0 for variables in layers.values() for one in variables.values())
+    claimed = sum(size for size in sizes if size <= _MOST_NUMBERS)
+    if claimed > _MOST_IN_ALL:
+        raise WeightsError(
+            f"{path} must hold at most {_MOST_IN_ALL} numbers in all but claims {claimed}; no "
+            "DenseNet has more."
+        )
     return {
         f"{layer}.{_VARIABLES.get(variable, variable)}": _tensor(variable, dataset, path)
         for layer, variables in layers.items()

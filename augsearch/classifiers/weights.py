@@ -20,6 +20,7 @@ from urllib.parse import urlparse
 import torch
 from torch import Tensor, nn
 
+from augsearch.classifiers.pickles import check_pickles
 from augsearch.errors import WeightsError
 from augsearch.files import replacing
 
@@ -80,7 +81,9 @@ def load_into(
             f"{path} does not fit the backbone: {'; '.join(problems)}. "
             "Set backbone to the network that the file was saved from."
         )
-    damaged = [k for k, v in given.items() if v.is_floating_point() and not v.isfinite().all()]
+    # In float32, which is what the layers hold, and which eight-bit floats have no check of.
+    floats = {k: v.float() for k, v in given.items() if v.is_floating_point()}
+    damaged = [k for k, v in floats.items() if not v.isfinite().all()]
     if damaged:
         raise WeightsError(f"{path} must hold finite numbers only but has not in {_some(damaged)}.")
     network.load_state_dict(given, strict=False)
@@ -128,6 +131,7 @@ def _load(path: Path) -> Any:
             from safetensors.torch import load_file
 
             return load_file(path)
+        check_pickles(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # foreign bytes make the parsers fail in every way there is
         text = str(error)
@@ -166,8 +170,25 @@ def _misfits(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[
         for k, v in wanted.items()
         if k in given and given[k].shape != v.shape
     ]
-    kinds = (("missing", missing), ("unexpected", unexpected), ("wrong shape", shapes))
+    odd = [f"{k} is {odd}" for k in wanted if k in given and (odd := _oddity(given[k]))]
+    kinds = (
+        ("missing", missing),
+        ("unexpected", unexpected),
+        ("wrong shape", shapes),
+        ("not plain numbers", odd),
+    )
     return [f"{len(names)} {kind}: {_some(names)}" for kind, names in kinds if names]
+
+
+def _oddity(tensor: Tensor) -> str | None:
+    """Say what keeps a tensor from being copied into a layer; None if nothing does."""
+    if tensor.layout != torch.strided or tensor.is_nested:
+        return "sparse or nested"
+    if tensor.device.type != "cpu":
+        return f"without values (on {tensor.device.type})"
+    if tensor.is_quantized or tensor.is_complex():
+        return str(tensor.dtype)
+    return None
 
 
 def _some(names: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from augsearch.controller.directory import RunDirectory, finished_run
+from augsearch.controller.directory import RunDirectory, finished_run, handed_over
 from augsearch.errors import RunDirectoryError, StorageError
 from augsearch.files import read_json, write_text
 from augsearch.report.comparison import ComparedRun, render_comparison
@@ -35,13 +35,16 @@ def compare_runs(runs: Sequence[Path], out: Path) -> Path:
         raise RunDirectoryError(
             f"runs to compare must be different ones but {twice[0]} is named twice; name each once."
         )
-    studies = [read_json(path / "study.json") for path in paths]
-    compared = [
-        _compared(name, directory, result, study)
-        for name, directory, study in zip(_names(paths), directories, studies, strict=True)
-        if (result := directory.results) is not None
-    ]
-    write_text(out, render_comparison(compared, differing(studies)))
+    studies, compared = [], []
+    for name, directory in zip(_names(paths), directories, strict=True):
+        with handed_over(directory.path):
+            study, result = read_json(directory.path / "study.json"), directory.results
+            if result is not None:
+                studies.append(study)
+                compared.append(_compared(name, directory, result, study))
+    with handed_over(paths[0].parent):
+        page = render_comparison(compared, differing(studies))
+    write_text(out, page)
     return out
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import time
@@ -24,11 +25,23 @@ from augsearch.files import (
     write_json,
     write_text,
 )
+from augsearch.messages import lines
 from augsearch.study.compare import differences
 from augsearch.study.results import StudyResult
 from augsearch.study.schema.study import StudyFile
 
 Settings = TypeVar("Settings", bound=BaseModel)
+
+_CONTRADICTIONS = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    MemoryError,
+)
+"""What files that do not go together were seen to end in."""
 
 _SPEND_EVERY = 5.0
 """Seconds of a stage that a kill may take out of the books."""
@@ -147,11 +160,58 @@ class RunDirectory:
         return sorted(found)
 
 
+@contextmanager
+def handed_over(path: Path) -> Iterator[None]:
+    """Read a run that somebody else may have made, or changed, and name it where it makes no sense.
+
+    Each file is checked for what it is; that all of them go together is known only once they have
+    been used, and files that do not can fail there in every way there is.
+
+    Raises:
+        RunDirectoryError: The run's files contradict each other.
+    """
+    try:
+        yield
+    except _CONTRADICTIONS as error:
+        reason = str(error).strip().splitlines()[:1]
+        raise RunDirectoryError(
+            f"{path.resolve()} must be as `augsearch run` left it, but its files do not go "
+            f"together ({': '.join([type(error).__name__, *reason])[:300]}): something in it was "
+            "changed or damaged. Take a copy that is whole, or run the study again with --fresh; "
+            "if nobody touched it, this is a defect in augsearch."
+        ) from error
+
+
+def _no_links_out(path: Path) -> None:
+    """Refuse a run with links that lead out of it: what is written to it would land there."""
+    out = [link for link in _links(path) if not _lies_in(path, os.path.realpath(link))]
+    if out:
+        raise RunDirectoryError(
+            f"{path} must hold no links that lead out of it, since a run writes into its own "
+            f"directory and nowhere else, but has:{lines(out)}\nRemove them, or put what they "
+            "lead to in their places. The directory itself may be a link."
+        )
+
+
+def _links(folder: str | Path) -> Iterator[str]:
+    """Yield every symbolic link below a folder."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_symlink():
+                yield entry.path
+            elif entry.is_dir():
+                yield from _links(entry.path)
+
+
+def _lies_in(folder: Path, place: str) -> bool:
+    return Path(place).is_relative_to(folder)
+
+
 def finished_run(path: Path) -> RunDirectory:
     """Return the directory of a finished run.
 
     Raises:
-        RunDirectoryError: There is no run, or it is not finished.
+        RunDirectoryError: There is no run, it is not finished, or links lead out of it.
     """
     directory = RunDirectory(path)
     if not (directory.path / "study.json").exists():
@@ -159,6 +219,7 @@ def finished_run(path: Path) -> RunDirectory:
             f"{directory.path} must be a run directory but has no study.json; name a folder that "
             "`augsearch run` made."
         )
+    _no_links_out(directory.path)
     if directory.results is None:
         raise RunDirectoryError(
             f"{directory.path} must be a finished run but has no results.json yet; "
@@ -175,10 +236,12 @@ def claimed(base: Path, study: StudyFile, fresh: bool) -> Iterator[RunDirectory]
     What was made is removed again if the run ends with an error before `settle` was called.
 
     Raises:
-        RunDirectoryError: It belongs to another study (the message shows the difference), or
-            another process holds it.
+        RunDirectoryError: It belongs to another study (the message shows the difference),
+            another process holds it, or links lead out of it.
     """
     directory = RunDirectory(following(base) if fresh else latest(base, study.name))
+    if directory.path.is_dir():
+        _no_links_out(directory.path)
     new = not (directory.path / "study.json").exists()
     lock = directory.path / "run.lock"
     if new and directory.path.exists() and any(directory.path.iterdir()) and not lock.exists():

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from augsearch.controller.directory import RunDirectory, finished_run
+from augsearch.controller.directory import RunDirectory, finished_run, handed_over
 from augsearch.errors import RunDirectoryError, StorageError
 from augsearch.evaluation.metrics import get_metric
 from augsearch.events import Notify, StageStarted, silent
@@ -58,8 +58,8 @@ def search_lab(
     if run is None:
         settings = [Setting.standard(images) for images in TUNING_SETS]
         return _report(settings, simulations, notify, None)
-    finished = _read(finished_run(run))
-    settings, findings = _of_run(finished)
+    with handed_over(run):
+        settings, findings = _of_run(_read(finished_run(run)))
     return _report(settings, simulations, notify, findings)
 
 

@@ -9,7 +9,12 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from augsearch.controller.directory import RunDirectory, finished_run, frozen_study
+from augsearch.controller.directory import (
+    RunDirectory,
+    finished_run,
+    frozen_study,
+    handed_over,
+)
 from augsearch.controller.reader_images import (
     FrozenStudy,
     SyntheticImages,
@@ -78,7 +83,13 @@ def make_reader_page(
         DataError: More images are asked for than there are.
         SourceError: The run has no synthetic images.
     """
-    directory = finished_run(run)
+    with handed_over(run):
+        return _make(finished_run(run), n_real, n_synthetic, out)
+
+
+def _make(
+    directory: RunDirectory, n_real: int | None, n_synthetic: int | None, out: Path | None
+) -> PageFiles:
     study = frozen_study(directory, FrozenStudy)
     seed = Seed.of(study.seed, "reader")
     every_real = real_images(directory, study)
@@ -101,7 +112,11 @@ def score_readers(run: Path, paths: Sequence[Path]) -> Assessment:
             on images that are not on the page.
         StorageError: The page's key is damaged.
     """
-    directory = finished_run(run)
+    with handed_over(run):
+        return _score(finished_run(run), paths)
+
+
+def _score(directory: RunDirectory, paths: Sequence[Path]) -> Assessment:
     given = [read_answers(path) for path in paths]
     pages = sorted(path.parent.name for path in directory.path.glob("reader/*/key.json"))
     for path, answers in zip(paths, given, strict=True):

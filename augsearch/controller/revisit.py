@@ -6,7 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from augsearch.controller.conclusion import Conclusion
-from augsearch.controller.directory import RunDirectory, finished_run, frozen_study
+from augsearch.controller.directory import (
+    RunDirectory,
+    finished_run,
+    frozen_study,
+    handed_over,
+)
 from augsearch.controller.run import run_in
 from augsearch.errors import RunDirectoryError
 from augsearch.events import Event, Notify, TrainingLogged, silent
@@ -36,7 +41,13 @@ def revisit(
         RunDirectoryError: No finished run, its data are gone or changed, or something of what it
             made was removed and would have to be trained again.
     """
-    directory = finished_run(run)
+    with handed_over(run):
+        return _read_back(finished_run(run), visit, notify)
+
+
+def _read_back(
+    directory: RunDirectory, visit: Callable[[Conclusion, str], object], notify: Notify
+) -> RunDirectory:
     study = frozen_study(directory, StudyFile)
     _check_outputs(directory)
 

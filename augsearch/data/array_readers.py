@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +15,11 @@ from augsearch.data.demo import DEMO_CLASSES, DRAWING, demo_cases, draw_cases
 from augsearch.data.listing import PARTS, Entry, Listing, choose, stamp
 from augsearch.errors import DataError
 from augsearch.messages import names
+from augsearch.npz import Archive, open_npz
 from augsearch.seeds import Seed
 from augsearch.study.schema.data import DemoData, DigitsData, Images, MedmnistData
 
+_MOST_IMAGES = 1_000_000
 _KEY_OF = {"train": "train", "tune": "val", "test": "test"}
 
 
@@ -26,23 +27,23 @@ def read_medmnist(data: MedmnistData) -> Listing:
     """List a .npz with train_images, train_labels and, where there are, val_... and test_...
 
     Images are (N, H, W) or (N, H, W, 3); labels are whole numbers, (N,) or (N, 1), or one-hot.
-    `data.classes` names the labels 0, 1, 2 ... in order. Each image is its own group. One part's
-    images at a time are held in memory.
+    `data.classes` names the labels 0, 1, 2 ... in order. Each image is its own group. One image
+    at a time is held in memory.
 
     Raises:
         DataError: Not such a file, or several labels per image.
     """
     entries: list[Entry] = []
     numbers: list[int] = []
-    with _opened(data.path) as arrays:
-        parts = [part for part in PARTS if f"{_KEY_OF[part]}_images" in arrays]
+    with open_npz(data.path) as archive:
+        parts = [part for part in PARTS if f"{_KEY_OF[part]}_images" in archive.names]
         if "train" not in parts:
             raise DataError(
                 f"{data.path} must hold train_images and train_labels as MedMNIST does, but holds "
-                f"{names(arrays.files)}"
+                f"{names(archive.names)}"
             )
         for part in parts:
-            labels = _labels(_array(arrays, f"{_KEY_OF[part]}_labels", data.path), data.path)
+            labels = _labels(archive, f"{_KEY_OF[part]}_labels", data.path)
             numbers += labels
             entries += [
                 Entry(f"{_KEY_OF[part]}/{row}", str(number), f"{part}/{row}", part, row=row)
@@ -52,33 +53,20 @@ def read_medmnist(data: MedmnistData) -> Listing:
 
     def frames(chosen: Sequence[Entry]) -> Iterator[Path | NDArray[Any]]:
         for part in parts:
-            rows = [entry.row for entry in chosen if entry.part == part]
-            yield from _images(data.path, _KEY_OF[part], rows)
+            n_labels = sum(entry.part == part for entry in chosen)
+            yield from _images(data.path, _KEY_OF[part], n_labels)
 
     return Listing(tuple(entries), classes, frames, (stamp(data.path),))
 
 
-def _opened(path: Path) -> np.lib.npyio.NpzFile:
-    try:
-        arrays = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} must be a .npz file but cannot be read: {error}") from error
-    if not isinstance(arrays, np.lib.npyio.NpzFile):
-        raise DataError(f"{path} must be a .npz file (several arrays) but is a single array")
-    return arrays
-
-
-def _array(arrays: np.lib.npyio.NpzFile, key: str, path: Path) -> NDArray[Any]:
-    if key not in arrays:
-        raise DataError(f"{path} must hold {key} but holds {names(arrays.files)}")
-    try:
-        array: NDArray[Any] = arrays[key]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: {key} cannot be read: {error}") from error
-    return array
-
-
-def _labels(array: NDArray[Any], path: Path) -> list[int]:
+def _labels(archive: Archive, key: str, path: Path) -> list[int]:
+    shape = archive.header(key).shape
+    if shape and shape[0] > _MOST_IMAGES:
+        raise DataError(
+            f"{path}: {key} must have at most {_MOST_IMAGES:,} labels but has {shape[0]:,}; "
+            "save a part of them"
+        )
+    array = archive.array(key)
     if array.dtype.kind not in "iub":
         raise DataError(f"{path}: labels must be whole numbers but are {array.dtype}")
     if array.ndim == 2 and array.shape[1] > 1:
@@ -114,22 +102,21 @@ def _named(
     return renamed, data.classes
 
 
-def _images(path: Path, key: str, rows: Sequence[int]) -> Iterator[NDArray[Any]]:
-    with _opened(path) as arrays:
-        images = _array(arrays, f"{key}_images", path)
-    n_labels = max(rows, default=-1) + 1
-    if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] != 3):
-        raise DataError(
-            f"{path}: {key}_images must be (N, H, W) or (N, H, W, 3) but is {images.shape}"
-        )
-    if images.dtype.kind not in "uif":
-        raise DataError(f"{path}: {key}_images must be numbers but is {images.dtype}")
-    if len(images) != n_labels or min(images.shape[1:3]) < SMALLEST_SIDE:
-        raise DataError(
-            f"{path}: {key}_images must have one image of at least {SMALLEST_SIDE} x "
-            f"{SMALLEST_SIDE} pixels for each of the {n_labels} labels but is {images.shape}"
-        )
-    yield from (images[row] for row in rows)
+def _images(path: Path, key: str, n_labels: int) -> Iterator[NDArray[Any]]:
+    name = f"{key}_images"
+    with open_npz(path) as archive:
+        header = archive.header(name)
+        shape = header.shape
+        if len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] != 3):
+            raise DataError(f"{path}: {name} must be (N, H, W) or (N, H, W, 3) but is {shape}")
+        if header.dtype.kind not in "uif":
+            raise DataError(f"{path}: {name} must be numbers but is {header.dtype}")
+        if shape[0] != n_labels or min(shape[1:3]) < SMALLEST_SIDE:
+            raise DataError(
+                f"{path}: {name} must have one image of at least {SMALLEST_SIDE} x "
+                f"{SMALLEST_SIDE} pixels for each of the {n_labels} labels but is {shape}"
+            )
+        yield from archive.rows(name)
 
 
 def read_digits(data: DigitsData) -> Listing:

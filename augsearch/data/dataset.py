@@ -15,7 +15,7 @@ from augsearch.data.array_readers import read_demo, read_digits, read_medmnist
 from augsearch.data.csv_reader import read_csv
 from augsearch.data.dicom.reader import read_dicom
 from augsearch.data.folder_reader import read_folder
-from augsearch.data.listing import Entry, Listing, force_classes
+from augsearch.data.listing import Entry, Listing, check_text, force_classes
 from augsearch.data.pixels import Decoded, decode_to_file
 from augsearch.errors import DataError, StorageError
 from augsearch.events import Notify, Warned, silent
@@ -35,6 +35,7 @@ from augsearch.study.schema.data import (
 )
 
 _FORMAT = 1
+_MOST_CLASSES = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,8 +124,15 @@ def read_listing(data: DataOptions, images: Images, seed: Seed, artifacts: Path)
         artifacts: The run's folder of artifacts, which keeps the salt of DICOM's pseudonyms.
 
     Raises:
-        DataError: See the reader of each kind.
+        DataError: See the reader of each kind; or a name that is no text.
     """
+    listing = _read_listing(data, images, seed, artifacts)
+    for entry in listing.entries:
+        check_text(entry)
+    return listing
+
+
+def _read_listing(data: DataOptions, images: Images, seed: Seed, artifacts: Path) -> Listing:
     match data:
         case FolderData():
             return read_folder(data)
@@ -169,7 +177,13 @@ def _check_classes(entries: Sequence[Entry], classes: tuple[str, ...], when: str
             f"there must be at least two classes but there is only {names(classes)}; a classifier "
             "needs something to tell apart"
         )
-    empty = [label for label in classes if label not in {entry.label for entry in entries}]
+    if len(classes) > _MOST_CLASSES:
+        raise DataError(
+            f"there must be at most {_MOST_CLASSES:,} classes but there are {len(classes):,}; is "
+            "it the labels that were read?"
+        )
+    there = {entry.label for entry in entries}
+    empty = [label for label in classes if label not in there]
     if empty:
         raise DataError(f"every class must have images but {names(empty)} has none{when}")
 

@@ -18,7 +18,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from augsearch.data.preprocessing import Limits, Plane, luma, own_range, preprocess, resize
 from augsearch.errors import DataError
 from augsearch.study.conventions import is_dicom
-from augsearch.study.schema.data import Images
+from augsearch.study.schema.data import LARGEST_VALUE, SMALLEST_RANGE, Images
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 SMALLEST_SIDE = 8
@@ -84,12 +84,16 @@ def fit_array(values: NDArray[Any], images: Images) -> NDArray[np.uint8]:
         uint8, (size, size, channels).
 
     Raises:
-        DataError: NaN or infinite values, a side below 8 pixels, or values outside the range that
-            "full" gives their type.
+        DataError: NaN or infinite values or such beyond 1e30, a side below 8 pixels, or values
+            outside the range that "full" gives their type.
     """
     check_size(values.shape[1], values.shape[0], images.max_pixels)
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise DataError("has pixels that are NaN or infinite; replace them before use")
+    # Not `>`: NaN is no less than anything.
+    if values.dtype.kind == "f" and not (np.abs(values) <= LARGEST_VALUE).all():
+        raise DataError(
+            f"has pixels that are NaN or infinite, or beyond {LARGEST_VALUE:g}; replace them "
+            "before use"
+        )
     limits = _limits(values, images)
     return fit_planes(_planes(values, images.channels), limits, images)
 
@@ -109,8 +113,9 @@ def fit_planes(planes: Sequence[Plane], limits: Limits | None, images: Images) -
     low, high = own_range(planes) if limits is None else limits
     resized = np.stack([resize(plane, images.size, images.resize) for plane in planes], axis=-1)
     # An image of one value has no range of its own: it becomes black.
-    scale = 255.0 / (high - low) if high > low else 0.0
-    scaled = np.rint(np.clip((resized - low) * scale, 0, 255)).astype(np.uint8)
+    scale = 255.0 / (high - low) if high - low >= SMALLEST_RANGE else 0.0
+    with np.errstate(over="ignore"):  # what is beyond all numbers is white
+        scaled = np.rint(np.clip((resized - low) * scale, 0, 255)).astype(np.uint8)
     return np.repeat(scaled, images.channels // scaled.shape[-1], axis=-1)
 
 
@@ -167,16 +172,25 @@ def _open(path: Path) -> Iterator[Image.Image]:
 
 def _check_header(picture: Image.Image, max_pixels: int) -> None:
     check_size(*picture.size, max_pixels)
-    frames = getattr(picture, "n_frames", 1)
     # The further pictures of a camera's MPO are previews of the first.
-    if frames > 1 and picture.format != "MPO":
-        raise DataError(f"holds {frames} frames; save the one to be used as a file of its own")
+    if picture.format != "MPO" and _has_more(picture):
+        raise DataError("holds several frames; save the one to be used as a file of its own")
     tags = getattr(picture, "tag_v2", {})
     if _is_deep(picture) and tags.get(_PHOTOMETRIC) == 0:
         raise DataError(
             "is a 16-bit TIFF with inverted grey values (WhiteIsZero), which Pillow does not "
             "turn round; save it with black as zero"
         )
+
+
+def _has_more(picture: Image.Image) -> bool:
+    """Whether there is a second frame; counting all of a file's can take minutes."""
+    try:
+        picture.seek(1)
+    except EOFError:
+        return False
+    picture.seek(0)
+    return True
 
 
 def check_size(width: int, height: int, max_pixels: int) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from augsearch.data.listing import Entry, Listing, choose, files_of, stamps_of
 from augsearch.errors import DataError
 from augsearch.messages import hint, lines, names
 from augsearch.study.conventions import IMAGE_SUFFIXES
+from augsearch.study.patterns import Pattern, compiled
 from augsearch.study.schema.data import FolderData
 
 
@@ -23,7 +23,7 @@ def read_folder(data: FolderData) -> Listing:
             that `group_pattern` does not match.
     """
     folders = class_folders(data.path, data.classes)
-    pattern = re.compile(data.group_pattern) if data.group_pattern else None
+    pattern = compiled(data.group_pattern) if data.group_pattern else None
     entries: list[Entry] = []
     ignored: list[str] = []
     unmatched: list[str] = []
@@ -82,6 +82,6 @@ def class_folders(path: Path, classes: tuple[str, ...] | None) -> list[Path]:
     return [folder for label, folder in found.items() if classes is None or label in classes]
 
 
-def _patient(file_name: str, pattern: re.Pattern[str]) -> str:
-    match = pattern.search(file_name)
+def _patient(file_name: str, pattern: Pattern) -> str:
+    match = pattern.search(file_name.encode(errors="replace").decode())
     return (match.group(1) or "") if match else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,8 @@ from augsearch.messages import hint, names
 from augsearch.study.schema.data import Images
 
 PARTS = ("train", "tune", "test")
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,27 @@ class Listing:
     stamps: tuple[Any, ...] = ()
     warnings: tuple[str, ...] = ()
     decode: Callable[[Path, Images], NDArray[np.uint8]] = decode_image
+
+
+def check_text(entry: Entry) -> None:
+    """Refuse a name, class or group that no table or report could write down.
+
+    Raises:
+        DataError: It is not UTF-8 (a file name may be any bytes), or has control characters.
+    """
+    for what, text in (("name", entry.name), ("class", entry.label), ("group", entry.group)):
+        if not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                raise DataError(
+                    f"the {what} of an image must be UTF-8 but got {text!a}; rename it"
+                ) from None
+        if _CONTROL.search(text):
+            raise DataError(
+                f"the {what} of an image must be without control characters but got {text!a}; "
+                "rename it"
+            )
 
 
 def files_of(entries: Sequence[Entry]) -> Iterator[Path | NDArray[Any]]:

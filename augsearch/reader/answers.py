@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 from augsearch.errors import DataError
 from augsearch.messages import names, show, unknown
 from augsearch.reader.key import Key, Origin, Strict
+from augsearch.reading import LARGEST_JSON, read_whole
 
 
 class Answer(Strict):
@@ -37,7 +38,7 @@ def read_answers(path: Path) -> Answers:
         DataError: It cannot be read or is no file of answers.
     """
     try:
-        return Answers.model_validate_json(path.read_bytes())
+        return Answers.model_validate_json(read_whole(path, LARGEST_JSON))
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
     except ValidationError as error:

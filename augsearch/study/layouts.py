@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-import zipfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -131,6 +130,8 @@ def _count(folder: Path) -> int:
 
 def _table(path: Path) -> Layout | None:
     """Read a table and guess its columns; None if it lacks an image or a label column."""
+    if not path.is_file():
+        return None
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             first = file.readline()
@@ -204,19 +205,15 @@ def _guess(header: Sequence[str], names: Sequence[str]) -> str | None:
 
 def _medmnist(path: Path) -> Layout | None:
     """Read the labels and the header of the images of a .npz; None if it is another kind."""
-    import numpy as np
-    from numpy.lib import format as npy
+    from augsearch.npz import open_npz
 
     try:
-        with zipfile.ZipFile(path) as archive, archive.open("train_images.npy") as member:
-            version = npy.read_magic(member)
-            read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-            shape = read(member)[0]
-        with np.load(path, allow_pickle=False) as arrays:
-            labels = arrays["train_labels"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        with open_npz(path) as archive:
+            shape = archive.header("train_images").shape
+            labels = archive.array("train_labels")
+    except DataError:
         return None
-    if labels.size != len(labels) or len(shape) < 3:
+    if labels.ndim == 0 or labels.size != len(labels) or len(shape) < 3:
         raise DataError(
             f"{path} must have one label per image but train_labels is {labels.shape}; "
             "choose one column and save it as another .npz"

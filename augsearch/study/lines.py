@@ -35,6 +35,15 @@ def key_lines(text: str) -> dict[Location, int]:
     return _Scanner(text).scan()
 
 
+def longest_key(text: str) -> int:
+    """Return how many parts the longest dotted key of a text has, be the text TOML or not."""
+    longest = parts = 0
+    for kind, _, _ in _tokens(text):
+        parts = parts + (kind == ".") if kind in ("bare", "quoted", ".") else 0
+        longest = max(longest, parts + 1)
+    return longest
+
+
 def line_of(lines: Mapping[Location, int], location: Location) -> int:
     """Return the line of a location or of the nearest table around it; 0 if there is none."""
     while location and location not in lines:

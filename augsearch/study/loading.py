@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from augsearch.errors import StudyFileError
+from augsearch.reading import read_whole
 from augsearch.study.consistency import find_problems
-from augsearch.study.lines import Location, dotted, key_lines, line_of
+from augsearch.study.lines import Location, dotted, key_lines, line_of, longest_key
 from augsearch.study.schema.study import StudyFile
 from augsearch.study.wording import explain
 
+_Entry = TypeVar("_Entry")
+
 _DEEPEST = 50
+_LARGEST = 2**20
+_MOST_PROBLEMS = 50
+"""Of a file that is wrong from end to end, so many are looked into."""
 
 
 def load_study_file(path: Path) -> StudyFile:
@@ -27,21 +33,27 @@ def load_study_file(path: Path) -> StudyFile:
             the one error, with their lines.
     """
     text = _read(path)
+    if longest_key(text) > _DEEPEST:  # which takes tomllib minutes, so it is looked at before
+        raise _too_deep(path)
     document = _parse(path, text)
     lines = key_lines(text)
     if any(len(location) > _DEEPEST for location in lines):
-        raise StudyFileError(path, [(0, "", f"tables must be nested at most {_DEEPEST} deep")])
+        raise _too_deep(path)
     try:
         study = StudyFile.model_validate(
             {"name": path.stem} | document, context={"folder": path.parent}
         )
     except ValidationError as error:
         entries = [entry for entry in error.errors() if not _is_echo(entry)]
-        raise _failure(path, lines, [explain(entry) for entry in entries]) from None
+        raise _failure(path, lines, entries, explain) from None
     problems = find_problems(study)
     if problems:
-        raise _failure(path, lines, problems)
+        raise _failure(path, lines, problems, lambda problem: problem)
     return study
+
+
+def _too_deep(path: Path) -> StudyFileError:
+    return StudyFileError(path, [(0, "", f"tables must be nested at most {_DEEPEST} deep")])
 
 
 def _is_echo(error: Mapping[str, Any]) -> bool:
@@ -52,20 +64,26 @@ def _is_echo(error: Mapping[str, Any]) -> bool:
 
 
 def _failure(
-    path: Path, lines: Mapping[Location, int], problems: list[tuple[Location, str]]
+    path: Path,
+    lines: Mapping[Location, int],
+    entries: Sequence[_Entry],
+    explained: Callable[[_Entry], tuple[Location, str]],
 ) -> StudyFileError:
-    """Put the problems in the order of the file."""
+    """Put the problems in the order of the file, as many as anybody reads."""
     placed = []
-    for location, message in problems:
+    for location, message in map(explained, entries[:_MOST_PROBLEMS]):
         if location == ("name",) and location not in lines:
             message += ' (from the file\'s name); set name = "..." in the file'
         placed.append((line_of(lines, location), dotted(location), message))
-    return StudyFileError(path, sorted(placed, key=lambda problem: problem[0]))
+    placed.sort(key=lambda problem: problem[0])
+    if len(entries) > _MOST_PROBLEMS:
+        placed.append((0, "", f"and {len(entries) - _MOST_PROBLEMS} more"))
+    return StudyFileError(path, placed)
 
 
 def _read(path: Path) -> str:
     try:
-        content = path.read_bytes()
+        content = read_whole(path, _LARGEST)
     except FileNotFoundError:
         message = "study file must exist but there is none; `augsearch init FOLDER` writes one"
         raise StudyFileError(path, [(0, "", message)]) from None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from augsearch.amounts import Unit
 from augsearch.study.audit_result import AuditResult
+from augsearch.study.schema.tables import NAME_PATTERN
+
+# Figures and tables are files named after arms, and results.json may come from anywhere.
+_ARM_PATTERN = NAME_PATTERN.removesuffix("$") + r"( \([a-z]+ control\))?$"
 
 Label = Literal["helps", "no evidence", "harms"]
 
@@ -150,7 +154,7 @@ class StudyResult(_Record):
         description="which images gains and verdict speak of: the test set, or in a study without "
         "one the tuning set, with intervals that hold for all amounts at once",
     )
-    arms: dict[str, ArmResult]
+    arms: dict[Annotated[str, Field(pattern=_ARM_PATTERN)], ArmResult]
     verdict: VerdictResult | None = Field(description="null if no arm differs from the baseline")
     test_opened_before: list[EarlierOpening] = Field(
         [], description="runs beside this one that had opened the same test images before"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, Tag, model_validator
 
 from augsearch.messages import show
+from augsearch.study.patterns import LONGEST, PatternError, compiled
 from augsearch.study.schema.preprocessing import PreprocessStep, ResizeMethod, Side
 from augsearch.study.schema.tables import (
     BelowOne,
@@ -20,10 +20,19 @@ from augsearch.study.schema.tables import (
     or_else,
 )
 
+LARGEST_VALUE = 1e30
+"""Of a pixel, either way: what is beyond overflows float32 on the way to 0 .. 255."""
+SMALLEST_RANGE = 1e-30
+"""From black to white, for the same reason."""
+
 
 def _rising(low_high: str | tuple[float, float]) -> str | tuple[float, float]:
-    if not isinstance(low_high, str) and low_high[0] >= low_high[1]:
+    if isinstance(low_high, str):
+        return low_high
+    if low_high[1] - low_high[0] < SMALLEST_RANGE:
         raise ValueError(f"must rise from black to white but got {show(low_high)}")
+    if max(map(abs, low_high)) > LARGEST_VALUE:
+        raise ValueError(f"must lie within {LARGEST_VALUE:g} of 0 but got {show(low_high)}")
     return low_high
 
 
@@ -65,11 +74,14 @@ def _several(contains: dict[str, str]) -> dict[str, str]:
 
 
 def _with_group(pattern: str) -> str:
+    if len(pattern) > LONGEST:
+        raise ValueError(f"must have at most {LONGEST} characters but has {len(pattern)}")
     try:
-        groups = re.compile(pattern).groups
-    except (re.error, OverflowError, RecursionError) as error:
+        groups = compiled(pattern).groups
+    except PatternError as error:
+        reason = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
         raise ValueError(
-            f"must be a regular expression but got {show(pattern)}: {error}"
+            f"must be a regular expression but got {show(pattern)}: {reason}"
         ) from error
     if groups == 0:
         raise ValueError(
@@ -90,7 +102,7 @@ class FolderData(Table):
     classes: Classes | None = None
     """Class folders to use, the positive one last; default: all, sorted."""
     group_pattern: Annotated[str, AfterValidator(_with_group)] | None = None
-    """Regular expression whose first group is the patient in the file name."""
+    """Regular expression (RE2) whose first group is the patient in the file name."""
 
 
 class Manifest(Table):

@@ -52,9 +52,11 @@ def _existing(path: Path, info: ValidationInfo) -> Path:
 
 
 def no_folder(path: Path | str) -> Path | str:
-    """Refuse the path of a folder; let any other path, and a word in place of one, pass."""
+    """Refuse the path of what is no file; let any other path, and a word in place of one, pass."""
     if isinstance(path, Path) and path.is_dir():
         raise ValueError(f"must be a file but {path} is a folder")
+    if isinstance(path, Path) and not path.is_file():  # which may never end
+        raise ValueError(f"must be a file but {path} is a device or a pipe")
     return path
 
 

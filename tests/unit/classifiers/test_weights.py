@@ -14,7 +14,7 @@ import torchvision
 from safetensors.torch import save_file
 
 from augsearch.classifiers.backbones import TorchvisionBackbone
-from augsearch.classifiers.weights import imagenet_file, read_weights
+from augsearch.classifiers.weights import imagenet_file, load_into, read_weights
 from augsearch.errors import WeightsError
 from augsearch.seeds import Seed
 
@@ -261,3 +261,21 @@ def test_a_download_is_kept_if_its_checksum_fits(
     with pytest.raises(WeightsError, match="wrong checksum"):
         imagenet_file("https://example.org/net-00000000.pth")
     assert [path.name for path in imagenet_file(good).parent.iterdir()] == [good.split("/")[-1]]
+
+
+@pytest.mark.parametrize(
+    ("odd", "words"),
+    [
+        (torch.zeros(4, 3, 3, 3).to_sparse(), "sparse"),
+        (torch.zeros(4, 3, 3, 3, device="meta"), "without values"),
+        (torch.zeros(4, 3, 3, 3, dtype=torch.complex64), "complex64"),
+        (torch.full((4, 3, 3, 3), torch.nan).to(torch.float8_e4m3fn), "finite"),
+        (torch.full((4, 3, 3, 3), 1e300, dtype=torch.float64), "finite"),
+        (torch.zeros(1).expand(2**40), "wrong shape"),
+    ],
+)
+def test_tensors_that_no_layer_can_take(odd: torch.Tensor, words: str, tmp_path: Path) -> None:
+    network = torch.nn.Sequential()
+    network.add_module("conv1", torch.nn.Conv2d(3, 4, 3, bias=False))
+    with pytest.raises(WeightsError, match=words):
+        load_into(network, {"conv1.weight": odd}, ignored=("fc.",), path=tmp_path)

@@ -1,5 +1,7 @@
+import io
 import os
 import struct
+import time
 import zlib
 from pathlib import Path
 
@@ -247,7 +249,7 @@ def test_small_images_are_refused(tmp_path: Path) -> None:
 def test_several_frames_are_refused(tmp_path: Path) -> None:
     first, second = Image.fromarray(GREY), Image.fromarray(GREY.T)
     path = saved(tmp_path, first, "a.tif", save_all=True, append_images=[second])
-    refused(path, wanted(), "2 frames")
+    refused(path, wanted(), "several frames")
 
 
 def test_fractions_must_be_finite_and_within_0_to_1(tmp_path: Path) -> None:
@@ -276,3 +278,36 @@ def test_inverted_16_bit_tiff_is_refused_and_8_bit_is_inverted(tmp_path: Path) -
     path = saved(tmp_path, Image.fromarray(GREY), "flat.tif", tiffinfo=inverted)
     with Image.open(path) as picture:
         np.testing.assert_array_equal(decode_image(path, wanted())[..., 0], np.asarray(picture))
+
+
+def test_frames_are_not_counted(tmp_path: Path) -> None:
+    """A TIFF of 7 MB can hold a million of them, which take minutes to count."""
+    file = io.BytesIO()
+    Image.fromarray(GREY).save(file, "TIFF")
+    content = bytearray(file.getvalue())
+    start = int.from_bytes(content[4:8], "little")
+    link = start + 2 + 12 * int.from_bytes(content[start : start + 2], "little")
+    whole = bytes(content[start:link])
+    for _ in range(40_000):
+        content[link : link + 4] = len(content).to_bytes(4, "little")
+        link = len(content) + len(whole)
+        content += whole + bytes(4)
+    (tmp_path / "a.tif").write_bytes(content)
+    started = time.monotonic()
+    refused(tmp_path / "a.tif", wanted(), "several frames")
+    assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("pixel", [np.nan, np.inf, -3e38])
+def test_values_that_overflow_are_refused(tmp_path: Path, pixel: float) -> None:
+    values = np.full((9, 9), 0.5, dtype=np.float32)
+    values[4, 4] = pixel
+    path = saved(tmp_path, Image.fromarray(values), "a.tif")
+    refused(path, wanted(intensity_range="image"), "NaN or infinite, or beyond 1e")
+
+
+def test_a_range_too_narrow_to_stretch_is_black(tmp_path: Path) -> None:
+    values = np.zeros((9, 9), dtype=np.float32)
+    values[4, 4] = 1e-45
+    path = saved(tmp_path, Image.fromarray(values), "a.tif")
+    assert not decode_image(path, wanted(intensity_range="image")).any()

@@ -7,6 +7,7 @@ from sklearn.datasets import load_digits
 
 from augsearch.data.array_readers import read_demo, read_digits, read_medmnist
 from augsearch.data.csv_reader import read_csv
+from augsearch.data.dataset import load_dataset, read_listing
 from augsearch.data.folder_reader import read_folder
 from augsearch.errors import DataError
 from augsearch.seeds import Seed
@@ -306,3 +307,21 @@ def test_the_shifted_site_has_test_images_alone() -> None:
     options = DemoData(kind="demo", test=8, site="shifted")
     listing = read_demo(options, Images(size=16), Seed.of(0))
     assert [entry.part for entry in listing.entries] == ["test"] * 8
+
+
+def test_labels_that_are_none_are_refused_at_once(tmp_path: Path) -> None:
+    numbers = np.arange(100_000)
+    path = npz(tmp_path, train_labels=numbers, val_images=None, test_images=None)
+    data = MedmnistData(kind="medmnist", path=path)
+    with pytest.raises(DataError, match="at most 1,000 classes but there are 100,000"):
+        load_dataset(data, Images(size=8), tmp_path / "kept", Seed.of(0))
+
+
+@pytest.mark.parametrize("name", ["a\x1b[2J.png", "a\nb.png", "\udcff.png"])
+def test_names_that_no_table_could_hold_are_refused(tmp_path: Path, name: str) -> None:
+    for place in ("a/1.png", f"b/{name}"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        (tmp_path / place).touch()
+    data = FolderData(kind="folder", path=tmp_path, group_pattern="^(.)")
+    with pytest.raises(DataError, match="the name of an image must be"):
+        read_listing(data, Images(size=8), Seed.of(0), tmp_path)

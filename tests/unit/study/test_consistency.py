@@ -110,8 +110,7 @@ sources.classic.kind = "classic"
         ),
         (
             "arms.real = {}\nexternal = {kind='folder', path='.', group_pattern='a('}",
-            "6: external.group_pattern: must be a regular expression but got 'a(': missing ), "
-            "unterminated subpattern at position 1",
+            "6: external.group_pattern: must be a regular expression but got 'a(': missing ): a(",
         ),
         (
             "arms.real = {}\nexternal = {kind='folder', path='.', group_pattern='^a_'}",

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -291,3 +292,35 @@ def test_a_list_of_wrong_items_is_not_called_too_short(problems: Problems, valid
         "study.toml:12: arms.search.search.multiples.0: must be a number but got '2'; write it "
         "without quotes"
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a." * 40_000 + "a = 1", "nested at most 50 deep"),
+        ("[" + "a." * 40_000 + "a]", "nested at most 50 deep"),
+        ("# " + "x" * 2**20, "more than the 1,048,576"),
+    ],
+)
+def test_files_that_would_take_minutes_are_refused_at_once(
+    problems: Problems, text: str, words: str
+) -> None:
+    started = time.monotonic()
+    (problem,) = problems(text)
+    assert words in problem
+    assert time.monotonic() - started < 10
+
+
+def test_of_a_file_that_is_wrong_from_end_to_end_fifty_problems_are_shown(
+    problems: Problems,
+) -> None:
+    started = time.monotonic()
+    found = problems("".join(f"k{number} = 1\n" for number in range(20_000)))
+    assert len(found) == 51
+    assert found[-1] == "study.toml: and 19952 more"  # data and arms are missing, too
+    assert time.monotonic() - started < 20
+
+
+def test_what_never_ends_is_no_study_file() -> None:
+    with pytest.raises(StudyFileError, match="a device or a pipe"):
+        load_study_file(Path("/dev/zero"))

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from augsearch.study.json_schema import results_schema
-from augsearch.study.results import ArmResult
+from augsearch.study.results import ArmResult, StudyResult
 
 ARM = {
     "multiple": 1.0,
@@ -44,3 +44,12 @@ def test_results_from_before_there_was_smoothing_are_read() -> None:
 def test_a_setting_is_no_table() -> None:
     with pytest.raises(ValidationError):
         ArmResult.model_validate(ARM | {"setting": {"head": {"epochs": 1}}})
+
+
+@pytest.mark.parametrize("name", ["../../x", "/x", "", "a/b", "x (repeat control)/..", "a\n"])
+def test_an_arm_is_called_as_a_file_may_be(name: str) -> None:
+    """Figures and tables are files named after arms."""
+    result = {"study": "s", "baseline": "real", "verdict": None, "seconds": {}}
+    StudyResult.model_validate(result | {"arms": {"real": ARM, "x (repeat control)": ARM}})
+    with pytest.raises(ValidationError, match="pattern"):
+        StudyResult.model_validate(result | {"arms": {name: ARM}})
