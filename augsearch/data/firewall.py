@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augsearch.data.dataset import Dataset
-from augsearch.data.grouping import telling_names, useless_group_column
+from augsearch.data.grouping import shared_patients, telling_names, useless_group_column
 from augsearch.data.near_duplicates import SMALLEST, Pair, Signatures, near_duplicates
 from augsearch.data.splits import Split
 from augsearch.errors import DataError, StorageError
@@ -123,8 +123,8 @@ def find_leaks(
     test set, of the folds, or of the study's and the external set. Images of less than 24 x 24
     pixels must be identical for that. "contradiction": identical images of different classes,
     wherever they are. "flat": constant images; the other kinds leave them out. "groups": a group
-    column with another value for every image; or, as a hint, file names that seem to tell the
-    patient while no group is given.
+    column with another value for every image; DICOM patients of the study in the external set; or,
+    as a hint, file names that seem to tell the patient while no group is given.
 
     Args:
         dataset: The real set.
@@ -154,6 +154,8 @@ def find_leaks(
     found += [Finding("flat", images.places[row]) for row in flat]
     if column := useless_group_column(dataset, data):
         found.append(Finding("groups", column))
+    if patients := shared_patients(dataset, external, data):
+        found.append(Finding("groups", patients))
     if file_names := telling_names(dataset, data):
         found.append(Finding("groups", file_names, "hint"))
     return found

@@ -31,6 +31,20 @@ def useless_group_column(dataset: Dataset, data: DataOptions) -> str | None:
     )
 
 
+def shared_patients(dataset: Dataset, external: Dataset | None, data: DataOptions) -> str | None:
+    """Say so if DICOM patients of the external set are the study's: one ID has one pseudonym."""
+    if external is None or not isinstance(data, DicomData):
+        return None
+    both = set(dataset.group_names) & set(external.group_names)
+    if not both:
+        return None
+    return (
+        f"{len(both)} of {len(external.group_names)} patients of the external set have the ID of a "
+        "patient of the study; take them out of one of the two, or name the patients in tables "
+        "(group_column) if two hospitals number theirs alike"
+    )
+
+
 def telling_names(dataset: Dataset, data: DataOptions) -> str | None:
     """Say so if no group is given while file names seem to have a patient and a running number.
 

@@ -27,8 +27,8 @@ _CHUNK = 1 << 20
 _LOOKS = 3
 """How often a folder is looked at anew because somebody replaced a file meanwhile."""
 
-_OTHERS_HAVE_NO_USE = (".tmp", ".lock", ".holder")
-"""Endings of files that mean something to the processes of one machine only."""
+_STAYS_HERE = (".tmp", ".lock", ".holder", ".salt")
+"""Endings of files that mean something on one machine only, and of the secret of pseudonyms."""
 
 
 class _GoneError(PassedOnError):
@@ -124,7 +124,7 @@ class ArtifactStore:
         for base, folders, names in os.walk(folder):
             folders[:] = sorted(folders) if deep else []
             for name in sorted(names):
-                if not name.endswith(_OTHERS_HAVE_NO_USE):
+                if not name.endswith(_STAYS_HERE):
                     yield Path(base) / name
 
     def _changed(self, path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from augsearch.errors import DataError
-from augsearch.study.conventions import IMAGE_SUFFIXES, PART_OF
+from augsearch.study.conventions import IMAGE_SUFFIXES, PART_OF, is_dicom
 
 _NEGATIVE = re.compile(r"^(no|non|not|normal|negative|healthy|control|benign|absent|0)(\b|_)", re.I)
 _IMAGE_COLUMNS = (
@@ -50,7 +51,7 @@ class Layout:
 
 
 def recognise(folder: Path) -> Layout:
-    """Look at a folder (or one .csv or .npz) and say what it is; no image is opened.
+    """Look at a folder (or one .csv or .npz) and say what it is; no pixel is read.
 
     A table wins over class folders, and these over a .npz, since tables often lie beside folders
     that only spread the files.
@@ -72,7 +73,7 @@ def _recognise(folder: Path) -> Layout:
     arrays = [path for path in files if path.suffix.lower() == ".npz"]
     found = next(filter(None, map(_table, tables)), None)
     if found is None and folder.is_dir():
-        found = _class_folders(folder)
+        found = _class_folders(folder) or _dicom_folders(folder)
     found = found or next(filter(None, map(_medmnist, arrays)), None)
     if found is None:
         raise DataError(_nothing(folder, files, tables, arrays))
@@ -83,8 +84,8 @@ def _nothing(
     folder: Path, files: Sequence[Path], tables: Sequence[Path], arrays: Sequence[Path]
 ) -> str:
     wanted = (
-        "it must hold two or more folders of images (one per class), a .csv with a column of image "
-        "paths and one of labels, or a .npz in the MedMNIST layout"
+        "it must hold two or more folders of images or DICOM files (one per class), a .csv with a "
+        "column of image paths and one of labels, or a .npz in the MedMNIST layout"
     )
     loose = sum(path.suffix.lower() in IMAGE_SUFFIXES for path in files)
     saw = [f"{loose} images that no folder or table gives a class"] if loose else []
@@ -111,6 +112,22 @@ def _class_folders(folder: Path) -> Layout | None:
             "with the columns image, label, split"
         )
     return None
+
+
+def _dicom_folders(folder: Path) -> Layout | None:
+    counts = {path.name: n for path in _folders(folder) if (n := _count_dicom(path))}
+    if len(counts) < 2:
+        return None
+    return Layout("dicom", folder, {name: counts[name] for name in negative_first(counts)})
+
+
+def _count_dicom(folder: Path) -> int:
+    """Count the DICOM files in a folder and all below it."""
+    count = 0
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        count += sum(is_dicom(Path(place) / name) for name in files if not name.startswith("."))
+    return count
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -161,10 +178,12 @@ def _table(path: Path) -> Layout | None:
         del columns["split"]
     if not {"image", "label"} <= columns.keys() or not cells[columns["label"]]:
         return None
-    return _labelled(path, columns, cells[columns["label"]])
+    first_image = path.parent / next(filter(None, cells[columns["image"]]), "")
+    kind = "dicom" if is_dicom(first_image) else "csv"
+    return _labelled(kind, path, columns, cells[columns["label"]])
 
 
-def _labelled(path: Path, columns: dict[str, str], labels: list[str]) -> Layout:
+def _labelled(kind: str, path: Path, columns: dict[str, str], labels: list[str]) -> Layout:
     counts = Counter(label for label in labels if label)
     findings: Counter[str] = Counter()
     if any("|" in label for label in counts) or len(counts) > _MOST_CLASSES:
@@ -177,7 +196,7 @@ def _labelled(path: Path, columns: dict[str, str], labels: list[str]) -> Layout:
             f"{len(counts)}: {', '.join(counts) or 'none'}"
         )
     return Layout(
-        "csv",
+        kind,
         path,
         {name: counts[name] for name in negative_first(counts)},
         columns,

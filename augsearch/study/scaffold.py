@@ -18,7 +18,8 @@ def scaffold_study(folder: Path, relative_to: Path) -> str:
     """Return the text of a study file for the images in `folder`.
 
     Args:
-        folder: Class folders, a table or a .npz in it, or a .csv or .npz itself.
+        folder: Class folders of images or DICOM files, a table or a .npz in it, or a .csv or .npz
+            itself.
         relative_to: The folder that the study file will lie in; the data's path starts there.
 
     Raises:
@@ -95,7 +96,7 @@ size = {side:<8} # height and width in pixels; the generator needs a multiple of
 channels = {layout.channels:<4} # 1 for grey images, 3 for colour
 # preprocess = ["normalise", "crop"]    # before that: stretch the greys, cut off black borders
 # on_bad_image = "skip"    # go on without files that cannot be read, instead of stopping
-"""
+{_WINDOW if layout.kind == "dicom" else ""}"""
 
 
 def _data(layout: Layout, relative_to: Path) -> str:
@@ -107,7 +108,7 @@ def _data(layout: Layout, relative_to: Path) -> str:
             f"# Fewer than {FEW_IMAGES} images of a class: a generator may do more harm than good."
         )
     lines += ["[data]", f'kind = "{layout.kind}"', f"path = {_path(layout.path, relative_to)}"]
-    lines += {"csv": _csv, "folder": _folder, "medmnist": _medmnist}[layout.kind](layout)
+    lines += _KEYS[layout.kind](layout)
     lines += [
         "",
         "# Images of another hospital, read once at the end, beside the test set:",
@@ -134,6 +135,8 @@ def _csv(layout: Layout) -> list[str]:
         lines.append(
             f"group_column = {_quoted(columns['group'])}    # one patient's images stay together"
         )
+    elif layout.kind == "dicom":
+        lines.append(_PATIENTS)
     else:
         lines += [
             "# No column was recognised as the patient. If there is one, name it: images of one",
@@ -158,6 +161,19 @@ def _csv(layout: Layout) -> list[str]:
 def _medmnist(layout: Layout) -> list[str]:
     names = ", ".join(f'"name of {name}"' for name in layout.counts)
     return [f"# classes = [{names}]"]
+
+
+def _dicom(layout: Layout) -> list[str]:
+    if layout.columns:
+        return _csv(layout)
+    return [f"classes = {_list(layout)}    # the positive one last", _PATIENTS]
+
+
+_WINDOW = """\
+# intensity_range = [-160, 240]    # of CT, in Hounsfield units; default: each file's own window
+"""
+_PATIENTS = "# The patient ID tag keeps one patient's images together; it is not written anywhere."
+_KEYS = {"csv": _csv, "dicom": _dicom, "folder": _folder, "medmnist": _medmnist}
 
 
 def _split(layout: Layout) -> str:

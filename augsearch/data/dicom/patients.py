@@ -23,7 +23,8 @@ _SALT = "patients.salt"
 _SALT_BYTES = 32
 _DIGITS = 16
 _SHORTEST_INSIDE = 4
-"""Shorter values are looked for as whole words only: a patient 1 is not in "image10"."""
+"""Shorter values are looked for as whole words only: a patient 1 is not in "image10". The other
+way round, a word of so many letters must not be part of a value."""
 _PERSONS = ("PatientName", "OtherPatientNames", "PatientBirthName", "PatientMotherBirthName")
 _IDENTIFYING = (
     *_PERSONS,
@@ -129,8 +130,12 @@ def _tells(part: str, values: Iterable[str]) -> bool:
     ends = range(len(words) + 1)
     runs = {"".join(words[first:end]) for end in ends for first in range(end)}
     together = "".join(words)
+    long_words = [word for word in words if len(word) >= _SHORTEST_INSIDE and word.isalpha()]
     return any(
-        value in runs or (len(value) >= _SHORTEST_INSIDE and value in together) for value in values
+        value in runs
+        or (len(value) >= _SHORTEST_INSIDE and value in together)
+        or any(word in value for word in long_words)
+        for value in values
     )
 
 

@@ -5,6 +5,7 @@ pydicom's own messages quote values, which may be a patient's name; none of them
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 import warnings
@@ -63,15 +64,26 @@ def _read(path: Path, tags: list[str] | None, supported: frozenset[str] | None =
 
 @contextmanager
 def damage_of(part: str) -> Iterator[None]:
-    """Turn what pydicom raises on damaged files into a message, and pass over its warnings."""
-    with warnings.catch_warnings():
+    """Turn what pydicom raises on damaged files into a message, and pass over what it says."""
+    from pydicom.errors import BytesLengthException, InvalidDicomError
+
+    with warnings.catch_warnings(), _silenced(logging.getLogger("pydicom")):
         warnings.simplefilter("ignore")
         try:
             yield
-        except (*DAMAGE, MemoryError) as error:
+        except (*DAMAGE, MemoryError, BytesLengthException, InvalidDicomError) as error:
             raise DataError(
                 f"is truncated or damaged ({type(error).__name__} in its {part})"
             ) from None
+
+
+@contextmanager
+def _silenced(logger: logging.Logger) -> Iterator[None]:
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def _check_syntax(syntax: str | None, supported: frozenset[str] | None) -> None:

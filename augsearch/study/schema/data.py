@@ -142,10 +142,14 @@ class DicomData(Manifest):
 
     @model_validator(mode="after")
     def _columns_of_table(self) -> Self:
-        columns = (self.model_fields_set & Manifest.model_fields.keys()) - {"classes"}
+        columns = [
+            name
+            for name, field in Manifest.model_fields.items()
+            if name != "classes" and getattr(self, name) != field.default
+        ]
         if columns and self.path.is_dir():
             raise ValueError(
-                f"{sorted(columns)[0]} is for a table but path is a folder; give the path of the "
+                f"{columns[0]} is for a table but path is a folder; give the path of the "
                 "table, or leave it out"
             )
         return self

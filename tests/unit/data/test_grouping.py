@@ -4,9 +4,15 @@ import numpy as np
 import pytest
 
 from augsearch.data.dataset import Dataset
-from augsearch.data.grouping import telling_names, useless_group_column
+from augsearch.data.grouping import shared_patients, telling_names, useless_group_column
 from augsearch.records import LabelledImages
-from augsearch.study.schema.data import CsvData, DataOptions, DigitsData, FolderData
+from augsearch.study.schema.data import (
+    CsvData,
+    DataOptions,
+    DicomData,
+    DigitsData,
+    FolderData,
+)
 
 FOLDER = FolderData(kind="folder", path=Path())
 CSV = CsvData(kind="csv", path=Path(__file__))
@@ -77,3 +83,14 @@ def test_a_column_that_keeps_no_images_together() -> None:
     assert useless_group_column(dataset(names, [0, 0, 1, 2, 3, 4, 5]), GROUPED) is None
     assert useless_group_column(dataset(names), CSV) is None
     assert useless_group_column(dataset(names), FOLDER) is None
+
+
+def test_dicom_patients_of_both_sets_are_told() -> None:
+    dicom = DicomData(kind="dicom", path=Path())
+    home, away = dataset(list("abcd"), [0, 1, 2, 3]), dataset(list("xyz"), [3, 4, 5])
+    told = shared_patients(home, away, dicom)
+    assert told is not None
+    assert told.startswith("1 of 3 patients of the external set have the ID of a patient of the")
+    assert shared_patients(home, dataset(list("xy"), [4, 5]), dicom) is None
+    assert shared_patients(home, None, dicom) is None
+    assert shared_patients(home, away, CSV) is None

@@ -9,7 +9,7 @@ from augsearch.study.consistency import baseline_arm
 from augsearch.study.layouts import negative_first, recognise
 from augsearch.study.loading import load_study_file
 from augsearch.study.scaffold import scaffold_study
-from augsearch.study.schema.data import CsvData, FolderData, MedmnistData
+from augsearch.study.schema.data import CsvData, DicomData, FolderData, MedmnistData
 from augsearch.study.schema.study import StudyFile
 
 
@@ -76,6 +76,44 @@ def test_a_table_with_findings_groups_and_other_names(tmp_path: Path) -> None:
     )
     assert '3  "Mass"' in text
     assert '1  "Nodule"' in text
+
+
+def dicom(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"\0" * 128 + b"DICM")
+
+
+def test_dicom_folders_with_series_in_them(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    for number in range(60):
+        dicom(folder / "effusion" / f"series {number % 7}" / f"IM{number:04}")
+        dicom(folder / "normal" / f"{number}.dcm")
+    dicom(folder / "normal" / "DICOMDIR")
+    (folder / "normal" / "notes.txt").touch()
+    text, study = written(folder, tmp_path)
+    assert study.data == DicomData(
+        kind="dicom", path=folder.resolve(), classes=("normal", "effusion")
+    )
+    assert "# Found 120 images:" in text
+    assert "The patient ID tag keeps one patient's images together" in text
+    assert "# intensity_range = [-160, 240]" in text
+    assert "group_pattern" not in text
+
+
+def test_a_table_of_dicom_files(tmp_path: Path) -> None:
+    dicom(tmp_path / "data" / "scans" / "0001")
+    path = tmp_path / "data" / "labels.csv"
+    table(path, ["file", "diagnosis"], ["scans/0001", "normal"], ["scans/0002", "fluid"])
+    text, study = written(tmp_path / "data", tmp_path)
+    assert study.data == DicomData(
+        kind="dicom",
+        path=path.resolve(),
+        image_column="file",
+        label_column="diagnosis",
+        classes=("normal", "fluid"),
+    )
+    assert "The patient ID tag" in text
+    assert "patient_id" not in text
 
 
 def test_findings_that_go_together_are_not_compared(tmp_path: Path) -> None:

@@ -196,8 +196,9 @@ def test_a_stream_without_an_end_is_not_taken(save_dicom, refused, ramp, tmp_pat
     assert refused() == "is truncated (its compressed pixels do not end)"
 
 
-def test_messages_quote_no_value(save_dicom, refused, ramp, tmp_path):
+def test_messages_and_log_quote_no_value(save_dicom, refused, ramp, tmp_path, caplog):
     path = tmp_path / "x.dcm"
     save_dicom(path, ramp(0, 1000), WindowCenter="1234567", WindowWidth=5, PatientName="Doe^Jane")
     path.write_bytes(path.read_bytes().replace(b"1234567", b"DoeJane"))
     assert refused() == "is truncated or damaged (ValueError in its header)"
+    assert not caplog.records
