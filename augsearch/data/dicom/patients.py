@@ -24,7 +24,7 @@ _SALT_BYTES = 32
 _DIGITS = 16
 _SHORTEST_INSIDE = 4
 """Shorter values are looked for as whole words only: a patient 1 is not in "image10". The other
-way round, a word of so many letters must not be part of a value."""
+way round, a value must not begin with a word of so many letters."""
 _PERSONS = ("PatientName", "OtherPatientNames", "PatientBirthName", "PatientMotherBirthName")
 _IDENTIFYING = (
     *_PERSONS,
@@ -134,7 +134,7 @@ def _tells(part: str, values: Iterable[str]) -> bool:
     return any(
         value in runs
         or (len(value) >= _SHORTEST_INSIDE and value in together)
-        or any(word in value for word in long_words)
+        or any(value.startswith(word) for word in long_words)
         for value in values
     )
 
