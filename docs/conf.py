@@ -1,6 +1,10 @@
 """How the documentation is built: `make site`."""
 
+import sys
 from importlib import metadata
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 project = "augsearch"
 author = "the augsearch developers"
@@ -11,6 +15,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
+    "study_keys",
 ]
 # A docstring's `name` is code.
 default_role = "code"

@@ -9,6 +9,8 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
 
+from augsearch.study.json_schema import study_schema
+
 DOCS = Path(__file__).parents[3] / "docs"
 LOADED = {"script": "src", "img": "src", "link": "href", "iframe": "src"}
 """Tag -> the attribute that a browser fetches without being asked."""
@@ -83,3 +85,15 @@ def test_the_interface_is_documented(site):
         "augsearch.search.base.SearchRule",
         "augsearch.testing.sources.check_source",
     } <= api.anchors
+
+
+def test_every_key_of_a_study_file_is_listed(site):
+    text = next(path for path in site if path.name == "keys.html").read_text(encoding="utf-8")
+    shown = set(re.findall(r'<span class="pre">([^<]+)</span>', text))
+    tables = study_schema()["$defs"].values()
+    keys = {key for table in tables for key, one in table["properties"].items()}
+    choices = {
+        one["const"] for table in tables for one in table["properties"].values() if "const" in one
+    }
+    assert keys - {"kind", "rule", "method", "step"} <= shown
+    assert choices <= shown
