@@ -24,6 +24,8 @@ _PLAIN = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1
 _RLE = "1.2.840.10008.1.2.5"
 _JPEG_EXTENDED = "1.2.840.10008.1.2.4.51"
 _JPEG = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70, 80, 81, 90, 91))
+_REST_BYTES = 1 << 26
+"""What a file may hold beside its pixels: overlays, private attributes, an icon."""
 _COLOURS = (
     "RGB",
     "PALETTE COLOR",
@@ -59,6 +61,7 @@ def decode_dicom(path: Path, images: Images, frames: FrameDecoder) -> NDArray[np
     file = read_whole(path, SUPPORTED)
     with damage_of("header"):
         _check_image(file, images.max_pixels)
+        _check_length(path, file)
         syntax = str(file.file_meta.TransferSyntaxUID)
         options = _description(file)
     with damage_of("pixel data"):
@@ -95,6 +98,16 @@ def _check_image(file: Dataset, max_pixels: int) -> None:
         raise DataError("is truncated or damaged (it says no size)")
     check_size(columns, rows, max_pixels)
     _check_bits(file)
+
+
+def _check_length(path: Path, file: Dataset) -> None:
+    """Refuse a file that its image cannot fill, before its pixel data are read."""
+    wanted, length = file.Rows * file.Columns * file.BitsAllocated // 8, path.stat().st_size
+    if length > 2 * wanted + _REST_BYTES:
+        raise DataError(
+            f"is damaged (it is of {length:,} bytes, its {file.Rows} x {file.Columns} pixels need "
+            f"{wanted:,})"
+        )
 
 
 def _check_bits(file: Dataset) -> None:

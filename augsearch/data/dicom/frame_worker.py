@@ -28,6 +28,9 @@ _PLUGINS = {
 }
 """One decoder for each transfer syntax, so that a file gives the same pixels everywhere."""
 
+_MOST_BYTES = 4 << 30
+"""Address space; what a stream unpacks to is known only when it is unpacked."""
+
 
 def _decode(syntax: str, options: dict[str, Any], source: bytes) -> np.ndarray[Any, Any]:
     from PIL import Image
@@ -54,7 +57,18 @@ def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
         answers.flush()
 
 
+def _limit_memory() -> None:
+    try:
+        import resource
+    except ImportError:  # Windows has no such limits
+        return
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    limit = _MOST_BYTES if hard == resource.RLIM_INFINITY else min(_MOST_BYTES, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+
+
 if __name__ == "__main__":
+    _limit_memory()
     warnings.simplefilter("ignore")
     # Decoders print to the standard output too, which must hold answers alone.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")

@@ -110,7 +110,9 @@ def study_salt(folder: Path) -> bytes:
 
 def pseudonym(salt: bytes, person: str) -> str:
     """Return what stands for a patient in everything that is written: HMAC-SHA-256, 16 digits."""
-    return hmac.new(salt, person.encode(), hashlib.sha256).hexdigest()[:_DIGITS]
+    return hmac.new(salt, person.encode(errors="backslashreplace"), hashlib.sha256).hexdigest()[
+        :_DIGITS
+    ]
 
 
 def discreet(name: str, number: int, values: Iterable[str]) -> str:

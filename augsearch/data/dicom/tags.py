@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _UID = re.compile(r"[0-9.]{1,64}")
+_DEFERRED_BYTES = 1 << 20
 _LARGEST = 1e15
 """No slope, intercept or window is larger; beyond it sums lose what a pixel holds."""
 
@@ -36,7 +37,7 @@ def read_header(path: Path, tags: Sequence[str]) -> Dataset:
 
 
 def read_whole(path: Path, supported: frozenset[str]) -> Dataset:
-    """Read a file with its pixels, still compressed.
+    """Read a file; large values, as its pixel data, are read when they are asked for.
 
     Raises:
         DataError: As `read_header`, or it is of a transfer syntax that is not `supported`.
@@ -59,7 +60,12 @@ def _read(path: Path, tags: list[str] | None, supported: frozenset[str] | None =
                 "make with DCMTK's dcmconv +F, or take it out"
             ) from None
         _check_syntax(syntax, supported)
-        return dcmread(path, stop_before_pixels=tags is not None, specific_tags=tags)
+        return dcmread(
+            path,
+            stop_before_pixels=tags is not None,
+            specific_tags=tags,
+            defer_size=_DEFERRED_BYTES,
+        )
 
 
 @contextmanager
@@ -95,8 +101,8 @@ def _check_syntax(syntax: str | None, supported: frozenset[str] | None) -> None:
 
 
 UNREADABLE = (
-    "which augsearch does not read; convert it to Explicit VR Little Endian, with GDCM's "
-    "gdcmconv --raw or DCMTK's dcmdjpeg, say"
+    "which augsearch does not read; convert it to Explicit VR Little Endian (GDCM: gdcmconv --raw; "
+    "DCMTK: dcmconv +te, of JPEG dcmdjpeg)"
 )
 
 

@@ -175,6 +175,20 @@ def test_a_truncated_file_is_refused(save_dicom, refused, ramp, tmp_path, syntax
         assert "truncated" in refused()
 
 
+def test_a_file_that_its_image_cannot_fill_is_not_read(save_dicom, refused, ramp, tmp_path):
+    path = tmp_path / "x.dcm"
+    save_dicom(path, ramp(0, 1000))
+    whole, huge = path.read_bytes(), 3 << 30
+    length = len(ramp(0, 1000).astype("<u2").tobytes()).to_bytes(4, "little")
+    place = whole.rindex(length)
+    path.write_bytes(whole[:place] + huge.to_bytes(4, "little") + whole[place + 4 :])
+    with path.open("rb+") as file:
+        file.truncate(huge)  # a hole, which takes no space on the disk
+    started = time.perf_counter()
+    assert "is damaged (it is of 3,221,225,472 bytes, its 16 x 22 pixels need 704)" in refused()
+    assert time.perf_counter() - started < 1
+
+
 @pytest.mark.parametrize("syntax", ["JPEGLosslessSV1", "JPEGLSLossless", "JPEG2000Lossless"])
 def test_a_stream_larger_than_its_header_is_not_decoded(
     save_dicom, refused, ramp, tmp_path, syntax

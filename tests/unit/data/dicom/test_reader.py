@@ -175,3 +175,11 @@ def test_unusable_files_are_listed_by_name(folders, save, tmp_path):
     dataset = load_dataset(data, skipping, tmp_path / "run/data", Seed.of(0))
     assert len(dataset.images) == 5
     assert dataset.skipped[0].startswith("none/movie.dcm: holds 3 frames")
+
+
+def test_names_that_are_not_text_are_refused(folders, save, tmp_path):
+    name = "none/caf\udce9.dcm"  # bytes that are no UTF-8, as Python holds them
+    (tmp_path / "data" / name).write_bytes(b"")
+    data = DicomData(kind="dicom", path=tmp_path / "data")
+    with pytest.raises(DataError, match="must be UTF-8"):
+        load_dataset(data, IMAGES, tmp_path / "run/data", Seed.of(0))
