@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 from enum import StrEnum
@@ -11,9 +12,10 @@ from typing import Annotated
 
 import typer
 
-from augsearch.cli.options import AsJson, Out, Quiet, StudyPath
+from augsearch.cli.options import Artifacts, AsJson, Ledger, Out, Quiet, StudyPath
 from augsearch.cli.printing import print_check, print_lab, print_result
 from augsearch.errors import AugsearchError
+from augsearch.messages import masked
 
 
 def run(
@@ -22,6 +24,8 @@ def run(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="start anew beside the run that is there")
     ] = False,
+    ledger: Ledger = None,
+    artifacts: Artifacts = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -33,11 +37,16 @@ def run(
     before = loaded.directory(out)
     try:
         with make_display(quiet) as display:
-            result = loaded.run(out, fresh=fresh, notify=display)
+            result = loaded.run(
+                out, fresh=fresh, ledger=ledger, artifacts=artifacts, notify=display
+            )
     except KeyboardInterrupt:
         # Without a directory of its own yet, a fresh start has to be asked for again.
         again = fresh and before.exists() and loaded.directory(out) == before
-        typer.echo(f"stopped; the same command goes on: {_command(study, out, again)}", err=True)
+        typer.echo(
+            f"stopped; the same command goes on: {_command(study, out, again, ledger, artifacts)}",
+            err=True,
+        )
         raise typer.Exit(130) from None
     if as_json:
         typer.echo(result.model_dump_json(indent=2))
@@ -129,11 +138,14 @@ def report(
     out: Annotated[
         Path | None, typer.Option(help="of several runs: HTML file  [default: comparison.html]")
     ] = None,
+    ledger: Ledger = None,
+    artifacts: Artifacts = None,
     quiet: Quiet = False,
 ) -> None:
     """Write the report of a finished run again, or compare several runs side by side."""
     from augsearch.controller.compare import compare_runs
     from augsearch.controller.rerender import render_again
+    from augsearch.controller.sharing import Stores
     from augsearch.display import make_display
 
     if len(runs) > 1:
@@ -142,7 +154,7 @@ def report(
         raise AugsearchError("--out must go with several runs; one run's report stays in the run.")
     else:
         with make_display(quiet) as display:
-            written = render_again(runs[0], display)
+            written = render_again(runs[0], display, Stores(ledger, artifacts))
     typer.echo(f"report: {written}")
 
 
@@ -151,6 +163,12 @@ def _study_name(folder: Path) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().stem).strip("._-") or "study"
 
 
-def _command(study: Path, out: Path | None, fresh: bool) -> str:
+def _command(
+    study: Path, out: Path | None, fresh: bool, ledger: str | None, artifacts: str | None
+) -> str:
+    """Return the command to give again; what the environment says need not be repeated."""
     options = [*(["--out", str(out)] if out else []), *(["--fresh"] if fresh else [])]
+    for name, url in {"ledger": ledger, "artifacts": artifacts}.items():
+        if url is not None and url != os.environ.get(f"AUGSEARCH_{name.upper()}"):
+            options += [f"--{name}", masked(url)]
     return shlex.join(["augsearch", "run", str(study), *options])

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from augsearch.cli.options import Quiet
+from augsearch.cli.options import Artifacts, Ledger, Quiet
 
 
 class What(StrEnum):
@@ -34,13 +34,18 @@ def export(
         str | None, typer.Option(help="whose  [default: the arm that the verdict is about]")
     ] = None,
     image_format: Annotated[Format, typer.Option("--format", help="of images")] = Format.png,
+    ledger: Ledger = None,
+    artifacts: Artifacts = None,
     quiet: Quiet = False,
 ) -> None:
     """Write the images, the model or the features of a finished run's arm, with a card."""
     from augsearch.controller.export import export_run
+    from augsearch.controller.sharing import Stores
     from augsearch.display import make_display
 
     with make_display(quiet) as display:
-        made = export_run(run, what.value, out, arm, image_format.value, display)
+        made = export_run(
+            run, what.value, out, arm, image_format.value, display, Stores(ledger, artifacts)
+        )
     for line in (*made.contents, made.verdict, f"folder: {made.folder}"):
         typer.echo(line)

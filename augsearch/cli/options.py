@@ -10,4 +10,20 @@ import typer
 StudyPath = Annotated[Path, typer.Argument(metavar="STUDY", help="the study file (TOML)")]
 Out = Annotated[Path | None, typer.Option(help="run directory  [default: runs/<study name>]")]
 AsJson = Annotated[bool, typer.Option("--json", help="the result as JSON on stdout")]
+Ledger = Annotated[
+    str | None,
+    typer.Option(
+        envvar="AUGSEARCH_LEDGER",
+        metavar="URL",
+        help="database of the trials, e.g. postgresql://user@host/db  [default: in the run]",
+    ),
+]
+Artifacts = Annotated[
+    str | None,
+    typer.Option(
+        envvar="AUGSEARCH_ARTIFACTS",
+        metavar="URL",
+        help="store that mirrors the run's files, e.g. s3://bucket/folder  [default: none]",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="no progress; warnings only")]

@@ -167,7 +167,7 @@ def open_test_set(
         same = recipe_of(arm, multiple, prepared)
         behind = generations.behind(arm) if generations else [arm.score.folds]
         if same not in known:  # arms of the same recipe and classifier are the same trainings
-            known[same] = AnswerFiles(directory.artifacts / "test", arm.name, sets)
+            known[same] = AnswerFiles(directory.folder("test"), arm.name, sets)
             if not known[same].complete:
                 notify(Advanced(number, len(declaration.multiples), "arms"))
                 _test(arm, multiple, sets, prepared, known[same], behind)

@@ -85,7 +85,7 @@ def search_arm(
     """
     study, arm = prepared.study, prepared.study.arms[name]
     rule = rule_of_arm(arm, prepared.direction, study.seed)
-    files = TuningFiles(directory.artifacts / "tuning" / name)
+    files = TuningFiles(directory.folder("tuning", name))
     score = _score(prepared, folds, name, chosen, notify, files)
     tuned = None
     if study.tune is not None:
@@ -139,8 +139,9 @@ def search_amounts(
         direction="maximize" if score.metric.greater_is_better else "minimize",
         rule=rule,
         storage=directory.ledger_url,
-        study_name=name,
+        study_name=directory.study_name(name),
         callbacks=[completed],
+        notify=notify,
     )
     seen.clear()
     for evaluation in found.history:

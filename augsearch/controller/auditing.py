@@ -43,7 +43,7 @@ def source_folder(directory: RunDirectory, source: str, fold: int, generator: in
         generator: 0: as it was searched with; else the number of a further training.
     """
     further = f"-generator{generator}" if generator else ""
-    return directory.artifacts / f"source-{source}-fold{fold}{further}"
+    return directory.folder(f"source-{source}-fold{fold}{further}")
 
 
 def audit_sources(

@@ -85,7 +85,7 @@ class Budget:
 
 def _arms_so_far(directory: RunDirectory, study: StudyFile, direction: Direction) -> Iterator[str]:
     for name, arm in study.arms.items():
-        history = stored_evaluations(directory.ledger_url, name)
+        history = stored_evaluations(directory.ledger_url, directory.study_name(name))
         rule = rule_of_arm(arm, direction, study.seed)
         best = rule.best(history)
         done = rule.finished(history) is not None

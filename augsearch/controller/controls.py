@@ -101,7 +101,7 @@ class _Maker:
         pools = self.prepared.engine.pools((self._fitting(kind, fold) for fold in folds), notify)
         for fold, pool in zip(folds, pools, strict=True):
             fold.pools[source] = PoolStore(pool, self._folder(kind, fold) / "pool")
-        files = TuningFiles(self.directory.artifacts / "tuning" / name)
+        files = TuningFiles(self.directory.folder("tuning", name))
         # The arm's own arithmetic with another source: the same images of each class, to the last.
         twin = self.search.model_copy(update={"source": source})
         arms = self.prepared.study.arms | {
@@ -120,7 +120,7 @@ class _Maker:
         return SearchedArm(name, self._fixed(source), score, found, files, None, self.arm.name)
 
     def _folder(self, kind: str, fold: FoldImages) -> Path:
-        return self.directory.artifacts / f"control-{kind}-fold{fold.number}"
+        return self.directory.folder(f"control-{kind}-fold{fold.number}")
 
     def _fitting(self, kind: str, fold: FoldImages) -> Fitting:
         """Fit to the real images that the arm uses, which may be a share of them."""

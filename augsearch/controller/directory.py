@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -15,8 +13,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from augsearch.controller.links import no_links_out
+from augsearch.controller.numbering import following, latest
+from augsearch.controller.sharing import NO_STORES, Sharing, Stores
 from augsearch.errors import AugsearchError, RunDirectoryError, StorageError
-from augsearch.events import Advanced, Event, Warned
+from augsearch.events import Advanced, Event, Notify, Warned, silent
 from augsearch.files import (
     append_line,
     exclusive,
@@ -25,7 +26,6 @@ from augsearch.files import (
     write_json,
     write_text,
 )
-from augsearch.messages import lines
 from augsearch.study.compare import differences
 from augsearch.study.results import StudyResult
 from augsearch.study.schema.study import StudyFile
@@ -50,12 +50,18 @@ _SPEND_EVERY = 5.0
 class RunDirectory:
     """Paths of one run, and the small facts that outlive a kill.
 
+    Args:
+        path: The directory.
+        stores: Where the run keeps what it shares with other machines.
+
     Attributes:
         path: The directory itself.
+        shared: What the run shares with other machines.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, stores: Stores = NO_STORES) -> None:
         self.path = path.resolve()
+        self.shared = Sharing(self.path, stores)
         self._stage: str | None = None
         self._since = 0.0
 
@@ -64,10 +70,20 @@ class RunDirectory:
         """Generator checkpoints, pools, features, test outputs."""
         return self.path / "artifacts"
 
+    def folder(self, *names: str) -> Path:
+        """Return a folder below `artifacts`; what another machine made of it is fetched first."""
+        folder = self.artifacts.joinpath(*names)
+        self.shared.fetch(folder)
+        return folder
+
     @property
     def ledger_url(self) -> str:
         """The Optuna storage that holds every trial."""
-        return f"sqlite:///{self.path / 'ledger.db'}"
+        return self.shared.ledger_url
+
+    def study_name(self, name: str) -> str:
+        """Return what the trials of `name` are called in the ledger."""
+        return self.shared.study_name(name)
 
     @property
     def outbox(self) -> Path:
@@ -182,44 +198,23 @@ def handed_over(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _no_links_out(path: Path) -> None:
-    """Refuse a run with links that lead out of it: what is written to it would land there."""
-    out = [link for link in _links(path) if not _lies_in(path, os.path.realpath(link))]
-    if out:
-        raise RunDirectoryError(
-            f"{path} must hold no links that lead out of it, since a run writes into its own "
-            f"directory and nowhere else, but has:{lines(out)}\nRemove them, or put what they "
-            "lead to in their places. The directory itself may be a link."
-        )
-
-
-def _links(folder: str | Path) -> Iterator[str]:
-    """Yield every symbolic link below a folder."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_symlink():
-                yield entry.path
-            elif entry.is_dir():
-                yield from _links(entry.path)
-
-
-def _lies_in(folder: Path, place: str) -> bool:
-    return Path(place).is_relative_to(folder)
-
-
-def finished_run(path: Path) -> RunDirectory:
+def finished_run(path: Path, stores: Stores = NO_STORES) -> RunDirectory:
     """Return the directory of a finished run.
+
+    Args:
+        path: The directory.
+        stores: Used as far as the run was made with them.
 
     Raises:
         RunDirectoryError: There is no run, it is not finished, or links lead out of it.
     """
-    directory = RunDirectory(path)
+    directory = RunDirectory(path, stores.of(path))
     if not (directory.path / "study.json").exists():
         raise RunDirectoryError(
             f"{directory.path} must be a run directory but has no study.json; name a folder that "
             "`augsearch run` made."
         )
-    _no_links_out(directory.path)
+    no_links_out(directory.path)
     if directory.results is None:
         raise RunDirectoryError(
             f"{directory.path} must be a finished run but has no results.json yet; "
@@ -229,19 +224,28 @@ def finished_run(path: Path) -> RunDirectory:
 
 
 @contextmanager
-def claimed(base: Path, study: StudyFile, fresh: bool) -> Iterator[RunDirectory]:
+def claimed(
+    base: Path,
+    study: StudyFile,
+    fresh: bool,
+    stores: Stores = NO_STORES,
+    notify: Notify = silent,
+) -> Iterator[RunDirectory]:
     """Hold the run directory that belongs to a study: a new one, or the one to go on with.
 
     The directory is `base`, or the newest of `base`-2, `base`-3 ... that `fresh` made beside it.
-    What was made is removed again if the run ends with an error before `settle` was called.
+    What was made is removed again if the run ends with an error before `settle` was called. With
+    an artifact store a run of another machine is gone on with as if it had begun here.
 
     Raises:
         RunDirectoryError: It belongs to another study (the message shows the difference),
-            another process holds it, or links lead out of it.
+            another process holds it, links lead out of it, or its trials are in another ledger.
+        StorageError: A store does not answer.
     """
-    directory = RunDirectory(following(base) if fresh else latest(base, study.name))
+    path = following(base, stores) if fresh else latest(base, study.name, stores)
+    directory = RunDirectory(path, stores)
     if directory.path.is_dir():
-        _no_links_out(directory.path)
+        no_links_out(directory.path)
     new = not (directory.path / "study.json").exists()
     lock = directory.path / "run.lock"
     if new and directory.path.exists() and any(directory.path.iterdir()) and not lock.exists():
@@ -251,10 +255,14 @@ def claimed(base: Path, study: StudyFile, fresh: bool) -> Iterator[RunDirectory]
         )
     kept = _present(directory.path) if not lock.exists() else directory.path.parent
     with exclusive(lock):
-        if not new:
-            _same_study(directory, study)
         try:
-            yield directory
+            directory.shared.adopt()
+            with directory.shared.owned():
+                directory.shared.join(notify)
+                if (directory.path / "study.json").exists():
+                    _same_study(directory, study)
+                directory.shared.check_ledger()
+                yield directory
         except AugsearchError:
             if not (directory.path / "study.json").exists():
                 _remove(directory.path, kept)
@@ -263,6 +271,7 @@ def claimed(base: Path, study: StudyFile, fresh: bool) -> Iterator[RunDirectory]
 
 def settle(directory: RunDirectory, study: StudyFile, text: str) -> None:
     """Freeze the study in its directory, now that study and data have proved usable."""
+    directory.shared.begin()
     if not (directory.path / "study.json").exists():
         write_text(directory.path / "study.toml", text)
         write_json(directory.path / "study.json", study.model_dump(mode="json"))
@@ -297,36 +306,6 @@ def _same_study(directory: RunDirectory, study: StudyFile) -> None:
             + "\n  ".join(changes)
             + "\nUndo the change to go on with that run, or add --fresh to start anew beside it."
         )
-
-
-def _numbered(base: Path) -> list[tuple[int, Path]]:
-    pattern = re.compile(re.escape(base.name) + r"-(\d+)")
-    found = [(1, base)] if base.exists() else []
-    if base.parent.is_dir():
-        for path in base.parent.iterdir():
-            match = pattern.fullmatch(path.name)
-            if match and (path / "study.json").exists():
-                found.append((int(match[1]), path))
-    return sorted(found)
-
-
-def latest(base: Path, study: str) -> Path:
-    """Return the newest of `base`, `base`-2, `base`-3 ... of the study; `base` if there is none.
-
-    A study may itself be called as another one with a number behind it.
-    """
-    own = [
-        path
-        for _, path in _numbered(base)
-        if path != base and read_json(path / "study.json").get("name") == study
-    ]
-    return own[-1] if own else base
-
-
-def following(base: Path) -> Path:
-    """Return the one after the newest of `base`, `base`-2 ...; `base` if there is none."""
-    found = _numbered(base)
-    return base.with_name(f"{base.name}-{found[-1][0] + 1}") if found else base
 
 
 def _present(path: Path) -> Path:

@@ -12,6 +12,7 @@ from augsearch.controller.conclusion import Conclusion
 from augsearch.controller.exports.chosen import ChosenTraining, chosen_arm, chosen_training
 from augsearch.controller.exports.images import export_images
 from augsearch.controller.revisit import revisit
+from augsearch.controller.sharing import NO_STORES, Stores
 from augsearch.events import Notify, silent
 from augsearch.export.images import ImageFormat
 from augsearch.files import new_folder
@@ -42,6 +43,7 @@ def export_run(
     arm: str | None = None,
     image_format: ImageFormat = "png",
     notify: Notify = silent,
+    stores: Stores = NO_STORES,
 ) -> Exported:
     """Write what a finished run made of an arm into a new folder, whole or not at all.
 
@@ -54,6 +56,7 @@ def export_run(
         arm: Name of the arm; default: the one that the verdict is about.
         image_format: Of images.
         notify: Takes progress and warnings.
+        stores: Where the run keeps what it shares with other machines.
 
     Raises:
         RunDirectoryError: No finished run, no such arm, or something of the run is gone.
@@ -69,7 +72,7 @@ def export_run(
             contents = export_images(conclusion, chosen, folder, image_format)
         exported.append(_exported(conclusion, chosen, target, contents))
 
-    revisit(run, visit, notify)
+    revisit(run, visit, notify, stores)
     return exported[0]
 
 

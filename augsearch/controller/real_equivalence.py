@@ -81,7 +81,7 @@ def real_curve(
         return None
     notify(StageStarted("shares of the real images"))
     with directory.timed("real shares"):
-        return _trained(base, prepared, directory)
+        return _trained(base, prepared, directory, notify)
 
 
 def _same(arm: SearchedArm, base: SearchedArm) -> bool:
@@ -91,7 +91,9 @@ def _same(arm: SearchedArm, base: SearchedArm) -> bool:
     return arm.score.recipe(arm.multiple, fold) == base.score.recipe(base.multiple, fold)
 
 
-def _trained(base: SearchedArm, prepared: Prepared, directory: RunDirectory) -> RealCurve:
+def _trained(
+    base: SearchedArm, prepared: Prepared, directory: RunDirectory, notify: Notify
+) -> RealCurve:
     folds, amount = base.score.folds, base.multiple or 1.0
 
     def recipe(share: float, fold: FoldImages) -> Recipe:
@@ -121,7 +123,8 @@ def _trained(base: SearchedArm, prepared: Prepared, directory: RunDirectory) -> 
         score,
         rule=Sweep(tuple(shares)),
         storage=directory.ledger_url,
-        study_name=f"{base.name} (shares)",
+        study_name=directory.study_name(f"{base.name} (shares)"),
+        notify=notify,
     )
     return RealCurve(sizes, np.array([entry.scores for entry in found.history]))
 

@@ -6,15 +6,17 @@ from pathlib import Path
 
 from augsearch.controller.reporting import write_run_report
 from augsearch.controller.revisit import revisit
+from augsearch.controller.sharing import NO_STORES, Stores
 from augsearch.events import Notify, silent
 
 
-def render_again(run: Path, notify: Notify = silent) -> Path:
+def render_again(run: Path, notify: Notify = silent, stores: Stores = NO_STORES) -> Path:
     """Write report.html, figures and tables of a finished run again, as this version writes them.
 
     Args:
         run: The run directory.
         notify: Takes progress and warnings.
+        stores: Where the run keeps what it shares with other machines.
 
     Returns:
         The report.
@@ -23,4 +25,4 @@ def render_again(run: Path, notify: Notify = silent) -> Path:
         RunDirectoryError: No finished run, its data are gone or changed, or something that the
             report is made of was removed and would have to be trained again.
     """
-    return revisit(run, write_run_report, notify).report
+    return revisit(run, write_run_report, notify, stores).report

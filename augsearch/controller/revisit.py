@@ -13,6 +13,7 @@ from augsearch.controller.directory import (
     handed_over,
 )
 from augsearch.controller.run import run_in
+from augsearch.controller.sharing import NO_STORES, Stores
 from augsearch.errors import RunDirectoryError
 from augsearch.events import Event, Notify, TrainingLogged, silent
 from augsearch.files import exclusive, write_json
@@ -21,7 +22,10 @@ from augsearch.study.schema.study import StudyFile
 
 
 def revisit(
-    run: Path, visit: Callable[[Conclusion, str], object], notify: Notify = silent
+    run: Path,
+    visit: Callable[[Conclusion, str], object],
+    notify: Notify = silent,
+    stores: Stores = NO_STORES,
 ) -> RunDirectory:
     """Read back what a finished run came to, and call `visit` with it and the study's text.
 
@@ -33,6 +37,7 @@ def revisit(
         run: The run directory.
         visit: Makes something of it.
         notify: Takes progress and warnings.
+        stores: Where the run keeps what it shares with other machines.
 
     Returns:
         The directory.
@@ -42,12 +47,13 @@ def revisit(
             made was removed and would have to be trained again.
     """
     with handed_over(run):
-        return _read_back(finished_run(run), visit, notify)
+        return _read_back(finished_run(run, stores), visit, notify)
 
 
 def _read_back(
     directory: RunDirectory, visit: Callable[[Conclusion, str], object], notify: Notify
 ) -> RunDirectory:
+    directory.shared.check_ledger()
     study = frozen_study(directory, StudyFile)
     _check_outputs(directory)
 
@@ -70,9 +76,9 @@ def _read_back(
 def _check_outputs(directory: RunDirectory) -> None:
     result: StudyResult | None = directory.results
     tested = result is not None and any(arm.test for arm in result.arms.values())
-    if tested and not any((directory.artifacts / "test").glob("*-test.npy")):
+    if tested and not any(directory.folder("test").glob("*-test.npy")):
         raise _gone(directory, "artifacts/test")
-    if not (directory.path / "ledger.db").exists():
+    if not directory.shared.has_ledger:
         raise _gone(directory, "ledger.db")
 
 

@@ -16,6 +16,7 @@ from augsearch.controller.curves import smoothed_curves
 from augsearch.controller.directory import RunDirectory, settle
 from augsearch.controller.fitting import empty_folds, fit_sources
 from augsearch.controller.generator_replicates import replicate_generators
+from augsearch.controller.keeping import Keeper
 from augsearch.controller.mirror import Mirror
 from augsearch.controller.preparation import Prepared, prepare
 from augsearch.controller.real_equivalence import real_curve
@@ -62,20 +63,28 @@ def run_in(
             found so far.
     """
     budget = Budget(None if again else study.max_hours)
+    keeper = Keeper(directory, notify)
     finished = directory.results
     if finished is not None and again is None:
         if not directory.remembers(_MIRRORED):  # killed between the result and its copy
             mirror = Mirror(study, directory, notify)
             _mirror(mirror, directory, finished)
             mirror.close()
+        keeper.finish()
         return finished
 
     def tell(event: Event) -> None:
         directory.log(event)
         notify(event)
+        if again is None:
+            keeper.listen(event)
+        if isinstance(event, StageStarted):
+            directory.shared.still_owned(notify)
 
     tell(StageStarted("data"))
     with directory.timed("data"):
+        for name in ("data", "external", "features"):
+            directory.folder(name)
         prepared = prepare(study, directory.artifacts, tell, engine)
         settle(directory, study, text)
         _same_data(directory, prepared)
@@ -94,6 +103,8 @@ def run_in(
         raise TimeUpError(said) from None
     finally:
         mirror.close()
+        if again is None:
+            keeper.finish()
 
 
 def _train_and_test(

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from augsearch.controller.directory import claimed, latest
+from augsearch.controller.directory import claimed
+from augsearch.controller.numbering import latest
+from augsearch.controller.sharing import Stores
 from augsearch.events import Notify, silent
 from augsearch.study.loading import load_study_file
 from augsearch.study.results import StudyResult
@@ -33,6 +35,8 @@ class Study:
         out: str | Path | None = None,
         *,
         fresh: bool = False,
+        ledger: str | None = None,
+        artifacts: str | None = None,
         notify: Notify = silent,
     ) -> StudyResult:
         """Run the study, go on with an unfinished run, or return a finished run's result.
@@ -40,6 +44,10 @@ class Study:
         Args:
             out: The run directory; default: ``runs/<study name>`` below the working directory.
             fresh: Start anew in a directory beside the one that is there.
+            ledger: URL of a database that keeps the trials, for instance
+                ``postgresql://user@host/database``; default: a SQLite file in the run directory.
+            artifacts: URL of a folder or store that mirrors the run's files, for instance
+                ``s3://bucket/folder``: with both, a run goes on wherever it is started again.
             notify: Takes progress, warnings and scores as they come.
 
         Raises:
@@ -49,7 +57,8 @@ class Study:
         """
         from augsearch.controller.run import run_in
 
-        with claimed(self._base(out), self.settings, fresh) as directory:
+        stores = Stores(ledger, artifacts)
+        with claimed(self._base(out), self.settings, fresh, stores, notify) as directory:
             return run_in(directory, self.settings, self.text, notify)
 
     def directory(self, out: str | Path | None = None) -> Path:

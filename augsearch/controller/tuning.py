@@ -105,7 +105,7 @@ def tune_arm(
     Raises:
         AugsearchError: No setting has a finite score.
     """
-    files = TuningFiles(directory.artifacts / "tune" / name)
+    files = TuningFiles(directory.folder("tune", name))
     trainer = SettingTrainer(prepared, score, name, amount, options.replicates, files)
     trials = try_settings(
         trainer.train,
@@ -113,8 +113,9 @@ def tune_arm(
         direction=prepared.direction,
         seed=prepared.seed.child("tune", name),
         storage=directory.ledger_url,
-        study_name=f"{name} (tune)",
+        study_name=directory.study_name(f"{name} (tune)"),
         progress=_teller(name, amount, notify),
+        notify=notify,
     )
     chosen = best_setting(trials, prepared.direction)
     if chosen is None:

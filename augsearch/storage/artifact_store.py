@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -27,8 +28,9 @@ _CHUNK = 1 << 20
 _LOOKS = 3
 """How often a folder is looked at anew because somebody replaced a file meanwhile."""
 
-_STAYS_HERE = (".tmp", ".lock", ".holder", ".salt")
-"""Endings of files that mean something on one machine only, and of the secret of pseudonyms."""
+_STAYS_HERE = (".tmp", ".lock", ".holder", ".salt", ".db", ".db-journal", ".db-wal", ".db-shm")
+"""Endings of what means something on one machine only (locks, databases that are in use), and of
+the secret of pseudonyms."""
 
 
 class _GoneError(PassedOnError):
@@ -64,6 +66,8 @@ class ArtifactStore:
 
     def push(self, folder: Path, *, deep: bool = True) -> int:
         """Send the files of a folder that the store does not have as they are now.
+
+        Those of the folder itself come last: they say what is there.
 
         Args:
             folder: The root or a folder below it; it need not be there.
@@ -113,6 +117,20 @@ class ArtifactStore:
             "see that no other run writes there, then start the same command again."
         )
 
+    def read(self, name: str) -> bytes | None:
+        """Return the content of a file of the root in the store; None if it is not there.
+
+        Raises:
+            StorageError: The store does not answer.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder) / "content"
+            for stored in self._stored(self._root, deep=False).get(name, []):
+                with contextlib.suppress(_DamagedError, _GoneError):
+                    self._read(stored, target)
+                    return target.read_bytes()
+        return None
+
     @cached_property
     def _place(self) -> tuple[Any, str]:
         return open_file_system(self._url)
@@ -121,11 +139,11 @@ class ArtifactStore:
         return path.relative_to(self._root).as_posix()
 
     def _local(self, folder: Path, deep: bool) -> Iterator[Path]:
-        for base, folders, names in os.walk(folder):
-            folders[:] = sorted(folders) if deep else []
-            for name in sorted(names):
-                if not name.endswith(_STAYS_HERE):
-                    yield Path(base) / name
+        for base, _, names in os.walk(folder, topdown=False):
+            if deep or Path(base) == folder:
+                for name in sorted(names):
+                    if not name.endswith(_STAYS_HERE):
+                        yield Path(base) / name
 
     def _changed(self, path: Path) -> bool:
         with contextlib.suppress(FileNotFoundError):

@@ -93,3 +93,20 @@ def open_file_system(url: str) -> tuple[Any, str]:
                 "augsearch[s3]) or another one."
             ) from error
     return system, str(path).rstrip("/")
+
+
+def folders(url: str) -> list[str]:
+    """Return the names of the folders right below a URL.
+
+    Raises:
+        StorageError: The store does not answer.
+    """
+    system, base = open_file_system(url)
+    with answering(url):
+        system.invalidate_cache()
+        try:
+            found = system.ls(base, detail=True)
+        except FileNotFoundError:
+            return []
+    names = (PurePosixPath(one["name"]).name for one in found if one["type"] == "directory")
+    return sorted(names)

@@ -1,0 +1,181 @@
+"""A run on two machines: its trials in PostgreSQL, its files in a store, killed on one, ended on
+the other. A machine is a folder here; they share nothing but database and store."""
+
+import shutil
+import signal
+import threading
+
+import pytest
+
+from augsearch import load_study
+from augsearch.errors import StorageError
+from augsearch.events import TrialCompleted, Warned
+from augsearch.search import database as patience
+from augsearch.search.ledger import stored_evaluations
+
+
+def everything_in(*folders):
+    for folder in folders:
+        for path in folder.rglob("*"):
+            if path.is_file():
+                yield path, path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory, command_line, postgres, tiny_run):
+    """Three machines, and what leads to database and store (tiny_run knows neither)."""
+    root = tmp_path_factory.mktemp("machines")
+    url = postgres.new_database()
+    environment = {"AUGSEARCH_LEDGER": url, "AUGSEARCH_ARTIFACTS": (root / "share").as_uri()}
+    made = []
+    for name in ("one", "two", "three"):
+        (root / name).mkdir()
+        made.append(command_line(root / name))
+        made[-1].write()
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in environment.items():
+            patched.setenv(name, value)
+        yield (*made, url, root / "share")
+
+
+@pytest.fixture(scope="module")
+def killed(machines):
+    """What the first machine said before it was killed in mid-search, and the second meanwhile."""
+    one, two, *_ = machines
+    process = one.start("run", "tiny.toml")
+    said = []
+    with process:
+        for line in process.stderr:
+            said.append(line)
+            if line.startswith("search: K = 2"):
+                process.send_signal(signal.SIGSTOP)  # it still owns the run, and does not finish it
+                beside = two("run", "tiny.toml")
+                process.send_signal(signal.SIGKILL)
+                break
+    assert said[-1].startswith("search: K = 2"), said
+    return beside
+
+
+@pytest.fixture(scope="module")
+def ended(machines, killed):
+    """The second machine's run to its end."""
+    done = machines[1]("run", "tiny.toml")
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_two_machines_do_not_work_on_one_run(killed, machines):
+    assert killed.returncode == 2
+    assert "is in use by process" in killed.stderr
+    assert "Traceback" not in killed.stderr
+
+
+def test_a_run_goes_on_on_another_machine_with_the_same_numbers(machines, ended, tiny_run):
+    one, two, *_ = machines
+    assert two.numbers() == tiny_run[0].numbers()
+    assert not (one.folder / "runs/tiny/results.json").exists()
+    # The generator came from the store, and the amounts from the database.
+    assert "acgan: " not in ended.stderr
+    assert "search: K = 1," not in ended.stderr
+    generators = [
+        machine.folder / "runs/tiny/artifacts/source-acgan-fold0/checkpoint.safetensors"
+        for machine in (one, two)
+    ]
+    assert generators[0].read_bytes() == generators[1].read_bytes()
+
+
+def test_the_result_is_there_for_every_machine(machines, ended):
+    two, three = machines[1:3]
+    done = three("run", "tiny.toml")
+    assert (done.returncode, done.stdout.replace(str(three.folder), str(two.folder))) == (
+        0,
+        ended.stdout,
+    )
+    assert three.results() == two.results()
+    shutil.rmtree(three.folder / "runs/tiny/figures")
+    again = three("report", "runs/tiny")
+    assert again.returncode == 0, again.stderr
+    assert (three.folder / "runs/tiny/report.html").stat().st_size > 10_000
+
+
+def test_the_password_is_written_nowhere(machines, ended, postgres):
+    one, two, three, _, share = machines
+    secret = postgres.password.encode()
+    found = [
+        path
+        for path, content in everything_in(one.folder, two.folder, three.folder, share)
+        if secret in content
+    ]
+    assert found == []
+    assert postgres.password not in ended.stdout + ended.stderr
+
+
+def test_the_ledger_has_to_be_the_one_that_the_run_began_with(
+    machines, ended, postgres, monkeypatch
+):
+    two = machines[1]
+    monkeypatch.setenv("AUGSEARCH_LEDGER", postgres.new_database())
+    other = two("run", "tiny.toml")
+    assert other.returncode == 2
+    assert "does not know run 'tiny-" in other.stderr
+    monkeypatch.delenv("AUGSEARCH_LEDGER")
+    none = two("run", "tiny.toml")
+    assert none.returncode == 2
+    assert "give it with --ledger or AUGSEARCH_LEDGER" in none.stderr
+
+
+def test_fresh_counts_the_runs_of_other_machines(machines, ended, call, monkeypatch):
+    monkeypatch.setattr("augsearch.controller.run.prepare", lambda *_: stop())
+    study = machines[1].folder / "tiny.toml"
+
+    def stop():
+        raise StorageError("far enough")
+
+    code, _, error = call("run", study, "--fresh", "--quiet")
+    assert (code, error) == (2, "augsearch: far enough\n")
+
+
+def test_runs_of_different_folders_share_a_database_that_goes_away_and_comes_back(
+    machines, ended, postgres, tmp_path, monkeypatch, tiny_run
+):
+    """The same study a second time, in another folder; the server is away twice in mid-search."""
+    _, two, _, url, _ = machines
+    monkeypatch.chdir(tmp_path)
+    study = load_study(two.folder / "tiny.toml")
+    told, amounts = [], []
+
+    def restart(event):
+        told.append(event)
+        if isinstance(event, TrialCompleted) and event.arm == "search":
+            amounts.append(event.evaluation.multiple)
+            if amounts[-1] in (2, 4):
+                postgres.stop()
+                if amounts[-1] == 2:
+                    threading.Timer(1.0, postgres.start).start()
+                else:
+                    monkeypatch.setattr(patience, "PATIENCE_S", 0.5)
+
+    with pytest.raises(StorageError, match="goes on where it stopped") as caught:
+        study.run(ledger=url, notify=restart)
+    assert caught.value.exit_code == 2
+    warnings = [event.message for event in told if isinstance(event, Warned)]
+    assert sum("does not answer and is waited for" in message for message in warnings) == 2
+    assert not any(postgres.password in message for message in [*warnings, str(caught.value)])
+
+    postgres.start()
+    result = study.run(ledger=url, notify=restart)
+    assert result.model_dump(exclude={"seconds"}) == {
+        **tiny_run[0].numbers(),
+        **result.model_dump(exclude={"seconds"}),
+    }
+    names = [name for name in _studies(postgres, url) if name.endswith("/search")]
+    assert len(names) == 2
+    first, second = (stored_evaluations(url, name) for name in names)
+    assert first == second
+    assert [one.multiple for one in first] == sorted({one.multiple for one in first})
+    assert amounts == [one.multiple for one in first]
+
+
+def _studies(postgres, url):
+    rows = postgres.ask("SELECT study_name FROM studies", url.rpartition("/")[2])
+    return [name for (name,) in rows]
