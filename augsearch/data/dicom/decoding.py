@@ -26,6 +26,8 @@ _JPEG_EXTENDED = "1.2.840.10008.1.2.4.51"
 _JPEG = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70, 80, 81, 90, 91))
 _REST_BYTES = 1 << 26
 """What a file may hold beside its pixels: overlays, private attributes, an icon."""
+_REST_OF_STREAM = 1 << 16
+"""What a compressed frame may hold beside pixels that compression has made twice as large."""
 _COLOURS = (
     "RGB",
     "PALETTE COLOR",
@@ -150,8 +152,7 @@ def _stored(
         own = {**options, "pixel_vr": file["PixelData"].VR}
         pixels, _ = decoder.as_array(file.PixelData, index=0, raw=True, **own)
     else:
-        if syntax in _JPEG:
-            _check_stream(file, syntax)
+        _check_stream(file, syntax)
         pixels = frames.decode(syntax, options, file.PixelData)
     shape = (file.Rows, file.Columns)
     if pixels.shape != shape:
@@ -169,6 +170,16 @@ def _check_stream(file: Dataset, syntax: str) -> None:
             f"{UNREADABLE}"
         )
     stream = get_frame(file.PixelData, 0, number_of_frames=1)
+    plain = file.Rows * file.Columns * file.BitsAllocated // 8
+    if len(stream) > 2 * plain + _REST_OF_STREAM:
+        raise DataError(
+            f"is damaged (its compressed pixels are {len(stream):,} bytes, uncompressed {plain:,})"
+        )
+    if syntax in _JPEG:
+        _check_jpeg(file, stream)
+
+
+def _check_jpeg(file: Dataset, stream: bytes) -> None:
     size = frame_size(stream)
     if size != (file.Rows, file.Columns, 1):
         said = "no size" if size is None else f"{size.rows} x {size.columns} x {size.components}"

@@ -7,10 +7,11 @@ import hmac
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, MutableSequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from augsearch.data.dicom.tags import damage_of, read_header
 from augsearch.errors import DataError, StorageError
@@ -55,7 +56,7 @@ _IDENTIFYING = (
 """Keywords of attributes whose values must not be written: PS3.15, table E.1-1, in the main."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Person:
     """What a file says about whom it shows; held in memory alone.
 
@@ -74,14 +75,13 @@ def read_person(path: Path) -> Person | None:
     """Read whom a file shows; None if its header cannot be read, which decoding it will tell."""
     try:
         header = read_header(path, _IDENTIFYING)
-        with damage_of("header"):
-            return Person(
-                patient=_text(header, "PatientID"),
-                study=_text(header, "StudyInstanceUID"),
-                values=frozenset(_values(header)) - {""},
-            )
     except DataError:
         return None
+    return Person(
+        patient="".join(_texts(header, "PatientID")).strip(" \0"),
+        study="".join(_texts(header, "StudyInstanceUID")).strip(" \0"),
+        values=frozenset(_values(header)) - {""},
+    )
 
 
 def study_salt(folder: Path) -> bytes:
@@ -147,18 +147,16 @@ def _plain(text: str) -> str:
 
 def _values(header: Dataset) -> Iterator[str]:
     for keyword in _IDENTIFYING:
-        for value in _several(header.get(keyword)):
-            yield _plain(str(value))
-            if keyword in _PERSONS or keyword.endswith("Name"):
-                yield from (_plain(word) for word in re.split(r"[\W_]+", str(value)))
+        for text in _texts(header, keyword):
+            yield _plain(text)
+            if keyword.endswith("Name") or keyword in _PERSONS:
+                yield from (_plain(word) for word in re.split(r"[\W_]+", text))
 
 
-def _several(value: Any) -> Iterable[Any]:
-    if value is None:
-        return ()
-    return value if isinstance(value, (list, tuple)) or hasattr(value, "append") else (value,)
-
-
-def _text(header: Dataset, keyword: str) -> str:
-    value = header.get(keyword)
-    return "" if value is None else str(value).strip(" \0")
+def _texts(header: Dataset, keyword: str) -> list[str]:
+    """Return the values of an attribute; a damaged one has none, and does not hide the others."""
+    with suppress(DataError), damage_of("header"):
+        value = header.get(keyword)
+        values = value if isinstance(value, MutableSequence) else [value]
+        return [str(one) for one in values if one is not None]
+    return []

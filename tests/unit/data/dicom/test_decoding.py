@@ -189,6 +189,19 @@ def test_a_file_that_its_image_cannot_fill_is_not_read(save_dicom, refused, ramp
     assert time.perf_counter() - started < 1
 
 
+def test_a_frame_that_unpacks_to_far_more_than_its_image_is_not_unpacked(
+    save_dicom, refused, ramp, tmp_path
+):
+    """RLE: two bytes become 128."""
+    path = tmp_path / "x.dcm"
+    save_dicom(path, ramp(0, 255), "RLELossless", 8)
+    file = pydicom.dcmread(path)
+    header = (1).to_bytes(4, "little") + (64).to_bytes(4, "little") + bytes(56)
+    file.PixelData = encapsulate([header + b"\x81\x00" * 50_000])
+    file.save_as(path)
+    assert refused() == ("is damaged (its compressed pixels are 100,064 bytes, uncompressed 352)")
+
+
 @pytest.mark.parametrize("syntax", ["JPEGLosslessSV1", "JPEGLSLossless", "JPEG2000Lossless"])
 def test_a_stream_larger_than_its_header_is_not_decoded(
     save_dicom, refused, ramp, tmp_path, syntax
