@@ -22,6 +22,11 @@ _NO_ARRAY = (OSError, ValueError, EOFError, TypeError, OverflowError, SyntaxErro
 """What NumPy was seen to raise on files that are no .npy, or lie about what they hold."""
 
 
+def _beside(path: Path) -> Path:
+    """Return a temporary path that is this process's own, also in a folder that machines share."""
+    return path.with_name(f".{path.name}.{platform.node()}-{os.getpid()}.tmp")
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success it is synced and renamed to `path`.
@@ -29,7 +34,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: Nothing could be written (disk full, no permission). `path` is untouched.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -53,7 +58,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     """
     if path.is_symlink() or (path.exists() and not (path.is_dir() and not any(path.iterdir()))):
         raise StorageError(f"{path} exists already; remove it, or name another --out.")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _beside(path)
     kept = next(folder for folder in path.parents if folder.exists())
     try:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -6,13 +6,24 @@ import json
 import os
 import re
 import shlex
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from augsearch.cli.options import Artifacts, AsJson, Ledger, Out, Quiet, StudyPath
+from augsearch.cli.options import (
+    Address,
+    Artifacts,
+    AsJson,
+    Engine,
+    EngineName,
+    Ledger,
+    Out,
+    Quiet,
+    StudyPath,
+)
 from augsearch.cli.printing import print_check, print_lab, print_result
 from augsearch.errors import AugsearchError
 from augsearch.messages import masked
@@ -24,6 +35,8 @@ def run(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="start anew beside the run that is there")
     ] = False,
+    engine: Engine = EngineName.local,
+    address: Address = None,
     ledger: Ledger = None,
     artifacts: Artifacts = None,
     quiet: Quiet = False,
@@ -38,15 +51,20 @@ def run(
     try:
         with make_display(quiet) as display:
             result = loaded.run(
-                out, fresh=fresh, ledger=ledger, artifacts=artifacts, notify=display
+                out,
+                fresh=fresh,
+                engine=engine.value,
+                address=address,
+                ledger=ledger,
+                artifacts=artifacts,
+                notify=display,
             )
     except KeyboardInterrupt:
         # Without a directory of its own yet, a fresh start has to be asked for again.
         again = fresh and before.exists() and loaded.directory(out) == before
-        typer.echo(
-            f"stopped; the same command goes on: {_command(study, out, again, ledger, artifacts)}",
-            err=True,
-        )
+        places = {"address": address, "ledger": ledger, "artifacts": artifacts}
+        command = _command(study, out, again, engine, places)
+        typer.echo(f"stopped; the same command goes on: {command}", err=True)
         raise typer.Exit(130) from None
     if as_json:
         typer.echo(result.model_dump_json(indent=2))
@@ -164,11 +182,16 @@ def _study_name(folder: Path) -> str:
 
 
 def _command(
-    study: Path, out: Path | None, fresh: bool, ledger: str | None, artifacts: str | None
+    study: Path,
+    out: Path | None,
+    fresh: bool,
+    engine: EngineName,
+    places: Mapping[str, str | None],
 ) -> str:
     """Return the command to give again; what the environment says need not be repeated."""
     options = [*(["--out", str(out)] if out else []), *(["--fresh"] if fresh else [])]
-    for name, url in {"ledger": ledger, "artifacts": artifacts}.items():
+    options += [] if engine is EngineName.local else ["--engine", engine.value]
+    for name, url in places.items():
         if url is not None and url != os.environ.get(f"AUGSEARCH_{name.upper()}"):
             options += [f"--{name}", masked(url)]
     return shlex.join(["augsearch", "run", str(study), *options])

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class EngineName(StrEnum):
+    """Where a run takes place."""
+
+    local = "local"
+    ray = "ray"
+
 
 StudyPath = Annotated[Path, typer.Argument(metavar="STUDY", help="the study file (TOML)")]
 Out = Annotated[Path | None, typer.Option(help="run directory  [default: runs/<study name>]")]
@@ -24,6 +33,16 @@ Artifacts = Annotated[
         envvar="AUGSEARCH_ARTIFACTS",
         metavar="URL",
         help="store that mirrors the run's files, e.g. s3://bucket/folder  [default: none]",
+    ),
+]
+Engine = Annotated[
+    EngineName, typer.Option(help="where all that is heavy takes place; the numbers are the same")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="the Ray cluster  [default: RAY_ADDRESS, else one of this machine alone]",
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="no progress; warnings only")]

@@ -81,6 +81,7 @@ def run_in(
         if isinstance(event, StageStarted):
             directory.shared.still_owned(notify)
 
+    engine.begin(study.device)
     tell(StageStarted("data"))
     with directory.timed("data"):
         for name in ("data", "external", "features"):

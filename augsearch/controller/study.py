@@ -16,6 +16,7 @@ from augsearch.study.schema.study import StudyFile
 
 if TYPE_CHECKING:
     from augsearch.controller.check import CheckReport
+    from augsearch.execution.engines.choice import EngineName
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Study:
         out: str | Path | None = None,
         *,
         fresh: bool = False,
+        engine: EngineName = "local",
+        address: str | None = None,
         ledger: str | None = None,
         artifacts: str | None = None,
         notify: Notify = silent,
@@ -44,6 +47,10 @@ class Study:
         Args:
             out: The run directory; default: ``runs/<study name>`` below the working directory.
             fresh: Start anew in a directory beside the one that is there.
+            engine: Where all that is heavy takes place: "local", this machine alone, or "ray", a
+                cluster. The numbers are the same.
+            address: Of the Ray cluster, "host:port" or "auto"; default: what RAY_ADDRESS says, else
+                one of this machine alone that ends with the run.
             ledger: URL of a database that keeps the trials, for instance
                 ``postgresql://user@host/database``; default: a SQLite file in the run directory.
             artifacts: URL of a folder or store that mirrors the run's files, for instance
@@ -56,10 +63,14 @@ class Study:
                 found so far, and the same call goes on.
         """
         from augsearch.controller.run import run_in
+        from augsearch.execution.engines.choice import chosen_engine
 
         stores = Stores(ledger, artifacts)
-        with claimed(self._base(out), self.settings, fresh, stores, notify) as directory:
-            return run_in(directory, self.settings, self.text, notify)
+        with (
+            claimed(self._base(out), self.settings, fresh, stores, notify) as directory,
+            chosen_engine(engine, address, directory.path) as chosen,
+        ):
+            return run_in(directory, self.settings, self.text, notify, engine=chosen)
 
     def directory(self, out: str | Path | None = None) -> Path:
         """Return the newest run directory of the study (which may not be there yet)."""

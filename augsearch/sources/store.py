@@ -73,11 +73,9 @@ class PoolStore:
         self._folder = folder
         self._found: dict[_Extent, list[StoredBlock]] = {}
         self._blocks: dict[_Extent, StoredBlock] = {}
-        for path in sorted(folder.glob("*.npy")) if folder.is_dir() else ():
-            if name := _FILE.fullmatch(path.name):
-                label, first, end = map(int, name.groups()[:3])
-                block = StoredBlock(path, name[4], end - first)
-                self._found.setdefault((label, first, end), []).append(block)
+
+    def __reduce__(self) -> tuple[type[PoolStore], tuple[Pool, Path]]:
+        return PoolStore, (self._pool, self._folder)
 
     def size(self, label: int) -> int | None:
         """Return how many images of the class the pool has; None if there is no end."""
@@ -108,12 +106,23 @@ class PoolStore:
         last = self._end(label, start)
         if last is not None and stop > last:
             self._refuse(label, last, stop)
-        covering = []
+        extents = []
         for first in range(start - start % BLOCK if count else stop, stop, BLOCK):
             end = first + BLOCK if last is None else min(first + BLOCK, last)
             rows = np.arange(max(start - first, 0), min(stop, end) - first, dtype=np.int64)
-            covering.append((self._block((label, first, end)), rows))
-        return covering
+            extents.append(((label, first, end), rows))
+        if any(extent not in self._blocks for extent, _ in extents):
+            self._look()
+        return [(self._block(extent), rows) for extent, rows in extents]
+
+    def _look(self) -> None:
+        """Find what lies in the folder now: calls on other workers may have made more."""
+        self._found.clear()
+        for path in sorted(self._folder.glob("*.npy")) if self._folder.is_dir() else ():
+            if name := _FILE.fullmatch(path.name):
+                label, first, end = map(int, name.groups()[:3])
+                block = StoredBlock(path, name[4], end - first)
+                self._found.setdefault((label, first, end), []).append(block)
 
     def _end(self, label: int, start: int) -> int | None:
         """Return the end of the stream that `start` lies in; None if it has none."""

@@ -25,6 +25,21 @@ class Engine(ABC):
     ledger, MLflow and report. What a call leaves on disk it leaves in the run's artifacts.
     """
 
+    @abstractmethod
+    def begin(self, device: str) -> None:
+        """Make sure that there is what a run needs, before anything is read.
+
+        Args:
+            device: The study's `device` setting.
+
+        Raises:
+            AugsearchError: There is not.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of everything."""
+
     @property
     @abstractmethod
     def workers(self) -> int:

@@ -24,6 +24,12 @@ class LocalEngine(Engine):
 
     workers = 1
 
+    def begin(self, device: str) -> None:
+        """Do nothing: what is not here shows soon enough."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
     def map(
         self, call: Callable[[Item, Notify], Result], items: Iterable[Item], notify: Notify
     ) -> Iterator[Result]:

@@ -155,3 +155,25 @@ def test_what_is_no_image_is_refused_before_it_is_stored(tmp_path):
     with pytest.raises(SourceError, match=r"uint8 images of shape \(64, H, W, C\).*float32"):
         PoolStore(Broken(), tmp_path).blocks(0, 0, 1)
     assert not any(tmp_path.iterdir())
+
+
+def test_what_another_process_made_meanwhile_is_not_made_again(tmp_path):
+    pool = Counting()
+    store = PoolStore(pool, tmp_path)
+    store.blocks(0, 0, 64)
+    PoolStore(Counting(), tmp_path).blocks(0, 64, 64)
+    made = list(pool.asked)
+    images = joined(store.blocks(0, 0, 128))
+    assert pool.asked == made
+    assert np.array_equal(images, Counting().images(0, 0, 128))
+
+
+def test_a_pickled_store_is_small_and_finds_its_images_again(tmp_path):
+    store = PoolStore(Counting(), tmp_path)
+    store.blocks(0, 0, 64 * 50)
+    content = pickle.dumps(store)
+    assert len(content) < 1000
+    again = pickle.loads(content)
+    keys = [[block.key for block, _ in one.blocks(0, 0, 64 * 50)] for one in (store, again)]
+    assert keys[0] == keys[1]
+    assert len(list(tmp_path.iterdir())) == 50

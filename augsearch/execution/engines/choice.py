@@ -1,0 +1,43 @@
+"""From the name of an engine to the engine."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from augsearch.errors import AugsearchError
+from augsearch.execution.engines.base import Engine
+from augsearch.execution.engines.local import LOCAL
+
+EngineName = Literal["local", "ray"]
+
+
+@contextlib.contextmanager
+def chosen_engine(name: EngineName, address: str | None, directory: Path) -> Iterator[Engine]:
+    """Give an engine, and let go of all that it holds at the end.
+
+    Args:
+        name: "local", this machine alone, or "ray".
+        address: Of the Ray cluster; None: see `connect`.
+        directory: The run directory.
+
+    Raises:
+        AugsearchError: An address without a cluster to go to.
+    """
+    if name == "local":
+        if address is not None:
+            raise AugsearchError(
+                f"--address must go with --engine ray but got {address!r} for this machine alone; "
+                "add --engine ray, or leave the address out."
+            )
+        yield LOCAL
+        return
+    from augsearch.execution.engines.ray.engine import RayEngine
+
+    engine = RayEngine(directory, address)
+    try:
+        yield engine
+    finally:
+        engine.close()

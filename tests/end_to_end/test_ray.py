@@ -1,0 +1,221 @@
+"""Runs on a real Ray cluster: one node of this machine, started once, with token authentication."""
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+FOLDS = """\
+seed = 3
+device = "cpu"
+[images]
+size = 16
+[data]
+kind = "demo"
+train = 24
+tune = 24
+test = 24
+[split]
+method = "k-fold"
+n_folds = 2
+test = 0.4
+[sources.acgan]
+kind = "acgan"
+generator_filters = [16, 8]
+discriminator_filters = [8, 16]
+batch_size = 8
+iterations = 60
+snapshot_every = 60
+checkpoint_every = 10
+[sources.classic]
+kind = "classic"
+[classifier]
+backbone = "resnet18"
+weights = "random"
+input_size = 32
+head = {kind = "logistic"}
+[classifiers.small]
+kind = "end-to-end"
+network = "roglin2022"
+epochs = 1
+[arms.real]
+[arms.search]
+search = {source = "acgan", window = 1, max_multiple = 3}
+[arms.small]
+classifier = "small"
+add = [{source = "classic", multiple = 2}]
+[audit]
+images_per_class = 20
+[evaluation]
+replicates = 2
+test_replicates = 2
+[tracking]
+enabled = false
+"""
+
+
+def free_ports(count):
+    with contextlib.ExitStack() as stack:
+        taken = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [one.getsockname()[1] for one in taken]
+
+
+class Head:
+    """A cluster of one node that does nothing else."""
+
+    def __init__(self, folder):
+        gcs, self.dashboard, client, agent = free_ports(4)
+        self.address = f"127.0.0.1:{gcs}"
+        arguments = {
+            "num-cpus": 2,
+            "port": gcs,
+            "dashboard-host": "127.0.0.1",
+            "dashboard-port": self.dashboard,
+            "dashboard-agent-listen-port": agent,
+            "ray-client-server-port": client,
+            "min-worker-port": 10002,
+            "max-worker-port": 19999,
+            "object-store-memory": 200_000_000,
+            "temp-dir": folder,
+        }
+        options = [f"--{name}={value}" for name, value in arguments.items()]
+        ray = Path(sys.executable).with_name("ray")
+        self.log = Path(folder) / "head.log"
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [ray, "start", "--head", "--block", *options], stdout=log, stderr=log
+            )
+
+    def wait(self):
+        deadline = time.monotonic() + 120
+        while "Ray runtime started" not in self.log.read_text():
+            assert self.process.poll() is None and time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.2)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(timeout=60)
+
+    def workers(self, doing="ray::perform"):
+        """Process numbers of the workers that are making a call now."""
+        parents, names = {}, {}
+        for path in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                names[int(path.name)] = (path / "cmdline").read_bytes().decode(errors="replace")
+                stat = (path / "stat").read_text().rpartition(")")[2].split()
+                parents[int(path.name)] = int(stat[1])
+        return [
+            pid
+            for pid, name in names.items()
+            if name.startswith(doing) and self.process.pid in _above(pid, parents)
+        ]
+
+
+def _above(pid, parents):
+    found = []
+    while pid := parents.get(pid):
+        found.append(pid)
+    return found
+
+
+@pytest.fixture(scope="module")
+def head():
+    """Give the cluster; this process and its children have its token, and one thread each."""
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="ray") as folder:
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("OMP_NUM_THREADS", "1")
+        head = Head(folder)
+        try:
+            head.wait()
+            yield head
+        finally:
+            head.stop()
+
+
+@pytest.fixture(scope="module")
+def finished(head, command_line, tmp_path_factory):
+    """The study run by the local engine, on as many threads as the workers have."""
+    command = command_line(tmp_path_factory.mktemp("local"))
+    command.write(FOLDS, "folds.toml")
+    done = command("run", "folds.toml", "--quiet")
+    assert done.returncode == 0, done.stderr
+    return command
+
+
+def test_killed_workers_and_controllers_leave_the_numbers_of_one_machine(head, finished, augsearch):
+    augsearch.write(FOLDS, "folds.toml")
+    command = ("run", "folds.toml", "--engine", "ray", "--address", head.address)
+    run = augsearch.folder / "runs" / "folds"
+    process = augsearch.start(*command)
+    killed = []
+    for line in process.stderr:
+        if line.startswith("stage: sources"):
+            killed = _kill_in_training(head, run / "artifacts")
+        if line.startswith("stage: search search"):
+            break
+    process.kill()
+    process.communicate()
+    assert killed and process.returncode == -signal.SIGKILL
+    log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    begun = [entry["iteration"] for entry in log if entry["event"] == "TrainingBegun"]
+    assert begun.count(0) >= 2 and max(begun) >= 10  # two folds, and one that went on
+    done = augsearch(*command)
+    assert done.returncode == 0, done.stderr
+    assert augsearch.numbers("runs/folds") == finished.numbers("runs/folds")
+
+
+def _kill_in_training(head, artifacts):
+    """Kill the workers as soon as a training of theirs has a checkpoint; return who they were."""
+    deadline = time.monotonic() + 120
+    while not list(artifacts.glob("source-acgan-fold?/checkpoint.safetensors")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    workers = head.workers()
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+    return workers
+
+
+def test_what_the_cluster_cannot_give_is_refused_at_once(head, augsearch):
+    augsearch.write(FOLDS.replace('"cpu"', '"cuda"'))
+    done = augsearch("run", "tiny.toml", "--engine", "ray", "--address", head.address)
+    assert done.returncode == 2
+    assert "device must be one that the Ray cluster has but got 'cuda'" in done.stderr
+    assert "has 2 CPUs and 0 GPUs" in done.stderr
+    assert not (augsearch.folder / "runs").exists()
+
+
+def test_an_error_on_a_worker_comes_out_as_itself(head, augsearch):
+    wild = "iterations = 60\ngenerator_learning_rate = 1e12"
+    augsearch.write(FOLDS.replace("iterations = 60", wild))
+    done = augsearch("run", "tiny.toml", "--engine", "ray", "--address", head.address)
+    assert done.returncode == 3, done.stderr
+    assert "training diverged at iteration" in done.stderr
+    assert "Traceback" not in done.stderr and "ray::" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--engine", "ray", "--address", "127.0.0.1:9"], "connecting to '127.0.0.1:9' failed"),
+        (["--engine", "ray", "--address", "http://h:8265"], "use `augsearch submit STUDY"),
+        (["--address", "127.0.0.1:6379"], "--address must go with --engine ray"),
+    ],
+)
+def test_an_address_without_a_cluster_is_refused(call, tmp_path, options, message):
+    (tmp_path / "tiny.toml").write_text(FOLDS)
+    code, out, err = call("run", "tiny.toml", *options)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert not (tmp_path / "runs").exists()
