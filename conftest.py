@@ -45,7 +45,7 @@ ROOT = Path(__file__).parent
 SHOWN_AS = "/home/you/project"
 """What pages call the folder that they run in."""
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.REPORT_UDIFF
-OWN_FILES = re.compile(r"(?:benchmarks|docker|docs|studies)/[\w./-]+|Makefile")
+OWN_FILES = re.compile(r"(?<![\w/.])(?:benchmarks|docker|docs|studies)/[\w./-]+|Makefile")
 VERDICT = re.compile(r"^(?:Helps: |Harms: |No evidence ).*?(?= Note: |$)", re.MULTILINE)
 """The sentence of the verdict, without its note."""
 
