@@ -33,9 +33,10 @@ site: .venv/.test-installed
 	$(BIN)/python -m sphinx -W --keep-going -q docs build/site
 
 # The pictures and numbers that README and documentation show.
-docs: quickstart
+docs: quickstart .venv/.test-installed
 	$(BIN)/python docs/performance.py
 	$(BIN)/python docs/pictures.py quickstart runs/quickstart
+	$(BIN)/pytest -n 0 --rewrite-docs docs/*.md
 
 clean:
 	rm -rf .venv
