@@ -28,6 +28,7 @@ _PLUGINS = {
 }
 """One decoder for each transfer syntax, so that a file gives the same pixels everywhere."""
 
+_JPEG_LS = ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81")
 _MOST_BYTES = 4 << 30
 """Address space; what a stream unpacks to is known only when it is unpacked."""
 
@@ -37,8 +38,12 @@ def _decode(syntax: str, options: dict[str, Any], source: bytes) -> np.ndarray[A
     from pydicom.pixels.decoders.base import get_decoder
 
     Image.MAX_IMAGE_PIXELS = None  # the caller has compared the size with its own limit
+    plugin = _PLUGINS[syntax]
+    # GDCM's cannot do these; pyjpegls takes half a minute to find some small streams damaged.
+    if syntax in _JPEG_LS and options["bits_stored"] in (6, 7):
+        plugin = "pyjpegls"
     pixels, _ = get_decoder(syntax).as_array(
-        source, index=0, raw=True, decoding_plugin=_PLUGINS[syntax], **options
+        source, index=0, raw=True, decoding_plugin=plugin, **options
     )
     return np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("<"))
 

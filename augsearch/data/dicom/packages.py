@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from augsearch.errors import DataError
 
-_PACKAGE_OF = {"pydicom": "pydicom", "gdcm": "python-gdcm"}
+_PACKAGE_OF = {"pydicom": "pydicom", "gdcm": "python-gdcm", "jpeg_ls": "pyjpegls"}
 
 
 def need_dicom() -> None:

@@ -66,6 +66,14 @@ def test_every_lossless_syntax_gives_the_stored_values(
     assert np.array_equal(decode()[..., 0], expected)
 
 
+@pytest.mark.parametrize(("bits", "high"), [(6, 63), (7, 127)])
+def test_jpeg_ls_of_few_bits(save_dicom, decode, ramp, tmp_path, bits, high):
+    """GDCM, which decodes other JPEG-LS frames, cannot do these."""
+    values = ramp(0, high, SQUARE)
+    save_dicom(tmp_path / "x.dcm", values, "JPEGLSLossless", bits)
+    assert np.array_equal(decode()[..., 0], np.rint(255 * values / high))
+
+
 @pytest.mark.parametrize("syntax", ["JPEGBaseline8Bit", "JPEGExtended12Bit", "JPEG2000"])
 def test_lossy_syntaxes_come_close(save_dicom, decode, ramp, tmp_path, syntax):
     values = ramp(0, 255, SQUARE)
