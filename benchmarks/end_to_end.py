@@ -168,7 +168,7 @@ def headline(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def print_tables(epochs: list[dict[str, Any]], stacked: list[dict[str, Any]]) -> None:
+def print_epochs(epochs: list[dict[str, Any]]) -> None:
     rows = [
         [
             one["network"], *one["epochs_per_s"].values(),
@@ -177,7 +177,10 @@ def print_tables(epochs: list[dict[str, Any]], stacked: list[dict[str, Any]]) ->
         for one in epochs
     ]  # fmt: skip
     names = ["textbook epochs/s", "float32", "auto", "auto is", "float32 / textbook"]
-    print(table(["network", *names, "auto / textbook"], rows))
+    print(table(["network", *names, "auto / textbook"], rows), flush=True)
+
+
+def print_stacked(stacked: list[dict[str, Any]]) -> None:
     print("\nMilliseconds for one step of one network, four networks in all:\n")
     rows = [
         [one["network"], one["batch_size"], one["precision"], *map(one["ms"].get, WAYS)]
@@ -199,9 +202,10 @@ def main() -> None:
     epochs = given.epochs or (1 if device == "cpu" else 10)
     cases = CASES[:2] if given.quick else CASES
     found = [epochs_per_second(case, n_images, epochs, repeats, device) for case in cases]
+    print_epochs(found)
     small = STACKED[:1] if given.quick else STACKED
     stacked = stacked_networks(1 if given.quick else 5, repeats, device, small)
-    print_tables(found, stacked)
+    print_stacked(stacked)
     if not given.quick:
         facts = {"device": device, "epochs": found, "stacked": stacked}
         path = record("end_to_end", {**facts, "headline": [headline(one) for one in found]})

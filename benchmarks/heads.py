@@ -40,7 +40,9 @@ N, FEATURES, WIDTH, BATCH = 304, 1024, 1040, 8
 FLOP = (2 * BATCH + 2 * BATCH + 12) * WIDTH
 CASES = ((1, 1), (8, 1), (32, 1), (130, 1), (1, 26), (8, 26))
 """(heads, K); the tasks of a case take about the same number of steps in all."""
-TARGET_STEPS, PLAIN_STEPS, PRODUCT = 40_000, 200, 768
+
+TARGET_STEPS, PLAIN_STEPS, PRODUCT = {"cpu": 40_000, "cuda": 500_000}, 200, 768
+"""A GPU gets as many steps as 100 epochs of 130 heads have: what happens once per head counts."""
 
 
 def bank_of(multiple: int) -> NDArray[np.float32]:
@@ -76,9 +78,9 @@ def case_tasks(
     """Return what to time for one case, and the head-steps of one call."""
     bank, cells = bank_of(multiple), cells_of(heads, multiple)
     epoch_steps = sum(cell.steps_per_epoch(BATCH) for cell in cells)
-    epochs = max(1, round(TARGET_STEPS / epoch_steps))
+    epochs = max(1, round(TARGET_STEPS[device] / epoch_steps))
     options = AdamHead(epochs=epochs, batch_size=BATCH)
-    orders = [cell.laid_out(0, epochs)[0] for cell in cells]
+    orders = [next(cell.layouts(epochs, epochs))[0] for cell in cells]
 
     def augsearch() -> object:
         return train_adam_heads(
@@ -91,7 +93,7 @@ def case_tasks(
             return list(pool.map(lambda rows: read_rows(bank, rows), orders))
 
     def layout() -> object:
-        return [cell.laid_out(0, epochs) for cell in cells]
+        return [next(cell.layouts(epochs, epochs)) for cell in cells]
 
     tasks = {"augsearch": augsearch, "layout": layout}
     if device == "cpu":

@@ -5,10 +5,12 @@ evaluation mode and under ``no_grad``, nothing is logged. Head, batches and lear
 of augsearch, so that both train the same head.
 """
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from augsearch.classifiers.adam_heads import HeadCell
 from augsearch.seeds import Seed
 from augsearch.study.schema.classifier import AdamHead
 
@@ -41,8 +43,8 @@ def train_plainly(
     decay = options.learning_rate / options.epochs if options.decay is None else options.decay
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda t: 1 / (1 + decay * t))
     steps = 0
-    for epoch in range(options.epochs):
-        order = seed.child("batches", epoch).generator().permutation(len(labels))
+    numbers = np.arange(len(labels))
+    for [order], _ in HeadCell(numbers, numbers, seed).layouts(options.epochs, 1):
         for batch in torch.from_numpy(order).to(images.device).split(options.batch_size):
             with torch.no_grad():
                 features = backbone(images[batch])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from augsearch.gan.initial import built
 from augsearch.gan.spectral_norm import spectrally_normed
@@ -64,25 +66,35 @@ class Discriminator(nn.Module):
         self.source = first
         self.classes = more[0] if more else None
 
-    def features(self, images: Tensor, rng: torch.Generator | None = None) -> Tensor:
+    def features(
+        self, images: Tensor, rng: torch.Generator | None = None, sizes: Sequence[int] = ()
+    ) -> Tensor:
         """Return what both heads see, (N, n_features), place by place and its maps in a row.
 
         Args:
             images: float32, (N, C, size, size), about -1 to 1.
             rng: Draws what dropout leaves out, on the device of `images`; None: nothing is.
+            sizes: Images of each part, if batch norm is to see parts of the batch by themselves:
+                their mixture would tell real and synthetic images apart. Default: one part.
         """
         maps = images
         for layer in self.layers:
-            maps = layer(maps, rng) if isinstance(layer, Dropout) else layer(maps)
+            if isinstance(layer, Dropout):
+                maps = layer(maps, rng)
+            elif isinstance(layer, nn.BatchNorm2d) and sizes:
+                maps = torch.cat([layer(part) for part in torch.split(maps, list(sizes))])
+            else:
+                maps = layer(maps)
         # In the order of memory in channels_last, so that neither pass has to copy.
         return maps.movedim(1, -1).flatten(1)
 
     def heads(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return source logits, (N,), positive for real, and class logits, (N, n_classes)."""
-        source = self.source(features).squeeze(1)
-        if self.classes is None:
-            return source, features.new_empty(len(features), 0)
-        return source, self.classes(features)
+        heads = [self.source, *([] if self.classes is None else [self.classes])]
+        # One product: on a GPU half the time, as a head has fewer outputs than a tile has columns.
+        weight = torch.cat([head.weight for head in heads])
+        answers = functional.linear(features, weight, torch.cat([head.bias for head in heads]))
+        return answers[:, 0], answers[:, 1:]
 
     def forward(self, images: Tensor, rng: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Return what `heads` says of the `features` of images."""

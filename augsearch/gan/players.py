@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, final
 
@@ -102,23 +102,18 @@ class Players:
         parts: tuple[Tensor, ...] = torch.split(seen, [len(batch) for batch in batches])
         return parts
 
-    def judged(self, images: Tensor, rng: torch.Generator) -> Answers:
-        """Return the discriminator's answers, float32."""
+    def judged(self, images: Tensor, rng: torch.Generator, sizes: Sequence[int] = ()) -> Answers:
+        """Return the discriminator's answers, float32; `sizes` as `Discriminator.features` has."""
         with self._lowered():
-            features = self.discriminator.features(images, rng)
+            features = self.discriminator.features(images, rng, sizes)
         return Answers(*self.discriminator.heads(features.float()))
 
     def judged_both(
         self, real: Tensor, synthetic: Tensor, rng: torch.Generator
     ) -> tuple[Answers, Answers]:
-        """Return the answers to real and to synthetic images, in one pass if that is the same.
-
-        It is not with batch norm, which would tell them apart by their mixture.
-        """
-        if self.discriminator.design.norm == "batch":
-            return self.judged(real, rng), self.judged(synthetic, rng)
-        both = self.judged(torch.cat([real, synthetic]), rng)
+        """Return the answers to real and to synthetic images, from one pass."""
         sizes = [len(real), len(synthetic)]
+        both = self.judged(torch.cat([real, synthetic]), rng, sizes)
         (real_source, source), (real_classes, classes) = (torch.split(part, sizes) for part in both)
         return Answers(real_source, real_classes), Answers(source, classes)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import parametrize
+
+Layer = TypeVar("Layer", bound=nn.Module)
 
 
 class SpectralNorm(nn.Module):
@@ -44,7 +48,7 @@ class SpectralNorm(nn.Module):
         return weight / torch.dot(left, matrix.mv(right))
 
 
-def spectrally_normed(layer: nn.Module) -> nn.Module:
+def spectrally_normed(layer: Layer) -> Layer:
     """Return `layer` with its weight divided by its spectral norm whenever it is used."""
     weight = layer.get_parameter("weight")
     parametrize.register_parametrization(layer, "weight", SpectralNorm(weight.shape[0]))

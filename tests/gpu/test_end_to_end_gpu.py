@@ -68,7 +68,7 @@ def test_a_captured_step_does_what_the_step_does(
     )
     cells = toy_training_sets(1, size=32)
     captured = EndToEnd(options, device="cuda").fit(cells)[0]
-    monkeypatch.setattr(training, "CapturedStep", lambda step: step)
+    monkeypatch.setattr(training, "Captured", lambda step: step)
     plain = EndToEnd(options, device="cuda").fit(cells)[0]
     assert captured.training_curve["training loss"] == pytest.approx(
         plain.training_curve["training loss"], rel=1e-3

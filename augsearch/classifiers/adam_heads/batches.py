@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from augsearch.seeds import Seed
+
+Layout = tuple[NDArray[np.int32], NDArray[np.int32]]
+"""Bank rows and classes of some epochs, in order, (epochs, M) each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,8 +21,7 @@ class HeadCell:
     Attributes:
         rows: int64, (M,), rows of the feature bank, below 2 ** 31; at least one.
         labels: int64, (M,), the classes.
-        seed: Start weights come from its child "head", the order of the images in epoch e from its
-            child ("batches", e).
+        seed: Start weights come from its child "head", the order of the images from "batches".
     """
 
     rows: NDArray[np.int64]
@@ -29,19 +32,16 @@ class HeadCell:
         """Return the number of mini-batches in an epoch; the last one may be short."""
         return -(-len(self.rows) // batch_size)
 
-    def laid_out(self, first: int, last: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Return bank rows and classes in the order of epochs `first` to `last` (exclusive).
+    def layouts(self, epochs: int, at_a_time: int) -> Iterator[Layout]:
+        """Yield the order of all epochs, some at a time; how many changes nothing.
 
         Every epoch is a fresh permutation; cut into batches, the last one short, it is what a
         DataLoader with ``drop_last=False`` gives.
-
-        Returns:
-            Two arrays, int32, (last - first, M).
         """
-        shape = (last - first, len(self.rows))
-        rows, labels = np.empty(shape, np.int32), np.empty(shape, np.int32)
-        for epoch in range(first, last):
-            order = self.seed.child("batches", epoch).generator().permutation(len(self.rows))
-            rows[epoch - first] = self.rows[order]
-            labels[epoch - first] = self.labels[order]
-        return rows, labels
+        from augsearch.classifiers.adam_heads.shuffling import shuffled  # numba loads slowly
+
+        rng = self.seed.child("batches").generator()
+        rows, labels = self.rows.astype(np.int32), self.labels.astype(np.int32)
+        for first in range(0, epochs, at_a_time):
+            shape = (min(at_a_time, epochs - first), len(rows))
+            yield shuffled(rng.integers(0, 1 << 32, shape, np.uint32), rows, labels)

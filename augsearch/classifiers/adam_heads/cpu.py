@@ -70,6 +70,7 @@ class _Head:
         self.weight = problem.start(cell.seed)
         self._bank, self._problem, self._rates = bank, problem, rates
         self._mean, self._square, self._gradient = (np.zeros_like(self.weight) for _ in range(3))
+        self._layouts = cell.layouts(problem.options.epochs, max(1, _CHUNK // len(cell.rows)))
         self._epoch = 0
 
     @property
@@ -79,10 +80,9 @@ class _Head:
     def run(self) -> int:
         """Train some epochs and return the number of steps."""
         problem, options = self._problem, self._problem.options
-        first = self._epoch
-        last = min(first + max(1, _CHUNK // len(self.cell.rows)), options.epochs)
+        rows, labels = next(self._layouts)
+        first, last = self._epoch, self._epoch + len(rows)
         steps = self.cell.steps_per_epoch(options.batch_size)
-        rows, labels = self.cell.laid_out(first, last)
         rates, guards = (each[first * steps : last * steps] for each in self._rates)
         _train(
             self._bank, rows, labels, rates, guards, options.batch_size, problem.is_softmax,

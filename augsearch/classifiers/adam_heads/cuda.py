@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,16 +20,14 @@ import triton.language as tl
 from numpy.typing import NDArray
 from torch import Tensor
 
-from augsearch.classifiers.adam_heads.batches import HeadCell
+from augsearch.classifiers.adam_heads.batches import HeadCell, Layout
 from augsearch.classifiers.adam_heads.problem import BETA1, BETA2, HeadProblem
 from augsearch.device import thread_count
 
 _CHUNK = 1 << 22
 """Images of all heads together that are laid out at a time (8 bytes each)."""
-_PRODUCTS = 1 << 12
-"""Products of a mini-batch that a program holds in registers at a time."""
-
-Layout = tuple[NDArray[np.int32], NDArray[np.int32]]
+_PRODUCTS, _WARPS = 1 << 14, 16
+"""Products of a mini-batch that a program holds in registers at a time, and its warps."""
 
 
 def train_on_gpu(
@@ -53,13 +50,13 @@ def train_on_gpu(
     steps = [cell.steps_per_epoch(options.batch_size) for cell in cells]
     launch = _launcher(bank, cells, problem, device)
     n_epochs = max(1, _CHUNK // sum(len(cell.rows) for cell in cells))
-    chunks = [(i, min(i + n_epochs, options.epochs)) for i in range(0, options.epochs, n_epochs)]
+    orders = [cell.layouts(options.epochs, n_epochs) for cell in cells]
     with ThreadPoolExecutor(thread_count()) as pool:
-        for first, last in chunks:
+        for first in range(0, options.epochs, n_epochs):
             # While this is laid out, the GPU trains the chunk before.
-            layouts = pool.map(partial(HeadCell.laid_out, first=first, last=last), cells)
-            weight = launch(list(layouts), first)
-            advance(sum(steps) * (last - first))
+            layouts = list(pool.map(next, orders))
+            weight = launch(layouts, first)
+            advance(sum(steps) * len(layouts[0][0]))
     return list(weight.cpu().numpy())
 
 
@@ -86,6 +83,7 @@ def _launcher(
         KERNEL[(len(cells),)](
             features, rows, labels, starts, on_device_sizes, rates, guards,
             weight, mean, square, first, n_epochs, problem.scale, **settings(problem),
+            num_warps=_WARPS,
         )  # fmt: skip
         return weight
 

@@ -13,8 +13,8 @@ from scipy.special import log_softmax
 from torch import Tensor
 from torch.nn import functional
 
+from augsearch.classifiers.captured import Captured
 from augsearch.classifiers.end_to_end.batches import batches_of
-from augsearch.classifiers.end_to_end.captured_step import CapturedStep
 from augsearch.classifiers.end_to_end.early_stopping import EarlyStopping
 from augsearch.classifiers.end_to_end.fitted import embed
 from augsearch.classifiers.end_to_end.network import Network
@@ -112,7 +112,7 @@ class Training:
 
         if torch.device(self._device).type != "cuda":
             return step
-        captured, size = CapturedStep(step), self._options.batch_size
+        captured, size = Captured(step), self._options.batch_size
         return lambda rows: captured(rows) if len(rows) == size else step(rows)
 
     def _epoch(self, step: Callable[[Tensor], Tensor], n_images: int, epoch: int) -> float:

@@ -50,9 +50,13 @@ def plain_loop(
     optimiser = torch.optim.Adam(head.parameters(), lr=options.learning_rate)
     decay = options.learning_rate / options.epochs if options.decay is None else options.decay
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda t: 1 / (1 + decay * t))
-    for epoch in range(options.epochs):
-        order = cell.seed.child("batches", epoch).generator().permutation(len(y))
-        for batch in torch.from_numpy(order).split(options.batch_size):
+    rng = cell.seed.child("batches").generator()
+    for _ in range(options.epochs):
+        order = list(range(len(y)))
+        for i in order.copy():
+            j = int(rng.integers(0, 1 << 32, dtype=np.uint32)) * (i + 1) >> 32
+            order[i], order[j] = order[j], order[i]
+        for batch in torch.tensor(order).split(options.batch_size):
             optimiser.zero_grad()
             if options.outputs == "softmax":
                 loss = torch.nn.functional.cross_entropy(head(x[batch]), y[batch])
