@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -163,7 +164,10 @@ class RunDirectory:
 
     @property
     def warnings(self) -> list[str]:
-        """The distinct warnings of all processes of this run, in a fixed order."""
+        """The distinct warnings of all processes of this run, in a fixed order.
+
+        Numbers in them count as such: iteration 500 stands before iteration 1000.
+        """
         path = self.path / "log.jsonl"
         if not path.exists():
             return []
@@ -173,7 +177,13 @@ class RunDirectory:
                 entry = json.loads(line)
                 if entry["event"] == Warned.__name__:
                     found.add(entry["message"])
-        return sorted(found)
+        return sorted(found, key=_in_parts)
+
+
+def _in_parts(text: str) -> list[tuple[int, str]]:
+    """Split a text into words and numbers, for an order in which numbers rise."""
+    parts = re.split(r"(\d+)", text)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 @contextmanager

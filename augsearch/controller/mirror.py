@@ -19,6 +19,7 @@ from augsearch.events import (
 )
 from augsearch.execution.recipes import sources_of_arm
 from augsearch.records import Evaluation
+from augsearch.report.sentences import verdict_sentence
 from augsearch.search.tuning import Setting, SettingTrial
 from augsearch.study.audit_result import AuditResult
 from augsearch.study.compare import flatten
@@ -26,6 +27,7 @@ from augsearch.study.results import StudyResult
 from augsearch.study.schema.study import StudyFile
 from augsearch.tracking.audits import audit_metrics, audit_tags, worst_verdict
 from augsearch.tracking.delivery import SyncReport, sync
+from augsearch.tracking.layout import DESCRIPTION
 from augsearch.tracking.tracker import Tracker
 
 _OF_ONE_ARM = ("search", "metrics", "ms-ssim")
@@ -46,6 +48,7 @@ class Mirror:
                 tracking_uri(study, directory.path),
                 study.tracking.experiment or study.name,
                 artifact_location=_artifact_location(study, directory.path),
+                title="" if study.tracking.experiment in (None, study.name) else study.name,
                 notify=notify,
             )
 
@@ -115,7 +118,9 @@ class Mirror:
         for name in result.arms:
             for path in arm_figures(name, list(result.arms), figures):
                 self._tracker.artifact(path, name, folder="figures")
-            self._tracker.finish_arm(name, _scalars(result, name), _tags(result, name))
+            self._tracker.finish_arm(name, _scalars(result, name), self._tags(result, name))
+        said = verdict_sentence(result, self._study.evaluation.confidence)
+        self._tracker.tag({DESCRIPTION: said})
         for path in [
             self._directory.report,
             self._directory.path / "results.json",
@@ -125,6 +130,15 @@ class Mirror:
         ]:
             folder = path.parent.name if path.parent != self._directory.path else ""
             self._tracker.artifact(path, folder=folder)
+
+    def _tags(self, result: StudyResult, name: str) -> dict[str, str]:
+        if result.verdict is None or result.verdict.arm != name:
+            return {}
+        return {
+            "verdict": result.verdict.label,
+            "judged_on": f"{result.judged_on} set",
+            DESCRIPTION: verdict_sentence(result, self._study.evaluation.confidence),
+        }
 
     def close(self) -> None:
         """Wait a little for what is under way; the rest stays in the outbox."""
@@ -164,17 +178,13 @@ def _scalars(result: StudyResult, name: str) -> dict[str, float]:
         "multiple_smoothed": arm.smoothed.multiple if arm.smoothed else None,
         "score_smoothed": arm.smoothed.mean if arm.smoothed else None,
         "gain": arm.gain.value if arm.gain else None,
+        "gain_low": arm.gain.low if arm.gain else None,
+        "gain_high": arm.gain.high if arm.gain else None,
         "stopped_at": arm.stopped_at,
     }
     values |= {f"gain_{endpoint}": one.value for endpoint, one in arm.endpoints.items()}
     values |= {f"test_{metric}": one.value for metric, one in arm.test.items()}
     return {key: value for key, value in values.items() if value is not None}
-
-
-def _tags(result: StudyResult, name: str) -> dict[str, str]:
-    if result.verdict is not None and result.verdict.arm == name:
-        return {"verdict": result.verdict.label, "judged_on": f"{result.judged_on} set"}
-    return {}
 
 
 def sync_run(run: Path) -> SyncReport:

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from augsearch.controller.answer import Outcome
 from augsearch.controller.arms import SearchedArm
-from augsearch.controller.auditing import shown_audits
+from augsearch.controller.auditing import shown_audits, source_folder
 from augsearch.controller.conclusion import Conclusion
 from augsearch.controller.curves import confidence_sets
+from augsearch.controller.directory import RunDirectory
 from augsearch.controller.preparation import Prepared, classifier_name
 from augsearch.data.splits import summary
 from augsearch.errors import SourceError
@@ -20,6 +21,7 @@ from augsearch.evaluation.ms_ssim import ms_ssim_along, within_class_ms_ssim
 from augsearch.execution.cells import Floats
 from augsearch.execution.folds import FoldImages
 from augsearch.execution.recipes import describe
+from augsearch.files import read_json
 from augsearch.report.contents import (
     Gallery,
     Likeness,
@@ -64,6 +66,7 @@ def write_run_report(conclusion: Conclusion, text: str) -> None:
     study, result = prepared.study, conclusion.result
     external = prepared.external
     folds = conclusion.folds
+    generators = [name for name in prepared.sources if isinstance(study.sources[name], TRAINED)]
     contents = ReportContents(
         result=result,
         classes=prepared.images.classes,
@@ -74,7 +77,8 @@ def write_run_report(conclusion: Conclusion, text: str) -> None:
         test=Outputs(prepared.test.labels if prepared.test else NO_LABELS, outcome.test),
         external=Outputs(external.labels, outcome.external) if external else None,
         galleries=_galleries(prepared, folds[0]),
-        generators=[name for name in prepared.sources if isinstance(study.sources[name], TRAINED)],
+        generators=generators,
+        snapshots={name: _snapshots(conclusion.directory, name, folds) for name in generators},
         n_folds=len(folds),
         parts=summary(prepared.dataset, prepared.split),
         study_text=text,
@@ -116,6 +120,13 @@ def rule_words(search: SearchOptions) -> str:
             return f"TPE, {search.trials} trials up to {search.max_multiple:g}, smoothed over log K"
         case _:
             return "sweep: the best of all amounts"
+
+
+def _snapshots(directory: RunDirectory, source: str, folds: Sequence[FoldImages]) -> list[int]:
+    """Return the iterations whose state a generator's trainings ended with, one per network."""
+    folders = [source_folder(directory, source, fold.number) for fold in folds]
+    choices = [path for folder in folders for path in folder.glob("**/choice.json")]
+    return sorted({int(read_json(path)["chosen"]) for path in choices})
 
 
 def _endpoint_gains(

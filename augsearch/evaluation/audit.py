@@ -9,6 +9,7 @@ measurably beyond the floor, and how far is too far depends on the use.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from augsearch.study.audit_result import (
@@ -21,6 +22,9 @@ from augsearch.study.audit_result import (
 
 FAIL_P, FAIL_SHARE, WARN_P = 0.001, 0.05, 0.01
 """Copies: fails below this p-value from this share on; warns below the other p-value."""
+
+SMALLEST_P = 1e-6
+"""A p-value below it is said to be that: so far out it is no longer known."""
 
 FAIL_LOST, WARN_LOST = 0.8, 0.6
 """Variety: share of the real images' 1 - MS-SSIM that is lacking."""
@@ -80,19 +84,28 @@ def _copies_in(space: str, found: CopiesFound) -> Iterator[Finding]:
             "fail" if is_clear else "warn",
             f"{found.count} of {found.total} images ({found.share:.1%}) are copies of training "
             f"images in {space}, of fresh real images at most {found.expected:.1%} would lie as "
-            f"near (p = {found.p_value:.2g}); {_LOOK}; {_FIX_COPIES}",
+            f"near ({_p(found.p_value)}); {_LOOK}; {_FIX_COPIES}",
         )
 
 
+def _p(value: float) -> str:
+    return f"p = {value:.2g}" if value >= SMALLEST_P else f"p < {SMALLEST_P:g}"
+
+
 def _collapsed(numbers: AuditNumbers) -> Iterator[Finding]:
-    for one in numbers.variety:
-        if one.lost > WARN_LOST:
-            yield (
-                "fail" if one.lost > FAIL_LOST else "warn",
-                f"images of class {one.class_name!r} look too much alike: MS-SSIM "
-                f"{one.synthetic:.2f} within the class, {one.real:.2f} between real ones; "
-                f"{_FIX_COLLAPSE}",
-            )
+    levels: dict[AuditVerdict, tuple[float, float]] = {
+        "fail": (FAIL_LOST, math.inf),
+        "warn": (WARN_LOST, FAIL_LOST),
+    }
+    for level, (above, upto) in levels.items():
+        alike = [
+            f"of class {one.class_name!r} (MS-SSIM {one.synthetic:.2f} within the class, "
+            f"{one.real:.2f} between real ones)"
+            for one in numbers.variety
+            if above < one.lost <= upto
+        ]
+        if alike:
+            yield level, f"images {' and '.join(alike)} look too much alike; {_FIX_COLLAPSE}"
     value, floor = numbers.coverage.value, numbers.coverage.floor
     if value is not None and floor is not None and value < WARN_COVERAGE * floor:
         yield (

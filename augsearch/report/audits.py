@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from augsearch.report.contents import ShownAudit
+from augsearch.report.sentences import metric_title
 from augsearch.study.audit_result import AuditResult, Beside, CopiesFound
 
 HEADS = (
@@ -35,7 +36,7 @@ class AuditTable:
 
 
 def audit_table(audits: Sequence[ShownAudit]) -> AuditTable:
-    """Write audits as a table; in brackets stands what real images give."""
+    """Write audits as a table; after "real" stands what real images give."""
     results = [one.result for one in audits]
     many = len({result.fold for result in results}) > 1
     reasons = [(title(result, many), reason) for result in results for reason in result.reasons]
@@ -66,7 +67,7 @@ def _row(result: AuditResult, many: bool) -> list[str]:
     if result.quarantined is not None:
         images += f" ({sum(result.quarantined.values())} copies dropped before)"
     variety = "; ".join(
-        f"{one.class_name} {one.synthetic:.2f} ({one.real:.2f})" for one in result.variety
+        f"{one.class_name} {one.synthetic:.2f} (real {one.real:.2f})" for one in result.variety
     )
     score = result.score
     return [
@@ -80,25 +81,27 @@ def _row(result: AuditResult, many: bool) -> list[str]:
         _distance(result.kid),
         _beside(result.density),
         _beside(result.coverage),
-        f"{score.metric} {score.value:.3f} ({score.real:.3f})" if score else NOTHING,
+        f"{metric_title(score.metric)} {score.value:.3f} (real {score.real:.3f})"
+        if score
+        else NOTHING,
     ]
 
 
 def _copies(found: CopiesFound | None) -> str:
     if found is None:
         return NOTHING
-    ends = f"{found.low:.1%} to {found.high:.1%}"
-    return f"{found.share:.1%}, {ends} (at most {found.expected:.1%})"
+    ends = f"{100 * found.low:.1f} to {100 * found.high:.1f}"
+    return f"{found.share:.1%} ({ends}; real at most {100 * found.expected:.1f})"
 
 
 def _distance(one: Beside) -> str:
     if one.value is None:
         return NOTHING
     value = f"{1000 * one.value:.3g} ± {1000 * (one.se or 0):.2g}"
-    return value if one.floor is None else f"{value} ({1000 * one.floor:.3g})"
+    return value if one.floor is None else f"{value} (real {1000 * one.floor:.3g})"
 
 
 def _beside(one: Beside) -> str:
     if one.value is None:
         return NOTHING
-    return f"{one.value:.2f}" if one.floor is None else f"{one.value:.2f} ({one.floor:.2f})"
+    return f"{one.value:.2f}" if one.floor is None else f"{one.value:.2f} (real {one.floor:.2f})"

@@ -12,7 +12,7 @@ from augsearch.report.figures.forests import gain_forest
 from augsearch.report.figures.overlays import overlaid_curves
 from augsearch.report.figures.palette import inline
 from augsearch.report.page import page
-from augsearch.report.sentences import verdict_sentence
+from augsearch.report.sentences import verdict_sentences
 from augsearch.study.results import ArmResult, StudyResult
 
 
@@ -46,7 +46,7 @@ def render_comparison(runs: Sequence[ComparedRun], differing: Mapping[str, Seque
     return page(
         "comparison.html",
         runs=runs,
-        sentences={run.name: verdict_sentence(run.result, run.confidence) for run in runs},
+        sentences={run.name: verdict_sentences(run.result, run.confidence) for run in runs},
         differing=differing,
         gains=Markup(inline(figure)) if (figure := _gains(runs)) else "",
         curves=figures,

@@ -163,6 +163,8 @@ class ReportContents:
         study: The study, for the methods paragraph; None: the report has none.
         seed: The study's seed, for bootstrap intervals and t-SNE.
         generators: Names of the trained generators that any arm uses.
+        snapshots: Generator -> the iterations whose state was taken, rising; several if folds or
+            classes have one each.
         n_folds: Number of folds.
         parts: Rows (part, class, images, groups).
         settings: The study, flattened to dotted keys.
@@ -194,6 +196,7 @@ class ReportContents:
     confidence_sets: Mapping[str, Sequence[float]] = field(default_factory=dict)
     endpoint_gains: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)
     audits: Sequence[ShownAudit] = ()
+    snapshots: Mapping[str, Sequence[int]] = field(default_factory=dict)
     study: StudyFile | None = None
     seed: Seed = field(default_factory=lambda: Seed.of(0))
     settings: Mapping[str, str] = field(default_factory=dict)

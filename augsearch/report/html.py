@@ -21,7 +21,7 @@ from augsearch.report.page import page
 from augsearch.report.paper_tables import PaperTable, paper_tables
 from augsearch.report.samples import table_confusions
 from augsearch.report.search_words import score_caption, search_caption
-from augsearch.report.sentences import endpoint_sentences, scope_sentence, verdict_sentence
+from augsearch.report.sentences import endpoint_sentences, scope_sentence, verdict_sentences
 from augsearch.report.tables import write_paper_tables, write_tables
 
 
@@ -57,7 +57,7 @@ def render(
         missing=not_shown(contents),
         costs=arm_costs(contents),
         stages=stage_shares(contents.result.seconds),
-        verdict=verdict_sentence(contents.result, confidence),
+        verdict=verdict_sentences(contents.result, confidence),
         tested=contents.result.judged_on == "test",
         endpoints=endpoint_sentences(contents.result, confidence),
         scope=scope_sentence(contents.result, contents.generators, contents.n_folds),

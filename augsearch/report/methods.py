@@ -56,7 +56,7 @@ def methods(contents: ReportContents) -> Methods | None:
         return None
     writers = {
         "Data": _data(contents, study),
-        "Added images": _sources(study),
+        "Added images": _sources(contents, study),
         "Classifiers": _classifiers(study),
         "Choice of the amount": _search(contents, study),
         "Test" if study.has_test_set else "Verdict": verdict_methods(contents, study),
@@ -128,9 +128,9 @@ def _counted(counts: Counter[str]) -> str:
     return f"{counts.total():,} images ({each})"
 
 
-def _sources(study: StudyFile) -> Iterator[str]:
+def _sources(contents: ReportContents, study: StudyFile) -> Iterator[str]:
     for name in used_sources(study):
-        yield source_words(name, study.sources[name])
+        yield source_words(name, study.sources[name], contents.snapshots.get(name, ()))
     if used_sources(study):
         yield (
             "No source was fitted to tuning or test images by augsearch; a larger amount of a "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from augsearch.study.schema.classifier import (
@@ -42,11 +42,17 @@ _FREE = ("kind", "preset", "select", "train_on", "snapshot_every", "checkpoint_e
 """Keys of a generator that say nothing of how far it is the preset's."""
 
 
-def source_words(name: str, options: SourceOptions) -> str:
-    """Say in a sentence what a source is and how it was trained."""
+def source_words(name: str, options: SourceOptions, chosen: Sequence[int] = ()) -> str:
+    """Say in a sentence what a source is and how it was trained.
+
+    Args:
+        name: Its name.
+        options: Its settings.
+        chosen: Of a generator with snapshot = "best", the iterations whose state was taken.
+    """
     match options:
         case GanOptions():
-            what = _gan(options)
+            what = _gan(options, chosen)
         case ClassicOptions():
             what = f"classic augmentation of real training images ({_classic(options)})"
         case RepeatOptions():
@@ -65,7 +71,7 @@ def classifier_words(name: str, options: ClassifierOptions) -> str:
     return f"The classifier {name} was {_classifier(options)}."
 
 
-def _gan(options: GanOptions) -> str:
+def _gan(options: GanOptions, chosen: Sequence[int]) -> str:
     kind, paper = _GANS[getattr(options, "kind", "acgan")]
     preset = f"settings {options.preset}{_PAPERS.get(options.preset, '')}{_changes(options)}"
     adam = options.optimizer == "adam"
@@ -75,7 +81,8 @@ def _gan(options: GanOptions) -> str:
     return (
         f"images of the {kind} [@{paper}], {preset}, trained {_STRATEGIES[options.strategy]} for "
         f"{_length(options)} in batches of {options.batch_size} with {optimizer}, learning rates "
-        f"{rates} (generator, discriminator){betas}; {_techniques(options)}{_snapshot(options)}"
+        f"{rates} (generator, discriminator){betas}; {_techniques(options)}"
+        f"{_snapshot(options, chosen)}"
     )
 
 
@@ -85,12 +92,14 @@ def _length(options: GanOptions) -> str:
     return f"{options.epochs:,} epochs"
 
 
-def _snapshot(options: GanOptions) -> str:
+def _snapshot(options: GanOptions, chosen: Sequence[int]) -> str:
     if options.snapshot == "last":
         return "the last state was used"
+    which = ", ".join(f"{iteration:,}" for iteration in chosen)
     return (
-        f"of the states after every {options.snapshot_every:,} iterations the one was used whose "
-        "images served the tuning set best"
+        f"of the states after every {options.snapshot_every:,} iterations that had not collapsed "
+        "the one was used whose images served the tuning set best, or the last state where all had"
+        + (f" (used: iteration {which})" if which else "")
     )
 
 

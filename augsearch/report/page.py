@@ -10,6 +10,7 @@ from markupsafe import Markup
 from augsearch.report.figures.galleries import gallery_png
 from augsearch.report.figures.palette import dark_style
 from augsearch.report.sentences import metric_title, with_interval
+from augsearch.study.results import Interval
 from augsearch.study.settings import value_words
 
 
@@ -21,12 +22,18 @@ def page(template: str, **content: object) -> str:
         content: Its variables; strings are escaped, `Markup` is not.
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters["interval"] = with_interval
+    environment.filters["interval"] = _interval
     environment.filters["picture"] = gallery_png
     environment.filters["title"] = metric_title
     environment.filters["value"] = value_words
     style = Markup(_resource("style.css") + dark_style())
     return environment.from_string(_resource(template)).render(style=style, **content)
+
+
+def _interval(interval: Interval | None, sign: bool = False) -> str:
+    """Write a value and its interval, which is broken before the bracket only."""
+    value, bracket, ends = with_interval(interval, sign).partition(" (")
+    return Markup(f'{value} <span class="range">({ends}</span>') if bracket else value
 
 
 def _resource(name: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from augsearch.amounts import amount_words
+from augsearch.evaluation.delong import auc_influence, variance_of
 from augsearch.report.contents import ReportContents
 from augsearch.report.sentences import metric_title
 from augsearch.search.study_rules import chooses_smoothed
@@ -53,7 +55,7 @@ def search_caption(contents: ReportContents, name: str) -> str:
     words = [contents.recipes[name], _tried(arm), f"rule: {contents.rules[name]}"]
     if arm.reason:
         words.append(f"ended: {_REASONS.get(arm.reason, arm.reason)}")
-    return "; ".join(words) + "." + _smoothed(contents, name)
+    return "; ".join(words) + "." + _smoothed(contents, name) + _over_images(contents, name)
 
 
 def _worth(search: SearchOptions) -> str:
@@ -77,6 +79,25 @@ def _tried(arm: ArmResult) -> str:
     return f"{count}, {' to '.join(ends)}, in {times}"
 
 
+def _over_images(contents: ReportContents, name: str) -> str:
+    """Say how far other tuning images could have moved the AUC, which no band of a curve shows."""
+    chosen = contents.result.arms[name].multiple
+    folds = [one.folds for one in contents.tuning.get(name, ()) if one.amount == chosen]
+    if contents.metric != "auc" or not folds:
+        return ""
+    variances = [
+        variance_of(auc_influence(labels, runs)[1].mean(axis=0)) for labels, runs in folds[0]
+    ]
+    error = math.sqrt(sum(variances)) / len(variances)
+    if not error > 0:
+        return ""
+    count = sum(len(labels) for labels, _ in folds[0])
+    return (
+        f" Over images, the AUC of {count:,} tuning images has a standard error of {error:.3f} at "
+        "the chosen amount, which the bands do not show."
+    )
+
+
 def _smoothed(contents: ReportContents, name: str) -> str:
     curve = contents.smoothed.get(name)
     if curve is None:
@@ -86,5 +107,6 @@ def _smoothed(contents: ReportContents, name: str) -> str:
     score = f"{curve.mean[curve.best]:.3f} ± {curve.sd[curve.best]:.3f}"
     return (
         f" Smoothed over log K by a Gaussian process, the curve is best at {at}{chosen}: "
-        f"{metric_title(contents.metric)} {score} (posterior mean and standard deviation)."
+        f"{metric_title(contents.metric)} {score} (posterior mean and standard deviation, of the "
+        "curve on these tuning images)."
     )

@@ -17,24 +17,46 @@ from augsearch.study.results import (
 
 
 def verdict_sentence(result: StudyResult, confidence: float) -> str:
+    """Say what `verdict_sentences` says in one line."""
+    return " ".join(verdict_sentences(result, confidence))
+
+
+def verdict_sentences(result: StudyResult, confidence: float) -> list[str]:
     """Say what the test (or tuning) set showed about the declared arm, and no more than that.
 
     Args:
         result: The finished run.
         confidence: Confidence level of the intervals, between 0 and 1.
+
+    Returns:
+        The answer, and what has to be said beside it.
     """
     answer = result.verdict
     if answer is None:
-        return _no_verdict(result) + _note(opened_before(result.test_opened_before))
+        sentences = [_no_verdict(result), _note(opened_before(result.test_opened_before))]
+    elif answer.gain == answer.low == answer.high == 0:
+        sentences = [_same(result, answer), _note(opened_before(result.test_opened_before))]
+    else:
+        said = _judged(result, answer, confidence)
+        sentences = [said, _control_sentence(answer), _worth(result), _note(answer.note)]
+    return [sentence for sentence in sentences if sentence]
+
+
+def _same(result: StudyResult, answer: VerdictResult) -> str:
+    return (
+        f"No evidence that adding images helps: arm {answer.arm!r} chose "
+        f"{_amount(result, answer)}, the training set of arm {result.baseline!r} itself."
+    )
+
+
+def _amount(result: StudyResult, answer: VerdictResult) -> str:
     arm = result.arms[answer.arm]
-    amount = "no amount" if arm.multiple is None else amount_words(arm.multiple, arm.unit)
-    what = f"arm {answer.arm!r} at {amount}"
+    return "no amount" if arm.multiple is None else amount_words(arm.multiple, arm.unit)
+
+
+def _judged(result: StudyResult, answer: VerdictResult, confidence: float) -> str:
+    what = f"arm {answer.arm!r} at {_amount(result, answer)}"
     over = f"arm {result.baseline!r}"
-    if answer.gain == answer.low == answer.high == 0:
-        return (
-            f"No evidence that adding images helps: arm {answer.arm!r} chose {amount}, "
-            f"the training set of {over} itself." + _note(opened_before(result.test_opened_before))
-        )
     if answer.low is None or answer.high is None:
         measured = f"{result.judged_on} AUC {answer.gain:+.3f} against {over}, no interval"
     else:
@@ -42,12 +64,11 @@ def verdict_sentence(result: StudyResult, confidence: float) -> str:
             f"{result.judged_on} AUC {answer.gain:+.3f} against {over}, "
             f"{confidence:.0%} interval {answer.low:+.3f} to {answer.high:+.3f}"
         )
-    meaning = {
+    return {
         "helps": f"Helps: {what} is better ({measured}).",
         "harms": f"Harms: {what} is worse ({measured}).",
         "no evidence": f"No evidence that {what} is better ({measured}); use {over}.",
     }[answer.label]
-    return meaning + _control_sentence(answer) + _worth(result) + _note(answer.note)
 
 
 def endpoint_sentences(result: StudyResult, confidence: float) -> list[str]:
@@ -96,7 +117,7 @@ def _no_verdict(result: StudyResult) -> str:
 
 
 def _note(text: str) -> str:
-    return f" Note: {text}." if text else ""
+    return f"Note: {text}." if text else ""
 
 
 def _control_sentence(answer: VerdictResult) -> str:
@@ -106,11 +127,11 @@ def _control_sentence(answer: VerdictResult) -> str:
         return ""
     kind = control_kind(control.arm) or control.arm
     gain = Interval(value=control.gain, low=control.low, high=control.high)
-    return f" Against the best control ({kind}) {with_interval(gain, sign=True)}."
+    return f"Against the best control ({kind}) {with_interval(gain, sign=True)}."
 
 
 def _worth(result: StudyResult) -> str:
-    return f" {result.real_equivalence.text}" if result.real_equivalence else ""
+    return result.real_equivalence.text if result.real_equivalence else ""
 
 
 def opened_before(openings: Sequence[EarlierOpening]) -> str:

@@ -127,18 +127,19 @@ def _interval(runs: int, level: str, answer: VerdictResult) -> str:
         images = "variance over images from a class-stratified bootstrap [@efron1993]"
     if runs == 1:
         return (
-            f"Its {level} interval has the {images}; with one training per arm the variance "
+            f"The gain's {level} interval has the {images}; with one training per arm the variance "
             "between trainings is not known and not in it, so it speaks of these models only."
         )
     if (answer.generators or 1) > 1:
         return (
-            f"Its {level} interval has the {images} plus the variance between the generators, of "
-            "the mean over each one's trainings, over their number; its quantile is the mean of "
-            "its parts' t quantiles, weighted by their variances [@cochran1957]."
+            f"The gain's {level} interval has the {images} plus the variance between the "
+            "generators, of the mean over each one's trainings, over their number; its quantile is "
+            "the mean of its parts' t quantiles, weighted by their variances [@cochran1957]."
         )
     return (
-        f"Its {level} interval has the {images} plus the variance between trainings over their "
-        "number, and a t distribution with Satterthwaite's degrees of freedom [@satterthwaite1946]."
+        f"The gain's {level} interval has the {images} plus the variance between trainings over "
+        "their number, and a t distribution with Satterthwaite's degrees of freedom "
+        "[@satterthwaite1946]."
     )
 
 

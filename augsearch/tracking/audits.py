@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from augsearch.study.audit_result import AuditResult, AuditVerdict
+from augsearch.tracking.layout import DESCRIPTION
 
 _WORST_FIRST: tuple[AuditVerdict, ...] = ("fail", "warn", "pass")
-_DESCRIPTION = "mlflow.note.content"
-"""The tag that the UI shows as a run's description."""
 
 
 def audit_metrics(result: AuditResult) -> dict[str, float]:
@@ -24,7 +23,7 @@ def audit_tags(result: AuditResult) -> dict[str, str]:
     """Return the verdict, and what speaks against the source as the run's description."""
     tags: dict[str, str] = {"audit": result.verdict}
     if result.reasons:
-        tags[_DESCRIPTION] = f"Audit: {result.verdict}.\n\n" + "".join(
+        tags[DESCRIPTION] = f"Audit: {result.verdict}.\n\n" + "".join(
             f"- {reason}\n" for reason in result.reasons
         )
     return tags

@@ -16,6 +16,8 @@ from augsearch.records import Evaluation
 from augsearch.tracking.outbox import ParametersSet, Point, RunOpened
 
 STUDY = "study"
+DESCRIPTION = "mlflow.note.content"
+"""The tag that the UI shows as a run's description."""
 _MAX_PARAMETER = 6000
 _MAX_NAME = 250
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from augsearch.events import Notify, silent
@@ -44,6 +45,7 @@ class Tracker:
         uri: str,
         experiment: str,
         artifact_location: str | None = None,
+        title: str = "",
         notify: Notify = silent,
     ) -> None:
         """Open the outbox and begin to deliver what an earlier process left in it.
@@ -54,9 +56,12 @@ class Tracker:
             experiment: Name of the experiment; made if it is not there.
             artifact_location: Where a new experiment keeps artifacts; default: beside a SQLite
                 store, elsewhere the server's choice.
+            title: Stands before the name of every run without a parent, for an experiment that
+                several studies share.
             notify: Takes warnings; called from the delivering thread.
         """
         self._outbox = Outbox.open(outbox, absolute_uri(uri), experiment, artifact_location)
+        self._title = f"{title}: " if title else ""
         self._trials: dict[str, dict[float, _Trial]] = {}
         self._delivery = Delivery(self._outbox, notify)
         self._courier = Courier(
@@ -76,7 +81,7 @@ class Tracker:
         """
         run = layout.arm_run(arm)
         self._append(
-            [_opened(run), (f"parameters:{run.run}", layout.parameters(run.run, parameters))]
+            [self._opened(run), (f"parameters:{run.run}", layout.parameters(run.run, parameters))]
         )
 
     def trial(
@@ -95,7 +100,7 @@ class Tracker:
             round_: Which round of replicates is the last among them, from 0.
         """
         runs = [layout.arm_run(arm), *(layout.cell_run(arm, *cell) for cell in cells)]
-        actions = [_opened(run) for run in runs]
+        actions = [self._opened(run) for run in runs]
         trials = self._trials.setdefault(arm, {})
         trials[evaluation.multiple] = (evaluation, cells, round_)
         if layout.whole(evaluation.multiple):
@@ -108,14 +113,14 @@ class Tracker:
         """Add the mean score of one setting of the arm's classifier, at its number from 0."""
         points = layout.setting_points(arm, number, score)
         name = f"setting:{arm}:{number}"
-        self._append([_opened(layout.arm_run(arm)), (name, PointsLogged(points))])
+        self._append([self._opened(layout.arm_run(arm)), (name, PointsLogged(points))])
 
     def choose_setting(self, arm: str, setting: Mapping[str, str]) -> None:
         """Add the chosen setting, key -> JSON text, to the arm's parameters as setting.KEY."""
         run = layout.arm_run(arm)
         values = {f"setting.{key}": value for key, value in setting.items()}
         chosen = layout.parameters(run.run, values)
-        self._append([_opened(run), (f"setting:{run.run}", chosen)])
+        self._append([self._opened(run), (f"setting:{run.run}", chosen)])
 
     def training(
         self, source: str, fold: int, iteration: int, metrics: Mapping[str, float]
@@ -124,7 +129,9 @@ class Tracker:
         run = layout.source_run(source, fold)
         points = layout.metric_points(run.run, metrics, iteration)
         name = f"training:{source}:{fold}:{iteration}"
-        self._append([_opened(layout.study_run()), _opened(run), (name, PointsLogged(points))])
+        self._append(
+            [self._opened(layout.study_run()), self._opened(run), (name, PointsLogged(points))]
+        )
 
     def audit(
         self, source: str, fold: int, metrics: Mapping[str, float], tags: Mapping[str, str]
@@ -134,8 +141,8 @@ class Tracker:
         points = layout.metric_points(run.run, metrics, step=0)
         self._append(
             [
-                _opened(layout.study_run()),
-                _opened(run),
+                self._opened(layout.study_run()),
+                self._opened(run),
                 (f"audit:{run.run}", PointsLogged(points)),
                 _tagged(run.run, tags),
             ]
@@ -144,7 +151,7 @@ class Tracker:
     def tag(self, tags: Mapping[str, str], arm: str | None = None) -> None:
         """Add tags to an arm's run; None: to the run "study"."""
         run = layout.study_run() if arm is None else layout.arm_run(arm)
-        self._append([_opened(run), _tagged(run.run, tags)])
+        self._append([self._opened(run), _tagged(run.run, tags)])
 
     def finish_arm(self, arm: str, scalars: Mapping[str, float], tags: Mapping[str, str]) -> None:
         """Close the arm's runs.
@@ -160,7 +167,7 @@ class Tracker:
         children = [key for key in self._opened_runs() if key.startswith(f"{run.run}/")]
         self._append(
             [
-                _opened(run),
+                self._opened(run),
                 (f"scalars:{run.run}", PointsLogged(points)),
                 *(_closed(child, {}) for child in children),
                 _closed(run.run, tags),
@@ -180,7 +187,7 @@ class Tracker:
         place = path.resolve()
         shown = str(place.relative_to(base)) if place.is_relative_to(base) else str(place)
         name = f"artifact:{run.run}:{folder}:{shown}:{_content(place)}"
-        self._append([_opened(run), (name, FileAdded(run.run, shown, folder))])
+        self._append([self._opened(run), (name, FileAdded(run.run, shown, folder))])
 
     @property
     def undelivered(self) -> int:
@@ -203,6 +210,10 @@ class Tracker:
         self._courier.close(timeout_s)
         return self.undelivered
 
+    def _opened(self, run: RunOpened) -> Named:
+        titled = run if run.parent else replace(run, name=self._title + run.name)
+        return f"run:{run.run}", titled
+
     def _append(self, actions: Iterable[Named]) -> None:
         if self._outbox.append(actions):
             self._courier.wake()
@@ -210,10 +221,6 @@ class Tracker:
     def _opened_runs(self) -> list[str]:
         actions = (entry.action for entry in self._outbox.entries)
         return [action.run for action in actions if isinstance(action, RunOpened)]
-
-
-def _opened(run: RunOpened) -> Named:
-    return f"run:{run.run}", run
 
 
 def _tagged(run: str, tags: Mapping[str, str]) -> Named:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from augsearch.report.contents import Outputs, ReportContents
 from augsearch.report.figures import (
@@ -107,8 +108,22 @@ def _training(contents: ReportContents) -> Figures:
 def _maps(contents: ReportContents) -> Figures:
     features = {a: f for a, f in contents.embeddings.items() if maps.can_be_mapped(f)}
     if features:
-        seed = contents.seed.child("report", "t-sne")
-        yield "t-sne", maps.tsne_maps(features, contents.test.labels, contents.classes, seed)
+        seed, labels = contents.seed.child("report", "t-sne"), contents.test.labels
+        yield "t-sne", maps.tsne_maps(_distinct(features), labels, contents.classes, seed)
+
+
+def _distinct(embeddings: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+    """Put arms with the same features together: those of a frozen backbone know no arm."""
+    groups: list[tuple[list[str], NDArray[np.float32]]] = []
+    for arm, features in embeddings.items():
+        names = next((names for names, own in groups if np.array_equal(own, features)), None)
+        if names is None:
+            groups.append(([arm], features))
+        else:
+            names.append(arm)
+    if len(groups) == 1 < len(embeddings):
+        return {"all arms": groups[0][1]}
+    return {", ".join(names): features for names, features in groups}
 
 
 def _likeness(contents: ReportContents) -> Figures:

@@ -7,6 +7,7 @@ from textwrap import fill
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from augsearch.report.figures.drawing import WIDTH, control_title, in_style, panels, shortened, svg
 from augsearch.report.figures.palette import CHOSEN, CURVE, FRAME, GREY
@@ -50,6 +51,7 @@ def gain_forest(
         axes.set_yticks(range(len(arms)), labels)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
+        axes.xaxis.set_major_locator(MaxNLocator(5 if columns > 1 else 8))
         axes.set_title(fill(f"gain in {metric_title(endpoint)}", 26), fontsize=9)
         if len(gains) == 1:
             _write_values(axes, [values.get(name) for name in arms])

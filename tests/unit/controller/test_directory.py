@@ -220,6 +220,14 @@ def test_a_line_torn_by_a_kill_costs_no_warning(run):
     assert run.warnings == ["first", "second"]
 
 
+def test_numbers_in_warnings_rise(run):
+    for number in (1000, 500, 20):
+        run.log(Warned(f"iteration {number} has collapsed"))
+    run.log(Warned("7 rows are left out"))
+    run.log(Warned("iteration of none"))
+    assert [text.split()[1] for text in run.warnings] == ["rows", "20", "500", "1000", "of"]
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is full")
 def test_a_log_that_cannot_be_written_says_so(run):
     (run.path / "log.jsonl").symlink_to("/dev/full")

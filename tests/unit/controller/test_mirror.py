@@ -7,6 +7,7 @@ import pytest
 from augsearch.controller.mirror import Mirror, arm_figures
 from augsearch.events import SettingTried, silent
 from augsearch.records import Evaluation
+from augsearch.report.sentences import verdict_sentence
 from augsearch.search.tuning import SettingTrial
 from augsearch.study.audit_result import AuditResult
 from augsearch.study.results import (
@@ -17,7 +18,14 @@ from augsearch.study.results import (
     StudyResult,
     VerdictResult,
 )
-from augsearch.tracking.outbox import Outbox, ParametersSet, PointsLogged, RunClosed, TagsSet
+from augsearch.tracking.outbox import (
+    Outbox,
+    ParametersSet,
+    PointsLogged,
+    RunClosed,
+    RunOpened,
+    TagsSet,
+)
 
 DEAD = "http://127.0.0.1:9"
 TUNE = {
@@ -88,7 +96,7 @@ def test_gains_in_further_endpoints_are_scalars_of_the_arms_run(world):
     arm = ArmResult(
         multiple=1, n_train=2, score=0.5, stopped_at=None, reason=None, test={}, external=None,
         history=[HistoryEntry(multiple=1, score=0.5, scores=[0.5])],
-        gain=Interval(value=0.1, low=None, high=None),
+        gain=Interval(value=0.1, low=-0.2, high=None),
         endpoints={"sensitivity@0.90": gain, "ppv": none},
     )  # fmt: skip
     verdict = VerdictResult(arm="real", label="helps", gain=0.1, low=None, high=None)
@@ -103,9 +111,27 @@ def test_gains_in_further_endpoints_are_scalars_of_the_arms_run(world):
     mirror.finish(result)
     points = [point for action in actions(world, PointsLogged) for point in action.points]
     gains = {point.key: point.value for point in points if point.key.startswith("gain")}
-    assert gains == {"gain": 0.1, "gain_sensitivity_0.90": 0.25}
+    assert gains == {"gain": 0.1, "gain_low": -0.2, "gain_sensitivity_0.90": 0.25}
     [closed] = actions(world, RunClosed)
-    assert closed.tags == {"verdict": "helps", "judged_on": "tuning set"}
+    said = {"mlflow.note.content": verdict_sentence(result, 0.95)}
+    assert closed.tags == {"verdict": "helps", "judged_on": "tuning set"} | said
+    assert [action.tags for action in actions(world, TagsSet) if action.run == "study"] == [said]
+
+
+@pytest.mark.parametrize(
+    ("experiment", "name"), [(None, "real"), ("tiny", "real"), ("shared", "tiny: real")]
+)
+def test_runs_of_studies_that_share_an_experiment_are_told_apart(
+    ready, monkeypatch, experiment, name
+):
+    monkeypatch.setattr("augsearch.tracking.tracker.Courier", Nobody)
+    world = ready(name="tiny", tracking={"uri": DEAD, "experiment": experiment})
+    mirror = Mirror(world.study, world.directory, silent)
+    mirror.start({})
+    mirror.trial("real", Evaluation(1.0, 0.5, (0.5, 0.5)), [(0, 0), (0, 1)], 0)
+    names = {action.run: action.name for action in actions(world, RunOpened)}
+    assert names["arm/real"] == name
+    assert names["arm/real/fold 0, replicate 1"] == "fold 0, replicate 1"
 
 
 def audit(source, verdict):

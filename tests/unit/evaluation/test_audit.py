@@ -66,6 +66,7 @@ def test_a_good_source_passes_whatever_kid_and_density_say():
     ("changes", "verdict", "reason"),
     [
         ({"copies": {"pixels": copies(40, 1e-6)}}, "fail", r"40 of 200 .*20.0%.* in pixels.*2.0%"),
+        ({"copies": {"pixels": copies(40, 0.0)}}, "fail", r"\(p < 1e-06\)"),
         ({"copies": {"features": copies(6, 1e-4)}}, "warn", r"6 of 200 images \(3.0%\)"),
         ({"copies": {"features": copies(20, 5e-3)}}, "warn", "quarantine = true"),
         ({"copies": {"features": copies(0, 1.0, 0.0)}}, "warn", "cannot be told in features"),

@@ -56,14 +56,14 @@ def test_every_number_stands_beside_its_floor():
         "source": "gan",
         "verdict": "pass",
         "images": "200",
-        "copies by features": "2.5%, 1.1% to 5.7% (at most 2.0%)",
-        "copies by pixels": "2.5%, 1.1% to 5.7% (at most 2.0%)",
+        "copies by features": "2.5% (1.1 to 5.7; real at most 2.0)",
+        "copies by pixels": "2.5% (1.1 to 5.7; real at most 2.0)",
         "equal": "0",
-        "MS-SSIM": "a 0.50 (0.40)",
-        "KID × 1000": "1.2 ± 0.3 (0.1)",
-        "density": "0.70 (1.00)",
+        "MS-SSIM": "a 0.50 (real 0.40)",
+        "KID × 1000": "1.2 ± 0.3 (real 0.1)",
+        "density": "0.70 (real 1.00)",
         "coverage": "0.80",
-        "trained on them alone": "auc 0.800 (0.900)",
+        "trained on them alone": "AUC 0.800 (real 0.900)",
     }
 
 

@@ -134,6 +134,25 @@ def test_titles_over_groups_of_columns(written):
         assert title in report.texts
 
 
+def test_an_interval_is_broken_before_its_bracket_only(make, tmp_path):
+    write_report(make(), tmp_path)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    metrics = text.partition("<h2>Metrics</h2>")[2].partition("</table>")[0]
+    assert "<th>metric</th><th>real</th><th>more</th>" in metrics
+    assert '<td>AUC</td><td>0.800 <span class="range">(0.700 to 0.900)</span></td>' in metrics
+
+
+def test_what_is_said_beside_the_verdict_stands_below_it(make, tmp_path):
+    result = make().result
+    verdict = result.verdict.model_copy(update={"note": "<b>only so"})
+    write_report(make(result=result.model_copy(update={"verdict": verdict})), tmp_path)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    box = text.partition('<div class="verdict helps">')[2].partition("</div>")[0]
+    answer, rest = box.split("</p>", 1)
+    assert answer.strip().startswith('<p class="answer">Helps: arm &#39;more&#39;')
+    assert rest.strip() == "<p>Note: &lt;b&gt;only so.</p>"
+
+
 def test_the_same_contents_are_the_same_report(make, tmp_path):
     for name in ("first", "second"):
         write_report(make(), tmp_path / name)

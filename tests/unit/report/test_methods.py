@@ -135,7 +135,7 @@ def test_without_the_study_there_are_no_methods(make):
             {"kind": "dcgan", "select": {"by": "discriminator", "best": 5, "of": 20}},
             "only those selected by discriminator were used (the best 5 of every 20)",
         ),
-        ({"kind": "wgan", "snapshot": "best"}, "gradient penalty 10 (Gulrajani"),
+        ({"kind": "wgan", "snapshot": "last"}, "gradient penalty 10 (Gulrajani"),
         ({"kind": "acgan", "train_on": "real"}, "fitted to the chosen training set of arm real"),
     ],
 )
@@ -144,6 +144,21 @@ def test_sources_in_words(options, words):
 
     source = study(sources={"x": options}).sources["x"]
     assert words in cited(source_words("x", source))
+
+
+def test_a_generator_says_which_of_its_states_was_used(written):
+    judged = study(sources={"gan": {"kind": "acgan", "snapshot": "best"}})
+    texts = [
+        written(study=judged, snapshots=chosen).paragraphs["Added images"]
+        for chosen in ({}, {"gan": [500]}, {"gan": [500, 1500]})
+    ]
+    assert all("best, or the last state where all had" in text for text in texts)
+    assert "(used:" not in texts[0]
+    assert "where all had (used: iteration 500)" in texts[1]
+    assert "where all had (used: iteration 500, 1,500)" in texts[2]
+    last = study(sources={"gan": {"kind": "acgan", "snapshot": "last"}})
+    text = written(study=last, snapshots={"gan": [2000]}).paragraphs["Added images"]
+    assert "the last state was used" in text and "2,000)" not in text
 
 
 @pytest.mark.parametrize(

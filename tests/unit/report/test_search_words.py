@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from augsearch.evaluation.delong import auc_covariance
 from augsearch.report.contents import Outputs, Smoothed
 from augsearch.report.methods import methods
 from augsearch.report.search_words import score_caption, search_caption
@@ -84,6 +85,22 @@ def test_rounds_are_trainings_and_the_last_amount_need_not_be_the_largest(search
     text = search_caption(searched(SEARCHES["sweep"], AGAIN[:1], reason="own"), "more")
     assert "1 amount, K = 1, in 1 training;" in text
     assert text.endswith("ended: own.")
+
+
+def test_a_curve_in_auc_says_how_far_other_images_could_move_it(make):
+    contents = make(metric="auc")
+    chosen = contents.tuning["more"][1].folds
+    labels, probabilities = chosen[0]
+    covariance = auc_covariance(labels, probabilities)[1]
+    expected = np.sqrt(covariance.mean())
+    words = f"the AUC of 24 tuning images has a standard error of {expected:.3f} at the chosen"
+    assert words in search_caption(contents, "more")
+    folds = make(metric="auc", n_folds=2)
+    errors = [auc_covariance(*one)[1].mean() for one in folds.tuning["more"][1].folds]
+    words = f"of 54 tuning images has a standard error of {np.sqrt(sum(errors)) / 2:.3f}"
+    assert words in search_caption(folds, "more")
+    assert "Over images" not in search_caption(make(metric="kappa"), "more")
+    assert "Over images" not in search_caption(make(metric="auc", tuning={}), "more")
 
 
 def test_methods_say_what_chose(searched):
