@@ -60,6 +60,10 @@ class TrackingError(AugsearchError):
     """The MLflow server did not take what was sent."""
 
 
+class ExportError(AugsearchError):
+    """A model that cannot be exported, or that would not be the one of the run."""
+
+
 class DivergedError(AugsearchError):
     """A training whose loss is no longer finite or has exploded."""
 

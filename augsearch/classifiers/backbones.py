@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from augsearch.classifiers.base import Backbone
 from augsearch.classifiers.captured import Captured
 from augsearch.classifiers.folding import fold_batch_norms
+from augsearch.classifiers.image_network import ImageNetwork
+from augsearch.classifiers.linear_head import LinearHead
 from augsearch.classifiers.network_inputs import Inputs, batch_size, row_by_row
 from augsearch.classifiers.torchvision_networks import SMALLEST_INPUT, Weights, headless
 from augsearch.device import Precision, pick_precision
@@ -102,6 +104,10 @@ class TorchvisionBackbone(Backbone):
                 f"features of {self._name} must be finite but are not; choose other weights."
             )
         return features
+
+    def image_network(self, head: LinearHead) -> ImageNetwork:
+        """Return the network under a head as one module, in the precision of the features."""
+        return ImageNetwork(self._inputs, self._network, head)
 
     def _forward(self, images: Tensor) -> Tensor:
         if not images.is_cuda:

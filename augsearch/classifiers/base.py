@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from augsearch.events import Notify, silent
 from augsearch.records import ImageBlock, Portion, TrainingSet
+
+if TYPE_CHECKING:
+    from augsearch.classifiers.image_network import ImageNetwork
+    from augsearch.classifiers.linear_head import LinearHead
 
 
 class FittedClassifier(ABC):
@@ -29,6 +33,10 @@ class FittedClassifier(ABC):
 
     def embedding(self, block: ImageBlock) -> NDArray[np.float32] | None:
         """Return what the last layer sees of each image, (N, D); None if there is no such thing."""
+        return None
+
+    def image_network(self) -> ImageNetwork | None:
+        """Return the same as one torch module, to be exported; None if it is no network."""
         return None
 
     @property
@@ -72,3 +80,7 @@ class Backbone(ABC):
 
         Row i depends on image i alone, to the last bit.
         """
+
+    def image_network(self, head: LinearHead) -> ImageNetwork | None:
+        """Return the backbone under a head as one torch module; None if it is no torch module."""
+        return None

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
-from typing import final
+from typing import cast, final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from augsearch.classifiers.base import Classifier, FittedClassifier
+from augsearch.classifiers.image_network import ImageNetwork
+from augsearch.classifiers.linear_head import LinearHead
+from augsearch.classifiers.network_inputs import Inputs, Transform
 from augsearch.errors import DivergedError
 from augsearch.events import Advanced, Notify, silent
 from augsearch.gan.acgan_step import AcganStep
@@ -99,6 +104,20 @@ class _Fitted(FittedClassifier):
         """Return what both heads see, float32, (N, D)."""
         return self._outputs(block)[0]
 
+    def image_network(self) -> ImageNetwork | None:
+        """Return features and class head as one module."""
+        network = _plain(self._network)
+        if network.classes is None:
+            return None
+        design = network.design
+        middle = (0.5,) * design.channels  # the same as pixel / 127.5 - 1
+        inputs = Inputs(design.size, Transform(design.channels, middle, middle))
+        weight, bias = (
+            network.classes.get_parameter(name).detach().numpy().astype(np.float64)
+            for name in ("weight", "bias")
+        )
+        return ImageNetwork(inputs, _Features(network), LinearHead(weight, bias))
+
     @property
     def training_curve(self) -> Mapping[str, Sequence[float]]:
         """Mean losses of each epoch, by name."""
@@ -124,3 +143,27 @@ class _Fitted(FittedClassifier):
             _, logits = self._network.heads(features)
         count = len(pixels)
         return features[:count].cpu().numpy(), logits[:count].cpu().numpy()
+
+
+class _Features(nn.Module):
+    """What both heads of a discriminator see."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.network.features(images)
+
+
+def _plain(network: Network) -> Network:
+    """Return a copy on the CPU whose weights are numbers, not divided whenever they are used."""
+    plain = copy.deepcopy(network).cpu()
+    for layer in plain.modules():
+        if parametrize.is_parametrized(layer, "weight"):
+            weight = nn.Parameter(cast("Tensor", layer.weight).detach().clone(), False)
+            del layer.parametrizations
+            # Not by remove_parametrizations: that changes the class, which copies share.
+            layer.__class__ = cast("type[nn.Module]", type(layer).__bases__[0])
+            layer.register_parameter("weight", weight)
+    return plain

@@ -45,7 +45,7 @@ class FeatureStore:
     """
 
     def __init__(self, backbone: Backbone, folder: Path) -> None:
-        self._backbone = backbone
+        self.backbone = backbone
         self._folder = folder
 
     def features(self, block: ImageBlock, notify: Notify = silent) -> NDArray[np.float32]:
@@ -55,7 +55,7 @@ class FeatureStore:
             StorageError: The file could not be written (disk full, no permission).
         """
         if len(block) == 0:
-            return self._backbone.features(block.pixels)
+            return self.backbone.features(block.pixels)
         stored = self._stored(block)
         if stored is None:
             self._make([block], notify)
@@ -84,7 +84,7 @@ class FeatureStore:
         return map_array(self._path(block), "<f4", 2, len(block))
 
     def _path(self, block: ImageBlock) -> Path:
-        name = hashlib.sha256(f"{block.key} {self._backbone.fingerprint}".encode()).hexdigest()
+        name = hashlib.sha256(f"{block.key} {self.backbone.fingerprint}".encode()).hexdigest()
         return self._folder / f"{name}.npy"
 
     def _make(self, blocks: Sequence[ImageBlock], notify: Notify) -> None:
@@ -110,7 +110,7 @@ class FeatureStore:
     def _pieces(self, chunks: Iterable[_Chunk]) -> Iterator[NDArray[np.float32]]:
         """Yield the features of each block, of large ones part by part."""
         for lengths, pixels in chunks:
-            features = self._backbone.features(pixels)
+            features = self.backbone.features(pixels)
             yield from np.split(features, np.cumsum(lengths)[:-1])
 
 

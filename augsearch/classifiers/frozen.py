@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from augsearch.classifiers.training_sets import check_training_set, labels_of
 from augsearch.events import Advanced, Notify, silent
 from augsearch.records import ImageBlock, Portion, TrainingSet
 from augsearch.study.schema.classifier import AdamHead, LogisticHead
+
+if TYPE_CHECKING:
+    from augsearch.classifiers.image_network import ImageNetwork
 
 
 @final
@@ -77,6 +80,10 @@ class FittedFrozen(FittedClassifier):
     def embedding(self, block: ImageBlock) -> NDArray[np.float32]:
         """Return the backbone's features, float32, (N, D)."""
         return self._store.features(block)
+
+    def image_network(self) -> ImageNetwork | None:
+        """Return backbone and head as one torch module; None for a backbone that is none."""
+        return self._store.backbone.image_network(self.head)
 
 
 def _fit_logistic(

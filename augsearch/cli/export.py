@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from augsearch.cli.options import Artifacts, Ledger, Quiet
+
+if TYPE_CHECKING:
+    from augsearch.export.images import ImageFormat
 
 
 class What(StrEnum):
     """What can be exported."""
 
     images = "images"
+    model = "model"
+    features = "features"
 
 
 class Format(StrEnum):
@@ -33,7 +38,9 @@ def export(
     arm: Annotated[
         str | None, typer.Option(help="whose  [default: the arm that the verdict is about]")
     ] = None,
-    image_format: Annotated[Format, typer.Option("--format", help="of images")] = Format.png,
+    image_format: Annotated[
+        Format | None, typer.Option("--format", help="of images  [default: png]")
+    ] = None,
     ledger: Ledger = None,
     artifacts: Artifacts = None,
     quiet: Quiet = False,
@@ -43,9 +50,10 @@ def export(
     from augsearch.controller.sharing import Stores
     from augsearch.display import make_display
 
+    wanted: ImageFormat | None = None if image_format is None else image_format.value
     with make_display(quiet) as display:
         made = export_run(
-            run, what.value, out, arm, image_format.value, display, Stores(ledger, artifacts)
+            run, what.value, out, arm, wanted, display, Stores(ledger, artifacts)
         )
     for line in (*made.contents, made.verdict, f"folder: {made.folder}"):
         typer.echo(line)

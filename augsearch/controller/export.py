@@ -10,15 +10,18 @@ from typing import Literal
 from augsearch.amounts import amount_words
 from augsearch.controller.conclusion import Conclusion
 from augsearch.controller.exports.chosen import ChosenTraining, chosen_arm, chosen_training
+from augsearch.controller.exports.features import export_features
 from augsearch.controller.exports.images import export_images
+from augsearch.controller.exports.model import export_model
 from augsearch.controller.revisit import revisit
 from augsearch.controller.sharing import NO_STORES, Stores
+from augsearch.errors import AugsearchError
 from augsearch.events import Notify, silent
 from augsearch.export.images import ImageFormat
 from augsearch.files import new_folder
 from augsearch.report.sentences import verdict_sentence
 
-What = Literal["images"]
+What = Literal["images", "model", "features"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ def export_run(
     what: What,
     out: Path | None = None,
     arm: str | None = None,
-    image_format: ImageFormat = "png",
+    image_format: ImageFormat | None = None,
     notify: Notify = silent,
     stores: Stores = NO_STORES,
 ) -> Exported:
@@ -51,25 +54,35 @@ def export_run(
 
     Args:
         run: The run directory.
-        what: "images": the synthetic images that the chosen amount adds, with a manifest.
+        what: "images": the synthetic images that the chosen amount adds, with a manifest. "model":
+            the classifier, for torch, ONNX and MLflow. "features": what it sees of all images.
         out: The folder; default: RUN/exports/WHAT-ARM.
         arm: Name of the arm; default: the one that the verdict is about.
-        image_format: Of images.
+        image_format: Of images alone; default: PNG.
         notify: Takes progress and warnings.
         stores: Where the run keeps what it shares with other machines.
 
     Raises:
         RunDirectoryError: No finished run, no such arm, or something of the run is gone.
         SourceError: The arm adds no synthetic images.
+        ExportError: The classifier cannot be exported, or would not be the one of the run.
         StorageError: The folder is there already, or cannot be written.
     """
+    if image_format is not None and what != "images":
+        raise AugsearchError(f"--format must go with --what images but got --what {what}.")
     exported: list[Exported] = []
 
     def visit(conclusion: Conclusion, _: str) -> None:
         chosen = chosen_training(conclusion, chosen_arm(conclusion, arm))
         target = out or conclusion.directory.path / "exports" / f"{what}-{chosen.arm.name}"
         with new_folder(target) as folder:
-            contents = export_images(conclusion, chosen, folder, image_format)
+            match what:
+                case "images":
+                    contents = export_images(conclusion, chosen, folder, image_format or "png")
+                case "model":
+                    contents = export_model(conclusion, chosen, folder, notify)
+                case "features":
+                    contents = export_features(conclusion, chosen, folder, notify)
         exported.append(_exported(conclusion, chosen, target, contents))
 
     revisit(run, visit, notify, stores)

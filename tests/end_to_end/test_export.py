@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 STUDY = """\
@@ -173,3 +174,91 @@ def test_a_run_that_lacks_something(call, run, tmp_path):
     assert code == 2
     assert "must still hold all that it made but lacks ledger.db" in err
     assert call("export", tmp_path, "--what", "images")[0] == 2
+
+
+def stored(run, arm):
+    """What the first fresh training of an arm said about the test images."""
+    return np.load(run / "artifacts" / "test" / f"{arm}-test.npy")[0]
+
+
+def real_images(run, part):
+    """The images and labels of a part, in the order of tables/split.csv."""
+    with (run / "tables" / "split.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    chosen = [number for number, row in enumerate(rows) if row["part"] == part]
+    pixels = np.load(run / "artifacts" / "data" / "pixels.npy")
+    labels = [["clear", "fluid"].index(rows[number]["class"]) for number in chosen]
+    return chosen, pixels[chosen], labels
+
+
+def test_the_model_says_what_the_run_said(call, run, tmp_path):
+    before = kept(run)
+    code, out, err = call("export", run, "--what", "model", "--arm", "cnn", "--out", "m", "--quiet")
+    assert code == 0, err
+    assert "ONNX" not in err
+    _, images, _ = real_images(run, "test")
+    program = torch.export.load(tmp_path / "m" / "model.pt2").module()
+    np.testing.assert_allclose(program(torch.from_numpy(images)), stored(run, "cnn"), atol=1e-3)
+    assert out.startswith(
+        "arm cnn, K = 2.5\ntrained anew as in the run; differs from it by at most 0"
+    )
+    for file in ("model.pt2", "model.onnx", "mlflow"):
+        assert re.search(rf"{file} \(float32\): differs .* 40 images, 40 decided alike", out)
+        assert (tmp_path / "m" / file).exists()
+    described = json.loads((tmp_path / "m" / "model.json").read_text())
+    assert described["classes"] == ["clear", "fluid"]
+    assert described["verdict"]["label"] == "no evidence"
+    card = (tmp_path / "m" / "MODEL_CARD.md").read_text()
+    assert "**Not a medical device. Not for diagnosis.**" in card
+    assert "The verdict is about arm 'twice'" in card
+    assert "| model.onnx | float32 |" in card
+    assert str(run.parent) not in card
+    assert kept(run) == before
+
+
+def test_features_are_those_of_the_images(call, run, tmp_path):
+    code, out, err = call("export", run, "--what", "features", "--out", "f", "--quiet")
+    assert code == 0, err
+    assert "features of 112 images, 512 numbers each\n" in out
+    with np.load(tmp_path / "f" / "features.npz") as file:
+        data = dict(file)
+    assert data["features"].shape == (112, 512)
+    assert data["classes"].tolist() == ["clear", "fluid"]
+    for part, name in (("training", "train"), ("tuning", "tune"), ("test", "test")):
+        rows, _, labels = real_images(run, name)
+        own = (data["parts"] == part) & (data["origins"] == "real")
+        assert data["numbers"][own].tolist() == rows
+        assert data["labels"][own].tolist() == labels
+    made = data["origins"] == "acgan"
+    assert made.sum() == 24
+    assert set(data["groups"][made]) == {-1}
+    test = data["features"][data["parts"] == "test"]
+    cached = [np.load(path) for path in run.glob("artifacts/features/*.npy")]
+    assert any(one.shape == test.shape and np.array_equal(one, test) for one in cached)
+    card = (tmp_path / "f" / "FEATURES.md").read_text()
+    assert "| training | acgan | 13 | 11 |" in card
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["model", "--arm", "words"], "of kind 'bag-of-words', which is none; name an --arm of"),
+        (["model", "--format", "png"], "--format must go with --what images but got --what model"),
+    ],
+)
+def test_models_that_cannot_be(call, run, tmp_path, arguments, words):
+    code, out, err = call("export", run, "--what", *arguments, "--out", "m", "--quiet")
+    assert (code, out) == (2, "")
+    assert words in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_classifier_that_is_not_the_one_of_the_run_is_refused(call, run, tmp_path):
+    spoilt = shutil.copytree(run, tmp_path / "spoilt")
+    path = spoilt / "artifacts" / "test" / "cnn-test.npy"
+    np.save(path, np.load(path)[:, ::-1])
+    code, _, err = call("export", spoilt, "--what", "features", "--arm", "cnn", "--quiet")
+    assert code == 2
+    assert "must say what it said in the run, within 0.001, but trained anew" in err
+    assert "(on cpu with" in err
+    assert not (spoilt / "exports" / "features-cnn").exists()

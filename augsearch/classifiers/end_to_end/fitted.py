@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from augsearch.classifiers.base import FittedClassifier
 from augsearch.classifiers.end_to_end.network import Network
+from augsearch.classifiers.image_network import ImageNetwork
 from augsearch.classifiers.network_inputs import Inputs, batch_size, row_by_row
 from augsearch.errors import DivergedError
 from augsearch.records import ImageBlock
@@ -76,6 +77,10 @@ class FittedEndToEnd(FittedClassifier):
                 "lower learning_rate in the classifier's table."
             )
         return features
+
+    def image_network(self) -> ImageNetwork:
+        """Return the trained network with what it sees of images as one module."""
+        return ImageNetwork(self._inputs, self.network.body, self.head)
 
 
 def embed(

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
+import numpy as np
+
+from augsearch.classifiers.base import FittedClassifier
 from augsearch.controller.arms import SearchedArm
 from augsearch.controller.conclusion import Conclusion
-from augsearch.errors import RunDirectoryError
+from augsearch.controller.directory import RunDirectory
+from augsearch.errors import ExportError, RunDirectoryError
+from augsearch.events import Notify
 from augsearch.execution.cells import Floats, fresh_set, searched_set
 from augsearch.execution.folds import FIRST_TEST_STREAM, FoldImages
 from augsearch.execution.recipes import Recipe
+from augsearch.files import read_json
 from augsearch.messages import names, unknown
 from augsearch.records import Portion, TrainingSet
+
+REPRODUCED = 1e-3
+"""How far a probability may be from what the same training said in the run."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,9 +95,42 @@ def chosen_training(conclusion: Conclusion, arm: SearchedArm) -> ChosenTraining:
     return ChosenTraining(arm, amount, fold, stream, training_set, judged, said[0], len(said))
 
 
+def trained_again(
+    conclusion: Conclusion, chosen: ChosenTraining, notify: Notify
+) -> tuple[FittedClassifier, float]:
+    """Train the classifier as it was trained in the run: the same seeds, the same images.
+
+    Returns:
+        The classifier, and the largest difference of a probability to what it said in the run.
+
+    Raises:
+        ExportError: The difference is too large for it to be the same classifier.
+    """
+    fitted = chosen.arm.score.classifier.fit([chosen.training_set], notify)[0]
+    difference = float(np.abs(fitted.predict_portion(chosen.judged) - chosen.said).max())
+    if not difference <= REPRODUCED:
+        directory = conclusion.directory
+        known = directory.remembers("arithmetic")
+        where = f" (on {read_json(directory.path / 'arithmetic.json')})" if known else ""
+        raise ExportError(
+            f"the classifier must say what it said in the run, within {REPRODUCED:g}, but trained "
+            f"anew its probabilities differ by up to {difference:.2g}; export it where the run was "
+            f"made{where}, with the same versions of torch and torchvision."
+        )
+    return fitted, difference
+
+
 def drawn_sources(arm: SearchedArm) -> tuple[str, ...]:
     """Return the sources that an arm has images of at its chosen amount, in order of first use."""
     if arm.multiple is None:
         return ()
     recipe = arm.score.recipe(arm.multiple, arm.score.folds[0])
     return tuple(dict.fromkeys(one.source for one in recipe.ingredients))
+
+
+def run_hash(directory: RunDirectory) -> str:
+    """Return what tells a run from others: a hash of its study and of its images."""
+    digest = hashlib.sha256()
+    for name in ("study.json", "data.json"):
+        digest.update((directory.path / name).read_bytes())
+    return digest.hexdigest()[:16]

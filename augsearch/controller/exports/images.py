@@ -11,8 +11,7 @@ from pathlib import Path
 from augsearch.controller.arms import SearchedArm
 from augsearch.controller.auditing import OF_REAL_IMAGES, source_folder
 from augsearch.controller.conclusion import Conclusion
-from augsearch.controller.directory import RunDirectory
-from augsearch.controller.exports.chosen import ChosenTraining, drawn_sources
+from augsearch.controller.exports.chosen import ChosenTraining, drawn_sources, run_hash
 from augsearch.controller.exports.facts import card_facts
 from augsearch.errors import SourceError
 from augsearch.export.cards import Table, card
@@ -120,14 +119,6 @@ def _origin(conclusion: Conclusion, chosen: ChosenTraining) -> Origin:
         fold=chosen.fold.number,
         stream=chosen.stream,
     )
-
-
-def run_hash(directory: RunDirectory) -> str:
-    """Return what tells a run from others: a hash of its study and of its images."""
-    digest = hashlib.sha256()
-    for name in ("study.json", "data.json"):
-        digest.update((directory.path / name).read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def _counts(rows: Sequence[Row], classes: Sequence[str]) -> Table:
