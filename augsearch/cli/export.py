@@ -41,6 +41,9 @@ def export(
     image_format: Annotated[
         Format | None, typer.Option("--format", help="of images  [default: png]")
     ] = None,
+    track: Annotated[
+        bool, typer.Option("--track", help="add it to the arm's run in MLflow")
+    ] = False,
     ledger: Ledger = None,
     artifacts: Artifacts = None,
     quiet: Quiet = False,
@@ -53,7 +56,7 @@ def export(
     wanted: ImageFormat | None = None if image_format is None else image_format.value
     with make_display(quiet) as display:
         made = export_run(
-            run, what.value, out, arm, wanted, display, Stores(ledger, artifacts)
+            run, what.value, out, arm, wanted, track, display, Stores(ledger, artifacts)
         )
     for line in (*made.contents, made.verdict, f"folder: {made.folder}"):
         typer.echo(line)

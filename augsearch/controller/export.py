@@ -12,10 +12,11 @@ from augsearch.controller.conclusion import Conclusion
 from augsearch.controller.exports.chosen import ChosenTraining, chosen_arm, chosen_training
 from augsearch.controller.exports.features import export_features
 from augsearch.controller.exports.images import export_images
-from augsearch.controller.exports.model import export_model
+from augsearch.controller.exports.model import PYFUNC, export_model
+from augsearch.controller.mirror import Mirror
 from augsearch.controller.revisit import revisit
 from augsearch.controller.sharing import NO_STORES, Stores
-from augsearch.errors import AugsearchError
+from augsearch.errors import AugsearchError, RunDirectoryError
 from augsearch.events import Notify, silent
 from augsearch.export.images import ImageFormat
 from augsearch.files import new_folder
@@ -45,6 +46,7 @@ def export_run(
     out: Path | None = None,
     arm: str | None = None,
     image_format: ImageFormat | None = None,
+    track: bool = False,
     notify: Notify = silent,
     stores: Stores = NO_STORES,
 ) -> Exported:
@@ -59,11 +61,13 @@ def export_run(
         out: The folder; default: RUN/exports/WHAT-ARM.
         arm: Name of the arm; default: the one that the verdict is about.
         image_format: Of images alone; default: PNG.
+        track: Add the export to the artifacts of the arm's MLflow run, by way of the outbox.
         notify: Takes progress and warnings.
         stores: Where the run keeps what it shares with other machines.
 
     Raises:
-        RunDirectoryError: No finished run, no such arm, or something of the run is gone.
+        RunDirectoryError: No finished run, no such arm, or something of the run is gone; or the
+            export is to be tracked but the study is not.
         SourceError: The arm adds no synthetic images.
         ExportError: The classifier cannot be exported, or would not be the one of the run.
         StorageError: The folder is there already, or cannot be written.
@@ -73,6 +77,8 @@ def export_run(
     exported: list[Exported] = []
 
     def visit(conclusion: Conclusion, _: str) -> None:
+        if track:
+            _check_tracked(conclusion)
         chosen = chosen_training(conclusion, chosen_arm(conclusion, arm))
         target = out or conclusion.directory.path / "exports" / f"{what}-{chosen.arm.name}"
         with new_folder(target) as folder:
@@ -83,6 +89,8 @@ def export_run(
                     contents = export_model(conclusion, chosen, folder, notify)
                 case "features":
                     contents = export_features(conclusion, chosen, folder, notify)
+        if track:
+            _track(conclusion, chosen, target, what, notify)
         exported.append(_exported(conclusion, chosen, target, contents))
 
     revisit(run, visit, notify, stores)
@@ -99,3 +107,22 @@ def _exported(
         [f"arm {chosen.arm.name}, {amount}", *contents],
         verdict_sentence(conclusion.result, confidence),
     )
+
+
+def _check_tracked(conclusion: Conclusion) -> None:
+    if not conclusion.prepared.study.tracking.enabled:
+        raise RunDirectoryError(
+            "--track must go with a study that MLflow was told about but this one has "
+            "tracking.enabled = false; leave --track out."
+        )
+
+
+def _track(
+    conclusion: Conclusion, chosen: ChosenTraining, folder: Path, what: What, notify: Notify
+) -> None:
+    mirror = Mirror(conclusion.prepared.study, conclusion.directory, notify)
+    try:
+        model = folder / PYFUNC if what == "model" else None
+        mirror.exported(chosen.arm.name, folder, model)
+    finally:
+        mirror.close()

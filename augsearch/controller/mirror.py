@@ -140,6 +140,13 @@ class Mirror:
             DESCRIPTION: verdict_sentence(result, self._study.evaluation.confidence),
         }
 
+    def exported(self, arm: str, folder: Path, model: Path | None) -> None:
+        """Add an export of an arm to its run: the folder under exports/, a model as "model"."""
+        if self._tracker:
+            self._tracker.artifact(folder, arm, folder=f"exports/{folder.name}")
+            if model is not None:  # what `mlflow models serve -m runs:/ID/model` finds
+                self._tracker.artifact(model, arm, folder="model")
+
     def close(self) -> None:
         """Wait a little for what is under way; the rest stays in the outbox."""
         if self._tracker and self._tracker.close():

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -214,6 +215,29 @@ def test_the_model_says_what_the_run_said(call, run, tmp_path):
     assert "| model.onnx | float32 |" in card
     assert str(run.parent) not in card
     assert kept(run) == before
+
+
+def test_an_export_becomes_artifacts_of_the_arms_run(call, run, tmp_path):
+    from mlflow import MlflowClient, pyfunc
+
+    tracked = shutil.copytree(run, tmp_path / "runs" / "arms")
+    code, _, err = call(
+        "export", tracked, "--what", "model", "--arm", "critic", "--track", "--quiet"
+    )
+    assert code == 0, err
+    for _ in range(20):  # what a busy machine did not manage in ten seconds is still being sent
+        if call("sync", tracked)[0] == 0:
+            break
+    client = MlflowClient(f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}")
+    (experiment,) = client.search_experiments(filter_string="name = 'arms'")
+    runs = {one.info.run_name: one for one in client.search_runs([experiment.experiment_id])}
+    own = runs["critic"].info
+    assert own.status == "FINISHED"
+    exports = {one.path for one in client.list_artifacts(own.run_id, "exports/model-critic")}
+    assert {Path(path).name for path in exports} >= {"MODEL_CARD.md", "model.pt2", "mlflow"}
+    model = pyfunc.load_model(client.download_artifacts(own.run_id, "model", str(tmp_path)))
+    _, images, _ = real_images(run, "test")
+    np.testing.assert_allclose(model.predict(images), stored(run, "critic"), atol=1e-3)
 
 
 def test_features_are_those_of_the_images(call, run, tmp_path):
