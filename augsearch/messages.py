@@ -51,6 +51,13 @@ def unknown(word: str, known: Iterable[str]) -> str:
     return f"but got {show(word)}{hint(word, known)}"
 
 
+_USER = re.compile(r"://(?:[^\s/@]*:\S*|[^\s/@]+)@")
+_BARE_USER = re.compile(r"(?<![^\s'\"])[^\s/:@'\"]+:[^\s/]*@")
+_SECRET_OPTION = re.compile(
+    r"([?&][^\s=&]*(?:password|passwd|secret|token|key)[^\s=&]*=)[^\s&]+", re.IGNORECASE
+)
+
+
 def masked(text: str) -> str:
     """Return `text` with the user, password and secret options of every URL in it hidden.
 
@@ -62,10 +69,15 @@ def masked(text: str) -> str:
         >>> masked("postgresql://ann:p@ss/word@host/db?sslpassword=more")
         'postgresql://***@host/db?sslpassword=***'
     """
-    without_user = re.sub(r"://(?:[^\s/@]*:\S*|[^\s/@]+)@", "://***@", text)
-    without_user = re.sub(r"(?<![^\s'\"])[^\s/:@'\"]+:[^\s/]*@", "***@", without_user)
-    return re.sub(
-        r"(?i)([?&][^\s=&]*(?:password|passwd|secret|token|key)[^\s=&]*=)[^\s&]+",
-        r"\1***",
-        without_user,
-    )
+    without_user = _BARE_USER.sub("***@", _USER.sub("://***@", text))
+    return _SECRET_OPTION.sub(r"\1***", without_user)
+
+
+def has_password(url: str) -> bool:
+    """Return whether a URL has a password or another secret in it; a user's name is none.
+
+    Example:
+        >>> has_password("https://ann:secret@host"), has_password("postgresql://ann@host/db")
+        (True, False)
+    """
+    return bool(re.search(r"://[^\s/@]*:\S*@", url) or _SECRET_OPTION.search(url))

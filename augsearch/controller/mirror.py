@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from augsearch.controller.directory import RunDirectory
-from augsearch.errors import RunDirectoryError
+from augsearch.errors import RunDirectoryError, TrackingError
 from augsearch.events import (
     Event,
     Notify,
@@ -18,6 +19,7 @@ from augsearch.events import (
     Warned,
 )
 from augsearch.execution.recipes import sources_of_arm
+from augsearch.messages import has_password, masked
 from augsearch.records import Evaluation
 from augsearch.report.sentences import verdict_sentence
 from augsearch.search.tuning import Setting, SettingTrial
@@ -159,12 +161,22 @@ class Mirror:
 
 
 def tracking_uri(study: StudyFile, run: Path) -> str:
-    """Return the study's MLflow tracking URI; by default a SQLite file beside the run."""
-    return study.tracking.uri or f"sqlite:///{run.parent / 'mlflow.db'}"
+    """Return the MLflow tracking URI: the study's, the environment's, or a file beside the run.
+
+    Raises:
+        TrackingError: The environment's has a password, which would be written into the run.
+    """
+    given = study.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI")
+    if given and has_password(given):
+        raise TrackingError(
+            f"MLFLOW_TRACKING_URI must have no password in it but is {masked(given)}; set "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in its place."
+        )
+    return given or f"sqlite:///{run.parent / 'mlflow.db'}"
 
 
 def _artifact_location(study: StudyFile, run: Path) -> str | None:
-    if study.tracking.uri is not None:
+    if study.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI"):
         return None
     return (run.parent / "mlartifacts").as_uri()
 

@@ -67,4 +67,4 @@ class Courier:
     def _warn(self, error: Exception) -> None:
         if not self._warned:
             self._warned = True
-            self._notify(Warned(f"MLflow does not answer: {reason(error)}. {self._remedy}"))
+            self._notify(Warned(f"MLflow takes nothing: {reason(error)}. {self._remedy}"))

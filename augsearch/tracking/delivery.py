@@ -191,8 +191,8 @@ def sync(outbox: Path, uri: str | None = None) -> SyncReport:
         raise
     except Exception as error:
         raise TrackingError(
-            f"MLflow at {shown} must take the entries of {outbox} but does not answer: "
-            f"{reason(error)}. {delivery.undelivered} of {len(box.entries)} are still to be sent; "
-            "nothing is lost, start the server and try again."
+            f"MLflow at {shown} must take the entries of {outbox} but does not: {reason(error)}. "
+            f"{delivery.undelivered} of {len(box.entries)} are still to be sent; nothing is lost: "
+            "put that right or start the server, and try again."
         ) from error
     return SyncReport(shown, delivered, len(box.entries), tuple(messages))

@@ -63,6 +63,8 @@ _REFUSALS = frozenset(
     }
 )
 
+_NOT_LET_IN = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
+
 
 class Mirror:
     """One experiment on one MLflow store.
@@ -232,6 +234,12 @@ def refused(error: Exception) -> bool:
 
 def reason(error: Exception) -> str:
     """Return one short line on what went wrong, without passwords."""
+    code, response = getattr(error, "error_code", None), getattr(error, "response", None)
+    if code in _NOT_LET_IN or getattr(response, "status_code", None) in (401, 403):
+        return (
+            "the server refuses this user or password; set MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD"
+        )
     text = masked(str(error)).strip() or type(error).__name__
     line = text.splitlines()[0]
     return line if len(line) <= 200 else line[:197] + "..."

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
+from augsearch.messages import has_password, masked
 from augsearch.study.schema.arms import Arm
 from augsearch.study.schema.audit import AuditOptions
 from augsearch.study.schema.classifier import ClassifierOptions, FrozenOptions
@@ -42,12 +43,23 @@ class EvaluationOptions(Table):
     """Whether the gain is also expressed in real images, from trainings on shares of those."""
 
 
+def _without_password(uri: str) -> str:
+    """Refuse a password: the study is kept in every run, and MLflow gets all of it."""
+    if has_password(uri):
+        raise ValueError(
+            f"must have no password in it but got {masked(uri)}; set MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD in the environment"
+        )
+    return uri
+
+
 class TrackingOptions(Table):
     """Where MLflow keeps the runs."""
 
     enabled: bool = True
-    uri: str | None = None
-    """Any MLflow tracking URI; default: mlflow.db beside the run directories."""
+    uri: Annotated[str, AfterValidator(_without_password)] | None = None
+    """Any MLflow tracking URI without a password; default: MLFLOW_TRACKING_URI, or mlflow.db beside
+    the run directories."""
     experiment: str | None = None
     """Default: the study's name."""
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from augsearch.controller.mirror import Mirror, arm_figures
+from augsearch.controller.mirror import Mirror, arm_figures, tracking_uri
+from augsearch.errors import TrackingError
 from augsearch.events import SettingTried, silent
 from augsearch.records import Evaluation
 from augsearch.report.sentences import verdict_sentence
@@ -18,6 +19,7 @@ from augsearch.study.results import (
     StudyResult,
     VerdictResult,
 )
+from augsearch.study.schema.study import TrackingOptions
 from augsearch.tracking.outbox import (
     Outbox,
     ParametersSet,
@@ -186,3 +188,16 @@ def test_an_arms_run_has_the_figures_that_show_it():
     assert shown["a"] == common | {"search-a", "metrics-a"}
     assert shown["a-b"] == common | {"search-a-b", "ms-ssim-a-b"}
     assert shown["real"] == common
+
+
+def test_the_environment_names_the_server_where_the_study_does_not(ready, monkeypatch):
+    study, run = ready().study, Path("/runs/one")
+    assert tracking_uri(study, run) == "sqlite:////runs/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", DEAD)
+    assert tracking_uri(study, run) == DEAD
+    own = study.model_copy(update={"tracking": TrackingOptions(uri="http://host:5000")})
+    assert tracking_uri(own, run) == "http://host:5000"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://ann:S3cret@host:5000")
+    with pytest.raises(TrackingError, match="must have no password in it but is http://") as caught:
+        tracking_uri(study, run)
+    assert "S3cret" not in str(caught.value)

@@ -96,6 +96,11 @@ FAULTS = [
         "split.method: must be one of hold-out, k-fold, given but got 'kfold' "
         "(did you mean 'k-fold'?)",
     ),
+    (
+        'tracking.uri = "https://ann:S3cret@host"',
+        "tracking.uri: must have no password in it but got https://***@host; set "
+        "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in the environment",
+    ),
     ("split.train = 0.5", "split: train, tune and test must add up to 1 but are 0.8 in all"),
     ("split.train = 1", "split.train: must be less than 1 but got 1"),
     ("split.train = nan", "split.train: must be a finite number but got NaN"),
