@@ -24,16 +24,21 @@ def show(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:56]} ..."
 
 
+def _cut(text: str, most: int) -> str:
+    """Cut what nobody reads to the end: a cell of a table can have 100,000 characters."""
+    return text if len(text) <= most else f"{text[: most - 4]} ..."
+
+
 def names(words: Iterable[str], limit: int = 20) -> str:
     """Write words in quotes, the first `limit` of them and how many more."""
     chosen = list(words)
-    text = ", ".join(repr(word) for word in chosen[:limit])
+    text = ", ".join(_cut(repr(word), 200) for word in chosen[:limit])
     return text + (f" and {len(chosen) - limit} more" if len(chosen) > limit else "")
 
 
 def lines(problems: Sequence[str], limit: int = 20) -> str:
     """Write problems one to a line, the first `limit` of them and how many more."""
-    shown = [f"\n  {problem}" for problem in problems[:limit]]
+    shown = [f"\n  {_cut(problem, 600)}" for problem in problems[:limit]]
     if len(problems) > limit:
         shown.append(f"\n  and {len(problems) - limit} more")
     return "".join(shown)

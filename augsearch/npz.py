@@ -25,6 +25,10 @@ from augsearch.messages import names
 LARGEST_IMAGE = 2**30
 """Bytes of a single image."""
 
+_BULK = 2**24
+_MOST_SQUEEZED = 200
+"""Times that an array above 16 MiB may be larger than it is in the archive."""
+
 _LARGEST_ARRAY = 2**28
 """Bytes of an array that is read whole."""
 
@@ -108,6 +112,13 @@ class Archive:
         member = next((f"{key}{end}" for end in (".npy", "") if self._has(f"{key}{end}")), None)
         if member is None:
             raise DataError(f"{self._path} must hold {key} but holds {names(self.names)}")
+        info = self._file.NameToInfo[member]
+        if info.file_size > _BULK and info.file_size > _MOST_SQUEEZED * info.compress_size:
+            raise DataError(
+                f"{self._path}: {key} must be images or labels but unpacks to "
+                f"{info.file_size / info.compress_size:,.0f} times its size, as nothing but a "
+                "constant does; save it by numpy.savez if it is what it should be"
+            )
         with _reading(f"{self._path}: {key} cannot be read"), self._file.open(member) as file:
             yield file
 

@@ -141,18 +141,18 @@ def _archives(draw: st.DrawFn) -> bytes:
 def bombs() -> tuple[bytes, ...]:
     """Return small archives that become very large."""
     return (
-        _bomb("{'descr': '|u1', 'fortran_order': False, 'shape': (%d, 64, 64), }", 4096, 2**31),
-        _bomb("{'descr': '<f8', 'fortran_order': False, 'shape': (%d, 9, 9), }", 648, 2**30),
+        _bomb("{'descr': '|u1', 'fortran_order': False, 'shape': (%d, 64, 64), }", 4096, 2**26),
+        _bomb("{'descr': '<f8', 'fortran_order': False, 'shape': (%d, 9, 9), }", 648, 2**26),
         _bomb(
             "{'descr': '<i8', 'fortran_order': False, 'shape': (%d,), }",
             8,
-            2**30,
+            2**26,
             "train_labels.npy",
         ),
         _bomb(
             "{'descr': '|u1', 'fortran_order': False, 'shape': (%d, 9000, 9000), }",
             81_000_000,
-            2**30,
+            2**26,
         ),
     )
 

@@ -35,6 +35,7 @@ path = "images"
 _MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV", "I", "F", "I;16")
 
 
+@functools.cache
 def saved(mode: str, size: tuple[int, int], kind: str, **options: Any) -> bytes:
     """Return an image file; one of another mode where the format has not this one."""
     rng = np.random.default_rng(0)
@@ -57,7 +58,9 @@ def good_pictures() -> tuple[bytes, ...]:
     for compression in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "group4"):
         mode = "1" if compression == "group4" else "L"
         made.append(saved(mode, (32, 32), "TIFF", compression=compression))
-    made.append(saved("RGB", (12, 10), "PNG", exif=_exif()))
+    turned = io.BytesIO()
+    Image.new("RGB", (12, 10)).save(turned, "PNG", exif=_exif())
+    made.append(turned.getvalue())
     made += [_tiff_of(np.random.default_rng(1).normal(size=(9, 9)).astype(np.float32))]
     return tuple(made)
 

@@ -174,7 +174,7 @@ def act_lab(folder: Path) -> None:
 
 def act_compare(folder: Path) -> None:
     """Write the comparison of the run with the untouched one."""
-    compare_runs([folder, Path(TEMPLATE[0])], folder / "comparison.html")
+    compare_runs([folder, TEMPLATE[0]], folder / "comparison.html")
 
 
 TEMPLATE: list[Path] = []

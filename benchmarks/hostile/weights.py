@@ -168,14 +168,14 @@ def _squeezed(content: bytes) -> bytes:
 
 
 def _bomb() -> bytes:
-    """Return a file of a few MB that claims a tensor of 512 MiB."""
+    """Return a file of a few MB that holds a tensor of 64 MiB in 64 KiB."""
     small = torch.zeros(2**10)
     good, file = zipfile.ZipFile(io.BytesIO(_saved({"conv1.weight": small}))), io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in good.namelist():
             if name.endswith("data/0"):
                 with archive.open(name, "w", force_zip64=True) as member:
-                    for _ in range(2**9):
+                    for _ in range(2**6):
                         member.write(bytes(2**20))
             else:
                 content = good.read(name)

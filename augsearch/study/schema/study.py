@@ -13,7 +13,7 @@ from augsearch.study.schema.classifier import ClassifierOptions, FrozenOptions
 from augsearch.study.schema.data import DataOptions, HoldOutSplit, Images, SplitOptions
 from augsearch.study.schema.report import ReportOptions, Words
 from augsearch.study.schema.sources import SourceOptions
-from augsearch.study.schema.tables import Fraction, Name, Table
+from augsearch.study.schema.tables import MOST_TABLES, Fraction, Name, Table
 from augsearch.study.schema.tune import TuneOptions
 
 DEFAULT_CLASSIFIER = "classifier"
@@ -87,12 +87,12 @@ class StudyFile(Table):
     data: DataOptions
     external: DataOptions | None = None
     split: SplitOptions = HoldOutSplit()
-    sources: dict[Name, SourceOptions] = Field({})
+    sources: Annotated[dict[Name, SourceOptions], Field(max_length=MOST_TABLES)] = Field({})
     audit: AuditOptions = AuditOptions()
     classifier: ClassifierOptions = FrozenOptions()
-    classifiers: dict[Name, ClassifierOptions] = Field({})
+    classifiers: Annotated[dict[Name, ClassifierOptions], Field(max_length=MOST_TABLES)] = Field({})
     """Further classifiers, for arms that name one."""
-    arms: Annotated[dict[Name, Arm], Field(min_length=1)]
+    arms: Annotated[dict[Name, Arm], Field(min_length=1, max_length=MOST_TABLES)]
     tune: TuneOptions | None = None
     evaluation: EvaluationOptions = EvaluationOptions()
     report: ReportOptions = ReportOptions()

@@ -21,6 +21,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+MOST_TABLES = 200
+"""Arms, sources or classifiers of a study; what compares them with each other need not be fast."""
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 

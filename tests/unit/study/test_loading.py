@@ -329,3 +329,10 @@ def test_of_a_file_that_is_wrong_from_end_to_end_fifty_problems_are_shown(
 def test_what_never_ends_is_no_study_file() -> None:
     with pytest.raises(StudyFileError, match="a device or a pipe"):
         load_study_file(Path("/dev/zero"))
+
+
+def test_a_study_of_thousands_of_arms_is_refused_at_once(problems: Problems, valid: str) -> None:
+    arms = "".join(f"[arms.a{number}]\nbase = 'a{number + 1}'\n" for number in range(3_000))
+    started = time.monotonic()
+    assert any("must have at most 200 entries" in problem for problem in problems(valid + arms))
+    assert time.monotonic() - started < 20
