@@ -32,7 +32,8 @@ test: .venv/.test-installed
 site: .venv/.test-installed
 	$(BIN)/python -m sphinx -W --keep-going -q docs build/site
 
-# The pictures and numbers that README and documentation show.
+# The pictures and numbers that README and documentation show. Then read what the text around them
+# says: docs/report.md quotes numbers of its pictures.
 docs: quickstart .venv/.test-installed
 	$(BIN)/python docs/performance.py
 	$(BIN)/python docs/pictures.py quickstart runs/quickstart
