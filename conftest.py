@@ -1,4 +1,4 @@
-"""The code blocks of README.md and docs/*.md are tests: `pytest docs/tutorial.md`.
+"""The code blocks of docs/*.md and the READMEs are tests: `pytest docs/tutorial.md`.
 
 The blocks of a page run in order, in one empty folder that Python looks for modules in:
 
@@ -45,7 +45,7 @@ ROOT = Path(__file__).parent
 SHOWN_AS = "/home/you/project"
 """What pages call the folder that they run in."""
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.REPORT_UDIFF
-OWN_FILES = re.compile(r"(?<![\w/.])(?:benchmarks|docker|docs|studies)/[\w./-]+|Makefile")
+OWN_FILES = re.compile(r"(?<![\w/.])(?:benchmarks|docker|docs|studies)/\w[\w./-]*|Makefile")
 VERDICT = re.compile(r"^(?:Helps: |Harms: |No evidence ).*?(?= Note: |$)", re.MULTILINE)
 """The sentence of the verdict, without its note."""
 
@@ -267,7 +267,7 @@ def check_command(command: str) -> None:
 pytest_collect_file = Sybil(
     parsers=[parse_blocks],
     path=str(ROOT),
-    patterns=["docs/*.md", "README.md"],
+    patterns=["docs/*.md", "docker/README.md", "README.md"],
     setup=enter,
     teardown=leave,
     fixtures=["rewrite"],

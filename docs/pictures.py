@@ -1,7 +1,7 @@
 """Make the pictures of README and documentation. Those of reports need Chromium.
 
-    python docs/pictures.py quickstart RUN                   the README's, of a finished quickstart
-    python docs/pictures.py section REPORT HEADING PICTURE   one part of a report.html
+python docs/pictures.py quickstart RUN                   the README's, of a finished quickstart
+python docs/pictures.py section REPORT HEADING PICTURE   one part of a report.html
 """
 
 import re
