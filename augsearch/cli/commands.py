@@ -22,6 +22,7 @@ from augsearch.cli.options import (
     Ledger,
     Out,
     Quiet,
+    RelativeTo,
     StudyPath,
 )
 from augsearch.cli.printing import print_check, print_lab, print_result
@@ -35,6 +36,7 @@ def run(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="start anew beside the run that is there")
     ] = False,
+    relative_to: RelativeTo = None,
     engine: Engine = EngineName.local,
     address: Address = None,
     ledger: Ledger = None,
@@ -46,7 +48,7 @@ def run(
     from augsearch.controller.study import load_study
     from augsearch.display import make_display
 
-    loaded = load_study(study)
+    loaded = load_study(study, relative_to)
     before = loaded.directory(out)
     try:
         with make_display(quiet) as display:
@@ -63,6 +65,7 @@ def run(
         # Without a directory of its own yet, a fresh start has to be asked for again.
         again = fresh and before.exists() and loaded.directory(out) == before
         places = {"address": address, "ledger": ledger, "artifacts": artifacts}
+        places["relative-to"] = None if relative_to is None else str(relative_to)
         command = _command(study, out, again, engine, places)
         typer.echo(f"stopped; the same command goes on: {command}", err=True)
         raise typer.Exit(130) from None

@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from augsearch.cli import commands
+from augsearch.cli import commands, jobs
 from augsearch.cli.export import export
 from augsearch.cli.reader import reader
 from augsearch.errors import AugsearchError
@@ -28,6 +28,10 @@ for command in (
     commands.lab,
     commands.report,
     export,
+    jobs.submit,
+    jobs.status,
+    jobs.logs,
+    jobs.cancel,
 ):
     app.command()(command)
 app.add_typer(reader, name="reader")

@@ -35,6 +35,12 @@ Artifacts = Annotated[
         help="store that mirrors the run's files, e.g. s3://bucket/folder  [default: none]",
     ),
 ]
+RelativeTo = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER", help="where paths in the study start  [default: the study's own folder]"
+    ),
+]
 Engine = Annotated[
     EngineName, typer.Option(help="where all that is heavy takes place; the numbers are the same")
 ]

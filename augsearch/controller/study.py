@@ -68,7 +68,7 @@ class Study:
         stores = Stores(ledger, artifacts)
         with (
             claimed(self._base(out), self.settings, fresh, stores, notify) as directory,
-            chosen_engine(engine, address, directory.path) as chosen,
+            chosen_engine(engine, address, directory.path, directory.shared.store) as chosen,
         ):
             return run_in(directory, self.settings, self.text, notify, engine=chosen)
 
@@ -88,11 +88,16 @@ class Study:
         return base if base.name not in ("", "..") else base.resolve()
 
 
-def load_study(path: str | Path) -> Study:
+def load_study(path: str | Path, folder: str | Path | None = None) -> Study:
     """Read a study file.
+
+    Args:
+        path: The file.
+        folder: Where paths in it start; default: the file's own folder.
 
     Raises:
         StudyFileError: With file, line, key, rule and remedy of everything that is wrong.
     """
     file = Path(path)
-    return Study(load_study_file(file), file.read_text(encoding="utf-8"))
+    start = None if folder is None else Path(folder)
+    return Study(load_study_file(file, start), file.read_text(encoding="utf-8"))

@@ -46,7 +46,7 @@ class ArtifactStore:
     """Sends what a run made to a store, and fetches what is not here.
 
     Both may be repeated at any time and do what is left to do; a kill leaves nothing half-done that
-    counts. An object may be pickled and used on another machine.
+    counts. An object may be pickled and used on another machine; equal ones mirror the same folder.
 
     Args:
         url: Where the run's files lie: any URL that fsspec takes.
@@ -60,6 +60,12 @@ class ArtifactStore:
 
     def __reduce__(self) -> tuple[type[ArtifactStore], tuple[str, Path]]:
         return ArtifactStore, (self._url, self._root)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ArtifactStore) and self.__reduce__() == other.__reduce__()
+
+    def __hash__(self) -> int:
+        return hash(self.__reduce__())
 
     def __repr__(self) -> str:
         return f"ArtifactStore({masked(self._url)!r}, {str(self._root)!r})"

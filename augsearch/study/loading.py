@@ -25,8 +25,12 @@ _MOST_PROBLEMS = 50
 """Of a file that is wrong from end to end, so many are looked into."""
 
 
-def load_study_file(path: Path) -> StudyFile:
-    """Read and check a study file; paths in it start at its folder.
+def load_study_file(path: Path, folder: Path | None = None) -> StudyFile:
+    """Read and check a study file.
+
+    Args:
+        path: The file.
+        folder: Where paths in it start; default: the file's own folder.
 
     Raises:
         StudyFileError: The file cannot be read, is no TOML, or breaks rules; all of these are in
@@ -41,7 +45,7 @@ def load_study_file(path: Path) -> StudyFile:
         raise _too_deep(path)
     try:
         study = StudyFile.model_validate(
-            {"name": path.stem} | document, context={"folder": path.parent}
+            {"name": path.stem} | document, context={"folder": folder or path.parent}
         )
     except ValidationError as error:
         entries = [entry for entry in error.errors() if not _is_echo(entry)]
@@ -54,6 +58,15 @@ def load_study_file(path: Path) -> StudyFile:
 
 def _too_deep(path: Path) -> StudyFileError:
     return StudyFileError(path, [(0, "", f"tables must be nested at most {_DEEPEST} deep")])
+
+
+def study_name(path: Path) -> str:
+    """Return the name of a study without looking at what else it says.
+
+    Raises:
+        StudyFileError: The file cannot be read or is no TOML.
+    """
+    return str(_parse(path, _read(path)).get("name", path.stem))
 
 
 def _is_echo(error: Mapping[str, Any]) -> bool:

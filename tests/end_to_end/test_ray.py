@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import secrets
 import signal
 import socket
@@ -62,6 +63,26 @@ test_replicates = 2
 enabled = false
 """
 
+QUICK = """\
+[images]
+size = 8
+[data]
+kind = "demo"
+train = 24
+tune = 24
+test = 24
+[split]
+method = "given"
+[classifier]
+backbone = "resnet18"
+weights = "random"
+input_size = 32
+head = {kind = "logistic"}
+[arms.real]
+[tracking]
+enabled = false
+"""
+
 
 def free_ports(count):
     with contextlib.ExitStack() as stack:
@@ -92,7 +113,10 @@ class Head:
         self.log = Path(folder) / "head.log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [ray, "start", "--head", "--block", *options], stdout=log, stderr=log
+                [ray, "start", "--head", "--block", *options],
+                stdout=log,
+                stderr=log,
+                env=os.environ | {"PATH": f"{ray.parent}:{os.environ['PATH']}"},
             )
 
     def wait(self):
@@ -203,6 +227,55 @@ def test_an_error_on_a_worker_comes_out_as_itself(head, augsearch):
     assert done.returncode == 3, done.stderr
     assert "training diverged at iteration" in done.stderr
     assert "Traceback" not in done.stderr and "ray::" not in done.stderr
+
+
+@pytest.fixture
+def job(head, augsearch, monkeypatch):
+    """Give the command line in a folder with a study, and the job server's address set."""
+    monkeypatch.setenv("RAY_API_SERVER_ADDRESS", f"http://127.0.0.1:{head.dashboard}")
+    augsearch.write(QUICK, "quick.toml")
+    return augsearch
+
+
+def test_a_study_is_sent_once_and_followed(job):
+    sent = job("submit", "quick.toml")
+    assert sent.returncode == 0, sent.stderr
+    name = re.search(r"^sent: (augsearch-quick-\w+)$", sent.stdout, re.M)[1]
+    assert "takes jobs" not in sent.stderr  # the server wants a token
+    again = job("submit", "quick.toml")
+    assert f"sent before: {name} is" in again.stdout
+    told = job("logs", name, "--follow")
+    assert told.returncode == 0, told.stderr
+    assert "stage: search real" in told.stdout and "report: " in told.stdout
+    (known,) = [one for one in json.loads(job("status", "--json").stdout) if one["name"] == name]
+    assert (known["status"], known["out"]) == ("SUCCEEDED", str(job.folder / "runs" / "quick"))
+    assert job.results("runs/quick")["arms"]["real"]["score"] is not None
+    assert f"sent before: {name} is done" in job("submit", "quick.toml").stdout
+    assert f"{name} is done already" in job("cancel", name).stdout
+
+
+def test_a_job_is_stopped_and_goes_on_when_it_is_sent_again(job):
+    job.write("seed = 2\n" + QUICK, "quick.toml")
+    first = re.search(r"^sent: (\S+)$", job("submit", "quick.toml").stdout, re.M)[1]
+    assert f"stopped: {first}" in job("cancel", first).stdout
+    deadline = time.monotonic() + 60
+    while f"{first}: stopped" not in job("status", first).stdout:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    second = re.search(r"^sent: (\S+)$", job("submit", "quick.toml").stdout, re.M)[1]
+    assert second == f"{first}-2"
+    job("cancel", second)
+
+
+def test_strangers_and_wrong_names_are_told_so(job, monkeypatch):
+    unknown = job("logs", "augsearch-none")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert "there must be a job 'augsearch-none'" in unknown.stderr
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "guessed")
+    refused = job("submit", "quick.toml")
+    assert refused.returncode == 2
+    assert "must be shown the cluster's token" in refused.stderr
+    assert "guessed" not in refused.stdout + refused.stderr
 
 
 @pytest.mark.parametrize(

@@ -10,18 +10,22 @@ from typing import Literal
 from augsearch.errors import AugsearchError
 from augsearch.execution.engines.base import Engine
 from augsearch.execution.engines.local import LOCAL
+from augsearch.storage import ArtifactStore
 
 EngineName = Literal["local", "ray"]
 
 
 @contextlib.contextmanager
-def chosen_engine(name: EngineName, address: str | None, directory: Path) -> Iterator[Engine]:
+def chosen_engine(
+    name: EngineName, address: str | None, directory: Path, store: ArtifactStore | None = None
+) -> Iterator[Engine]:
     """Give an engine, and let go of all that it holds at the end.
 
     Args:
         name: "local", this machine alone, or "ray".
         address: Of the Ray cluster; None: see `connect`.
         directory: The run directory.
+        store: Mirrors it, if anything does.
 
     Raises:
         AugsearchError: An address without a cluster to go to.
@@ -36,7 +40,7 @@ def chosen_engine(name: EngineName, address: str | None, directory: Path) -> Ite
         return
     from augsearch.execution.engines.ray.engine import RayEngine
 
-    engine = RayEngine(directory, address)
+    engine = RayEngine(directory, address, store)
     try:
         yield engine
     finally:

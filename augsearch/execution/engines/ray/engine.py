@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from operator import length_hint
 from pathlib import Path
 from typing import Any, final
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from augsearch import device
 from augsearch.classifiers.base import Classifier
 from augsearch.errors import AugsearchError
-from augsearch.events import Notify, silent
+from augsearch.events import Event, Notify, PictureMade, silent
 from augsearch.execution.engines.base import Engine, Item, Result
 from augsearch.execution.engines.fitting import Fitting
 from augsearch.execution.engines.progress import Progress
@@ -32,6 +33,7 @@ from augsearch.execution.engines.ray.tasks import Tasks
 from augsearch.execution.engines.ray.worker import Arithmetic, Surroundings, arithmetic
 from augsearch.records import ImageBlock
 from augsearch.sources.base import Pool
+from augsearch.storage import ArtifactStore
 
 
 @final
@@ -42,12 +44,16 @@ class RayEngine(Engine):
     made again when it goes on. Either way what they had left on disk is found there.
 
     Args:
-        directory: The run directory, on a disk that all nodes share.
+        directory: The run directory.
         address: Of the cluster; None: see `connect`.
+        store: Mirrors the run directory, for nodes that do not share it; None: all of them do.
     """
 
-    def __init__(self, directory: Path, address: str | None = None) -> None:
+    def __init__(
+        self, directory: Path, address: str | None = None, store: ArtifactStore | None = None
+    ) -> None:
         self._directory = directory
+        self._store = store
         self._address = address
         self._own = False
         self._device = "cpu"
@@ -85,11 +91,17 @@ class RayEngine(Engine):
         self, call: Callable[[Item, Notify], Result], items: Iterable[Item], notify: Notify
     ) -> Iterator[Result]:
         """Make all calls, as many at a time as there is room for; yield results in order."""
+        if self._store is not None:
+            notify = partial(self._fetch, self._store, notify)
         progress = Progress(length_hint(items), notify)
-        surroundings = Surroundings(self._directory, self._device, self._threads, self._arithmetic)
+        surroundings = Surroundings(
+            self._directory, self._store, self._device, self._threads, self._arithmetic
+        )
         if self._tasks is None:
             raise RuntimeError("an engine must have begun before it maps anything")
         yield from self._tasks.map(call, items, surroundings, self._share, progress)
+        if self._store is not None:
+            self._store.pull(self._directory / "artifacts")
 
     def pools(self, fittings: Iterable[Fitting], notify: Notify) -> Iterator[Pool]:
         """Fit sources at the same time; their images are made on the cluster too."""
@@ -148,6 +160,11 @@ class RayEngine(Engine):
                 yield
         finally:
             self._threads = before
+
+    def _fetch(self, store: ArtifactStore, notify: Notify, event: Event) -> None:
+        if isinstance(event, PictureMade):
+            store.pull(event.path.parent)
+        notify(event)
 
     @property
     def _share(self) -> Share:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -160,22 +161,24 @@ class _Results:
 
 def _result(task: Any) -> Any:
     import ray
-    from ray.exceptions import RayTaskError
+    from ray import exceptions
 
+    deaths = (exceptions.WorkerCrashedError, exceptions.NodeDiedError, exceptions.OutOfMemoryError)
     try:
         outcome = ray.get(task)
-    except RayTaskError as error:
-        if isinstance(error.cause, ImportError):
-            raise AugsearchError(
-                f"all nodes of the cluster must have what the study uses but on one of them: "
-                f"{error.cause}. Install it there."
-            ) from error
-        raise
-    except ray.exceptions.RayError as error:
+    except deaths as error:
         raise AugsearchError(
             f"a call on the Ray cluster was given up after {_DEATHS + 1} workers had died of it "
             f"({type(error).__name__}): memory may be short. Nothing else is lost; the same "
             "command goes on."
+        ) from error
+    except exceptions.RayError as error:
+        missing = re.search(r"No module named '[^']+'", str(error))
+        if missing is None:
+            raise
+        raise AugsearchError(
+            f"all nodes of the cluster must have what the study uses but on one of them: "
+            f"{missing[0]}. Install it there."
         ) from error
     if isinstance(outcome, Failed):
         raise outcome.error
