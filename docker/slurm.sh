@@ -34,5 +34,5 @@ trap requeue USR1
 srun --nodes="$SLURM_JOB_NUM_NODES" --ntasks="$SLURM_JOB_NUM_NODES" \
     ray symmetric-run --address "${nodes[0]}:$port" --min-nodes "$SLURM_JOB_NUM_NODES" \
     --num-cpus "$SLURM_CPUS_PER_TASK" -- \
-    augsearch run "$study" --engine ray &
+    augsearch run "$study" --engine ray --address "${nodes[0]}:$port" &
 wait $!

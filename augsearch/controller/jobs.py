@@ -174,9 +174,11 @@ class JobServer:
             raise AugsearchError(
                 "jobs need Ray but it is not installed; pip install 'augsearch[ray]'."
             ) from None
-        logging.getLogger("ray").setLevel(logging.WARNING)  # it tells of each file that it sends
         with self._asking():
-            return JobSubmissionClient(self.address)
+            client = JobSubmissionClient(self.address)
+        for name in ("dashboard.modules.dashboard_sdk", "dashboard.modules.job.sdk"):
+            logging.getLogger(f"ray.{name}").setLevel(logging.WARNING)
+        return client
 
     @contextlib.contextmanager
     def _asking(self, name: str | None = None) -> Iterator[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -98,3 +98,11 @@ class Source(ABC):
         A fit that was killed and is called again with the same arguments continues and ends with
         the same pool; one that was finished returns it at once.
         """
+
+    def parts(self, train: LabelledImages) -> Sequence[Source]:
+        """Return sources that do parts of a fit, each without the others, in the same context.
+
+        After them `fit` finds what they made and has only the rest to do. By default there are
+        none.
+        """
+        return ()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import final
 
 from augsearch.records import LabelledImages
 from augsearch.sources.base import FitContext, Pool, Source
-from augsearch.sources.generators.strategies import fit_generators
+from augsearch.sources.generators.strategies import fit_class, fit_generators
 from augsearch.study.schema.generators import TrainedOptions
 
 
@@ -32,3 +33,28 @@ class GeneratorSource(Source):
             StorageError: A file in the folder is damaged, or nothing can be written.
         """
         return fit_generators(self._options, train, context)
+
+    def parts(self, train: LabelledImages) -> Sequence[Source]:
+        """Return one source for each class that has a generator of its own, from the start."""
+        if self._options.strategy != "per-class":
+            return ()
+        counts = train.class_counts()
+        return [ClassGenerator(self._options, label) for label, count in enumerate(counts) if count]
+
+
+@final
+class ClassGenerator(Source):
+    """The generator of one class of a source that has one for each.
+
+    Args:
+        options: Of the source.
+        label: The class.
+    """
+
+    def __init__(self, options: TrainedOptions, label: int) -> None:
+        self._options = options
+        self._label = label
+
+    def fit(self, train: LabelledImages, context: FitContext) -> Pool:
+        """Train it, or go on training, and return its images as those of label 0."""
+        return fit_class(self._options, train, context, self._label)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import final
 
 import numpy as np
@@ -62,6 +63,10 @@ class Selection(Source):
         selected = SelectedPool(pool, book, self._options, train.classes, context.name)
         _tell(selected, self._options, train, context)
         return selected
+
+    def parts(self, train: LabelledImages) -> Sequence[Source]:
+        """Return those of the source; selecting comes after."""
+        return self._source.parts(train)
 
 
 def _grader(pool: Pool, by: str, context: FitContext) -> Grader:

@@ -27,6 +27,12 @@ class Fitting:
     context: FitContext
     originals: LabelledImages | None = None
 
+    def parts(self) -> list[Fitting]:
+        """Return fits that do parts of this one, each without the others, before it."""
+        return [
+            replace(self, source=part, originals=None) for part in self.source.parts(self.train)
+        ]
+
     def pool(self, notify: Notify) -> Pool:
         """Fit the source, go on with a fit that was killed, or read a finished one back."""
         context = replace(self.context, notify=notify)

@@ -39,6 +39,13 @@ def fit_generators(options: TrainedOptions, train: LabelledImages, context: FitC
     return JointPool(Fitting(options, without_classes(train), without).pool())
 
 
+def fit_class(
+    options: TrainedOptions, train: LabelledImages, context: FitContext, label: int
+) -> Pool:
+    """Train the generator of one class alone, as "per-class" does with all; see there."""
+    return _fittings(options, train, context)[label].pool()
+
+
 def cut_to_smallest(train: LabelledImages, seed: Seed) -> LabelledImages:
     """Return as many images of each class as the smallest one has, drawn without replacement.
 

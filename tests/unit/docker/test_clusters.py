@@ -97,7 +97,7 @@ def test_slurm_starts_ray_on_all_nodes_with_a_token_of_its_own(slurm):
     assert process.returncode == 0
     assert log.read_text().splitlines() == [
         "srun --nodes=2 --ntasks=2 ray symmetric-run --address node7:21234 --min-nodes 2 "
-        "--num-cpus 8 -- augsearch run study.toml --engine ray",
+        "--num-cpus 8 -- augsearch run study.toml --engine ray --address node7:21234",
         "token 48 token",
     ]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from augsearch import device
 from augsearch.classifiers.base import Classifier
 from augsearch.errors import AugsearchError
-from augsearch.events import Event, Notify, PictureMade, silent
+from augsearch.events import Event, Notify, PictureMade, Warned, silent
 from augsearch.execution.engines.base import Engine, Item, Result
 from augsearch.execution.engines.fitting import Fitting
 from augsearch.execution.engines.progress import Progress
@@ -107,7 +107,12 @@ class RayEngine(Engine):
         """Fit sources at the same time; their images are made on the cluster too."""
         import ray
 
-        references = [ray.put(fitting) for fitting in fittings]
+        wanted = list(fittings)
+        notify = _once(notify)  # a fit repeats the warnings of its parts
+        parts = [ray.put(part) for fitting in wanted for part in fitting.parts()]
+        for _ in self.map(objects.fit_part, parts, notify):
+            pass
+        references = [ray.put(fitting) for fitting in wanted]
         facts = self.map(objects.fit, references, notify)
         for reference, known in zip(references, facts, strict=True):
             yield PoolThere(reference, known, self._images)
@@ -173,6 +178,19 @@ class RayEngine(Engine):
     def _images(self, pool: PoolThere, label: int, start: int, stop: int) -> NDArray[np.uint8]:
         (images,) = self.map(_images, [(pool, label, start, stop)], silent)
         return images
+
+
+def _once(notify: Notify) -> Notify:
+    """Return a listener that hears every warning once."""
+    heard: set[str] = set()
+
+    def tell(event: Event) -> None:
+        if not isinstance(event, Warned) or event.message not in heard:
+            notify(event)
+        if isinstance(event, Warned):
+            heard.add(event.message)
+
+    return tell
 
 
 def _cpus(nodes: Iterable[Node]) -> int:

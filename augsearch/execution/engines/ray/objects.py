@@ -132,6 +132,14 @@ def fit(reference: Any, notify: Notify) -> list[Facts]:
     return [Facts(pool.size(label), pool.has_streams(label)) for label in labels]
 
 
+def fit_part(reference: Any, notify: Notify) -> None:
+    """Do a part of a fit; what it makes lies in the fit's folder."""
+    import ray
+
+    fitting: Fitting = ray.get(reference)
+    fitting.pool(notify)
+
+
 @lru_cache(maxsize=16)
 def _fitted(reference: Any) -> Pool:
     """Read a finished fit back, once in a process."""

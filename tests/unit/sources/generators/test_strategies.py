@@ -217,3 +217,25 @@ def test_a_resumed_training_goes_on_in_the_precision_it_began_with(
     assert np.array_equal(resumed.images(1, 0, 9), undisturbed.images(1, 0, 9))
     other = _source("acgan", "joint").fit(TRAIN, _context(tmp_path / "c"))
     assert not np.array_equal(other.images(1, 0, 9), undisturbed.images(1, 0, 9))
+
+
+@pytest.mark.parametrize("selected", [False, True])
+def test_classes_can_be_trained_apart_and_in_any_order(tmp_path: Path, selected: bool) -> None:
+    select = {"by": "discriminator", "best": 2, "of": 3}
+    source = _source("dcgan", "per-class", **({"select": select} if selected else {}))
+    source.fit(TRAIN, _context(tmp_path / "whole"))
+    told: list[Event] = []
+    parts = source.parts(TRAIN)
+    assert len(parts) == 3
+    for part in reversed(parts):
+        part.fit(TRAIN, _context(tmp_path / "parts", told.append))
+    assert sum(isinstance(event, TrainingBegun) for event in told) == 3
+    told.clear()
+    source.fit(TRAIN, _context(tmp_path / "parts", told.append))
+    assert not any(isinstance(event, TrainingBegun) for event in told)
+    assert _files(tmp_path / "parts") == _files(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("strategy", ["joint", "balanced", "transfer"])
+def test_other_strategies_have_no_parts(strategy: str) -> None:
+    assert not _source("dcgan", strategy).parts(TRAIN)
