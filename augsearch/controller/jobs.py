@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
 
 _PREFIX = "augsearch-"
+_TALKATIVE = (
+    "_private.runtime_env.packaging",
+    "dashboard.modules.dashboard_sdk",
+    "dashboard.modules.job.sdk",
+)
+"""Parts of Ray that tell of each file that they send."""
+
 _GOES_ON = ("FAILED", "STOPPED")
 """States of a job whose study may be sent again: it goes on where it stopped."""
 
@@ -176,7 +183,7 @@ class JobServer:
             ) from None
         with self._asking():
             client = JobSubmissionClient(self.address)
-        for name in ("dashboard.modules.dashboard_sdk", "dashboard.modules.job.sdk"):
+        for name in _TALKATIVE:
             logging.getLogger(f"ray.{name}").setLevel(logging.WARNING)
         return client
 
