@@ -9,19 +9,15 @@ from typing import TYPE_CHECKING
 from augsearch.events import Notify, silent
 from augsearch.files import exclusive
 from augsearch.search.database import (
-    calling_optuna,
     engine_options,
     ledger_url,
-    patiently,
+    reach,
     sqlite_path,
 )
 from augsearch.search.ownership import creating
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage, RDBStorage
-
-_answered: set[str] = set()
-"""URLs of databases that have answered in this process: these are worth waiting for."""
 
 
 @contextlib.contextmanager
@@ -50,12 +46,7 @@ def connected(url: str, notify: Notify = silent) -> Iterator[BaseStorage]:
     with contextlib.ExitStack() as stack:
         if file is not None:
             stack.enter_context(exclusive(file.with_name(file.name + ".lock")))
-        if text in _answered:
-            storage = patiently(connect, notify=notify)
-        else:
-            with calling_optuna():
-                storage = connect()
-            _answered.add(text)
+        storage = reach(parsed, connect, notify)
         stack.callback(storage.engine.dispose)
         stack.callback(storage.remove_session)
         yield storage

@@ -36,6 +36,10 @@ _SERVER_OPTIONS: dict[str, dict[str, Any]] = {
 """Driver -> what it is told on connecting."""
 
 
+_answered: set[URL] = set()
+"""Databases that have answered in this process."""
+
+
 class LedgerError(AugsearchError, ValueError):
     """A stored study that does not go with the search that is asked for, or no storage at all."""
 
@@ -112,6 +116,23 @@ def patiently(
                 raise
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+
+def reach(url: URL, call: Callable[[], Result], notify: Notify = silent) -> Result:
+    """Call what connects to a database; it is only waited for if it has answered before.
+
+    A wrong password or address is named at once, and a server that restarts between two searches
+    ends no run.
+
+    Raises:
+        LostConnectionError: The database does not answer.
+    """
+    if url in _answered:
+        return patiently(call, notify=notify)
+    with calling_optuna():
+        result = call()
+    _answered.add(url)
+    return result
 
 
 @contextlib.contextmanager

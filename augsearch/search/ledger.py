@@ -69,7 +69,7 @@ def open_ledger(
     with contextlib.ExitStack() as stack:
         owner = None
         if isinstance(storage, str):
-            owner = stack.enter_context(owned(storage, f"study {study_name!r}"))
+            owner = stack.enter_context(owned(storage, f"study {study_name!r}", notify))
             storage = stack.enter_context(connected(storage, notify))
 
         def load() -> Ledger:

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, final
 
 from augsearch.errors import RunDirectoryError
-from augsearch.search.database import calling_optuna, engine_options, ledger_url
+from augsearch.events import Notify, silent
+from augsearch.search.database import engine_options, ledger_url, reach
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -99,13 +100,19 @@ class Ownership:
                 self._ask("SELECT 1")
                 return
             self.release()
-        self._connection = _connect(self._url, self._application)
-        self._ask(_KEEPALIVE)
-        if self._take() or (self._end_remains() and self._take()):
-            return
+        try:
+            self._connection = _connect(self._url, self._application)
+            self._ask(_KEEPALIVE)
+            if not self._take() and not (self._end_remains() and self._take()):
+                raise self._taken()
+        except BaseException:
+            # A connection without the lock would pass for one with it the next time.
+            self.release()
+            raise
+
+    def _taken(self) -> RunDirectoryError:
         _, holder = self._holder()
-        self.release()
-        raise RunDirectoryError(
+        return RunDirectoryError(
             f"{self._name} is in use by {holder.rpartition(',')[0] or 'another process'}: "
             "one process at a time can work on it; wait for it or stop it."
         )
@@ -144,8 +151,13 @@ class Ownership:
 
 
 @contextlib.contextmanager
-def owned(url: str, name: str) -> Iterator[Ownership | None]:
+def owned(url: str, name: str, notify: Notify = silent) -> Iterator[Ownership | None]:
     """Own `name` in a database until the block ends; None where the database has no such guard.
+
+    Args:
+        url: The database.
+        name: What is owned.
+        notify: Takes the warning that a server is waited for.
 
     Raises:
         RunDirectoryError: Another process owns it.
@@ -157,8 +169,7 @@ def owned(url: str, name: str) -> Iterator[Ownership | None]:
         return
     ownership = Ownership(parsed, name)
     try:
-        with calling_optuna():
-            ownership.hold()
+        reach(parsed, ownership.hold, notify)
         yield ownership
     finally:
         ownership.release()

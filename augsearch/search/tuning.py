@@ -78,7 +78,8 @@ def try_settings(
 
     grid = _grid(options)
     wanted = options.trials if grid is None else len(grid)
-    with owned(storage, f"study {study_name!r}") as owner, connected(storage, notify) as opened:
+    name = f"study {study_name!r}"
+    with owned(storage, name, notify) as owner, connected(storage, notify) as opened:
 
         def load() -> Study:
             study = optuna.create_study(

@@ -110,29 +110,26 @@ def test_the_password_is_written_nowhere(machines, ended, postgres):
     assert postgres.password not in ended.stdout + ended.stderr
 
 
-def test_the_ledger_has_to_be_the_one_that_the_run_began_with(
-    machines, ended, postgres, monkeypatch
+@pytest.mark.parametrize(
+    ("option", "url", "message"),
+    [
+        ("ledger", "postgresql://ann:S3cret@127.0.0.1:1/x", "ledger cannot be reached"),
+        ("ledger", "postgres://ann:S3cret@127.0.0.1:1/x", "pip install 'augsearch[postgres]'"),
+        ("ledger", "ann:S3cret@host/x", "storage must be an Optuna storage or its URL"),
+        ("artifacts", "nonsense://ann:S3cret@host/x", "must be a URL that fsspec takes"),
+        ("artifacts", "ftp://ann:S3cret@127.0.0.1:1/x", "must answer but does not"),
+    ],
+)
+def test_a_store_that_cannot_be_used_is_named_and_nothing_is_begun(
+    augsearch, call, option, url, message
 ):
-    two = machines[1]
-    monkeypatch.setenv("AUGSEARCH_LEDGER", postgres.new_database())
-    other = two("run", "tiny.toml")
-    assert other.returncode == 2
-    assert "does not know run 'tiny-" in other.stderr
-    monkeypatch.delenv("AUGSEARCH_LEDGER")
-    none = two("run", "tiny.toml")
-    assert none.returncode == 2
-    assert "give it with --ledger or AUGSEARCH_LEDGER" in none.stderr
-
-
-def test_fresh_counts_the_runs_of_other_machines(machines, ended, call, monkeypatch):
-    monkeypatch.setattr("augsearch.controller.run.prepare", lambda *_: stop())
-    study = machines[1].folder / "tiny.toml"
-
-    def stop():
-        raise StorageError("far enough")
-
-    code, _, error = call("run", study, "--fresh", "--quiet")
-    assert (code, error) == (2, "augsearch: far enough\n")
+    study = augsearch.write()
+    code, out, error = call("run", study, f"--{option}", url, "--quiet")
+    assert (code, out) == (2, "")
+    assert message in error
+    assert error.count("\n") == 1
+    assert "S3cret" not in error
+    assert list(augsearch.folder.iterdir()) == [study]
 
 
 def test_runs_of_different_folders_share_a_database_that_goes_away_and_comes_back(

@@ -120,6 +120,19 @@ def test_a_server_that_restarts_in_mid_search_is_waited_for(postgres, database, 
     assert postgres.password not in told[0].message
 
 
+def test_a_server_that_restarts_between_two_searches_is_waited_for(postgres, database):
+    told = []
+    first = find_optimal_multiple(peak, max_multiple=2, storage=database, study_name="one")
+    postgres.stop()
+    threading.Timer(1.0, postgres.start).start()
+    second = find_optimal_multiple(
+        peak, max_multiple=2, storage=database, study_name="two", notify=told.append
+    )
+    wait_for(postgres)
+    assert second == first
+    assert [type(event) for event in told] == [Warned]
+
+
 def test_a_server_that_stays_away_is_named_and_nothing_is_lost(
     postgres, database, states, impatient
 ):
@@ -180,17 +193,15 @@ def test_whatever_call_the_connection_breaks_at_every_amount_is_there_once(monke
     def search(name, at):
         with monkeypatch.context() as patched:
             counted = Breaks(patched, at, arrived)
-            found = find_optimal_multiple(
-                Batch(), window=1, max_multiple=3, storage=storage, study_name=name
-            )
-        assert found == find_optimal_multiple(Batch(), window=1, max_multiple=3)
+            found = find_optimal_multiple(Batch(), max_multiple=2, storage=storage, study_name=name)
+        assert found == find_optimal_multiple(Batch(), max_multiple=2)
         return counted.commits
 
     for at in range(1, search("whole", 0) + 1):
         search(f"break {at}", at)
         trials = optuna.load_study(study_name=f"break {at}", storage=storage).trials
         complete = [t.params["multiple"] for t in trials if t.state == TrialState.COMPLETE]
-        assert complete == [1, 2, 3], at
+        assert complete == [1, 2], at
         assert {trial.state for trial in trials} <= {TrialState.COMPLETE, TrialState.FAIL}, at
     assert at > 20
     storage.remove_session()
