@@ -129,7 +129,7 @@ class Sharing:
                 self.store.pull(self._path / name, notify=notify)
 
     def check_ledger(self) -> None:
-        """Make sure that the run's trials are where it is to go on.
+        """Make sure that the run's trials are where it is to go on, and that this answers.
 
         Raises:
             RunDirectoryError: They are not; the message says which way round.
@@ -139,18 +139,22 @@ class Sharing:
 
         url, path = self._stores.ledger, self._path
         elsewhere = (path / _LEDGER).exists()
-        if elsewhere and url is None:
-            raise RunDirectoryError(
-                f"{path} keeps its trials in a shared database but none is given; give it with "
-                "--ledger or AUGSEARCH_LEDGER."
-            )
-        if url is not None and not elsewhere and (path / "study.json").exists():
+        if url is None:
+            if elsewhere:
+                raise RunDirectoryError(
+                    f"{path} keeps its trials in a shared database but none is given; give it with "
+                    "--ledger or AUGSEARCH_LEDGER."
+                )
+            return
+        if not elsewhere and (path / "study.json").exists():
             raise RunDirectoryError(
                 f"{path} was begun with its trials in ledger.db and must go on there, but the "
                 f"ledger is to be {masked(url)}; leave --ledger (or AUGSEARCH_LEDGER) out, or add "
                 "--fresh to start anew beside it."
             )
-        if url is not None and elsewhere and not is_registered(url, self.identity):
+        # Asked for a new run too: whether the database answers is known before anything is done.
+        known = is_registered(url, self.identity)
+        if elsewhere and not known:
             raise RunDirectoryError(
                 f"the trials of {path} must be in its database but {masked(url)} does not know "
                 f"run {self.identity!r}; give the database that the run was begun with."
