@@ -121,3 +121,14 @@ def test_only_a_whole_array_of_the_right_kind_is_mapped(tmp_path):
     for damaged in (whole[:-1], whole + b"x", b"", b"no array"):
         path.write_bytes(damaged)
         assert map_array(path, "<f4", 2, 2) is None
+
+
+def test_machines_that_share_a_folder_do_not_write_into_the_same_file(tmp_path, monkeypatch):
+    names = set()
+    for machine in ("one", "other"):
+        monkeypatch.setattr("augsearch.files.platform.node", lambda machine=machine: machine)
+        with replacing(tmp_path / "a.txt") as temporary:
+            temporary.write_text(machine)
+            names.add(temporary.name)
+    assert len(names) == 2
+    assert (tmp_path / "a.txt").read_text() == "other"

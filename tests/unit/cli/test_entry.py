@@ -5,8 +5,17 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "torchvision", "mlflow", "optuna", "sklearn", "scipy", "numpy")
-ONLY_TO_RUN = ("torch", "mlflow", "optuna", "sklearn", "matplotlib", "scipy.signal", "scipy.stats")
+HEAVY = ("torch", "torchvision", "ray", "mlflow", "optuna", "sklearn", "scipy", "numpy")
+ONLY_TO_RUN = (
+    "torch",
+    "ray",
+    "mlflow",
+    "optuna",
+    "sklearn",
+    "matplotlib",
+    "scipy.signal",
+    "scipy.stats",
+)
 
 
 def _loaded(names: tuple[str, ...], code: str) -> str:
@@ -17,7 +26,9 @@ def _loaded(names: tuple[str, ...], code: str) -> str:
     return done.stdout.splitlines()[-1]
 
 
-@pytest.mark.parametrize("command", [["--help"], ["run", "--help"], ["reader", "make", "--help"]])
+@pytest.mark.parametrize(
+    "command", [["--help"], ["run", "--help"], ["submit", "--help"], ["reader", "make", "--help"]]
+)
 def test_help_loads_nothing_heavy(command: list[str]) -> None:
     code = (
         "import sys\n"

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from augsearch.device import has_bf16, threads
+from augsearch.device import has_bf16, pick_device, threads
 from augsearch.errors import AugsearchError
 from augsearch.events import Advanced, Event, Notify, PictureMade
 from augsearch.execution.engines.ray.mailbox import Teller
@@ -88,9 +88,13 @@ class Surroundings:
         """Make sure that this worker computes as the others do.
 
         Raises:
-            AugsearchError: It does not.
+            AugsearchError: It does not, or lacks the device that its node has for Ray.
         """
         node = socket.gethostname()
+        try:
+            pick_device(self.device)
+        except AugsearchError as error:
+            raise AugsearchError(f"node {node} of the Ray cluster: {error}") from error
         here = arithmetic(self.device)
         if self.expected is not None and here != self.expected:
             raise AugsearchError(

@@ -1,8 +1,10 @@
 import pickle
 import shutil
+import socket
 from dataclasses import replace
 
 import pytest
+import torch
 
 from augsearch.errors import AugsearchError, DivergedError
 from augsearch.events import Advanced, PictureMade
@@ -61,6 +63,12 @@ def test_a_node_that_computes_otherwise_is_named(run):
     other = replace(arithmetic("cpu"), torch="1.0")
     error = call(Surroundings(run, None, "cpu", 1, other), lambda item, notify: item).error
     assert "must compute alike" in str(error) and "torch 1.0" in str(error)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="has what is to be missing")
+def test_a_node_whose_gpu_torch_cannot_use_is_named(run):
+    error = call(Surroundings(run, None, "cuda", 1, None), lambda item, notify: item).error
+    assert f"node {socket.gethostname()} of the Ray cluster: device must be one" in str(error)
 
 
 def test_without_a_shared_folder_files_come_from_the_store_and_go_there(run, monkeypatch):
