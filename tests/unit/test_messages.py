@@ -1,4 +1,40 @@
-from augsearch.messages import hint, lines, names, show
+import pytest
+
+from augsearch.messages import hint, lines, masked, names, show
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql://ann:S3cret@host/db",
+        "postgresql+psycopg://ann:S3cret@host:5432/db?sslmode=require",
+        "postgresql://ann:S3@cret/S3cret@host/db",
+        "postgresql://S3cret@host/db",
+        "postgresql://host/db?user=ann&password=S3cret",
+        "postgresql://host/db?sslpassword=S3cret&sslmode=require",
+        "mysql://host/db?PASSWORD=S3cret",
+        "https://host/x?access_token=S3cret",
+        "ann:S3cret@host/db",
+        "storage must be a URL but got 'ann:S3@cret@host/db'",
+        "no answer: https://ann:S3cret@host and ftp://bob:S3cret@other",
+    ],
+)
+def test_no_part_of_a_password_is_left(text):
+    assert "cret" not in masked(text)
+    assert "host" in masked(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sqlite:////data/mlflow.db",
+        "http://127.0.0.1:5000/#/experiments/1",
+        "s3://bucket/folder?versionId=3",
+        "study.toml:7: a rule, write to ann@hospital.org, see https://host/path",
+    ],
+)
+def test_what_is_no_secret_stays(text):
+    assert masked(text) == text
 
 
 def test_what_is_long_is_cut() -> None:
