@@ -293,9 +293,9 @@ def test_frames_are_not_counted(tmp_path: Path) -> None:
         link = len(content) + len(whole)
         content += whole + bytes(4)
     (tmp_path / "a.tif").write_bytes(content)
-    started = time.monotonic()
+    started = time.process_time()
     refused(tmp_path / "a.tif", wanted(), "several frames")
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize("pixel", [np.nan, np.inf, -3e38])

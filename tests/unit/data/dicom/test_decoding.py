@@ -192,9 +192,9 @@ def test_a_file_that_its_image_cannot_fill_is_not_read(save_dicom, refused, ramp
     path.write_bytes(whole[:place] + huge.to_bytes(4, "little") + whole[place + 4 :])
     with path.open("rb+") as file:
         file.truncate(huge)  # a hole, which takes no space on the disk
-    started = time.perf_counter()
+    started = time.process_time()
     assert "is damaged (it is of 3,221,225,472 bytes, its 16 x 22 pixels need 704)" in refused()
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_a_frame_that_unpacks_to_far_more_than_its_image_is_not_unpacked(
@@ -215,9 +215,9 @@ def test_a_stream_larger_than_its_header_is_not_decoded(
     save_dicom, refused, ramp, tmp_path, syntax
 ):
     save_dicom(tmp_path / "x.dcm", ramp(0, 4095, (500, 400)), syntax, 12, Rows=50, Columns=40)
-    started = time.perf_counter()
+    started = time.process_time()
     assert "its compressed pixels say 500 x 400 x 1, its header 50 x 40 x 1" in refused()
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_a_stream_without_an_end_is_not_taken(save_dicom, refused, ramp, tmp_path):
