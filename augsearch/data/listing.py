@@ -159,5 +159,11 @@ def _sorted(labels: Iterable[str]) -> list[str]:
     """Sort labels, as numbers if all of them are whole numbers."""
     chosen = list(labels)
     if all(label.isascii() and label.isdigit() for label in chosen):
-        return sorted(chosen, key=lambda label: (int(label), label))
+        return sorted(chosen, key=_as_number)
     return sorted(chosen)
+
+
+def _as_number(label: str) -> tuple[int, str, str]:
+    """Return what sorts digits as numbers; Python refuses to read thousands of them as one."""
+    digits = label.lstrip("0")
+    return len(digits), digits, label

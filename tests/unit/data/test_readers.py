@@ -120,6 +120,16 @@ def test_rows_of_other_classes_are_left_out(tmp_path: Path) -> None:
     assert "1 images of other classes ('other')" in listing.warnings[0]
 
 
+def test_digits_sort_as_numbers_however_many(tmp_path: Path) -> None:
+    labels = ["10", "2", "02", "7" * 5000, "0"]
+    rows = "\n".join(
+        f"{image(tmp_path / f'{i}.png').name},{label}" for i, label in enumerate(labels)
+    )
+    (tmp_path / "t.csv").write_text(f"image,label\n{rows}\n")
+    listing = read_csv(CsvData(kind="csv", path=tmp_path / "t.csv"))
+    assert listing.classes == ("0", "02", "2", "10", "7" * 5000)
+
+
 @pytest.mark.parametrize("separator", [";", "\t"])
 def test_other_separators_and_a_byte_order_mark_are_understood(
     tmp_path: Path, separator: str
