@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from augsearch.controller.directory import RunDirectory
 from augsearch.events import SettingTried, StageStarted, TrialCompleted
 
 K_FOLD = {"method": "k-fold", "n_folds": 2, "test": 0.3}
@@ -111,7 +112,7 @@ def test_killed_anywhere_the_arms_end_as_if_undisturbed(
 ):
     settings = {"split": K_FOLD, "sources": SOURCES, "arms": ARMS, "tune": TUNE}
     world = ready(**settings)
-    world.directory.path = tmp_path / "undisturbed"
+    world.directory = RunDirectory(tmp_path / "undisturbed")
     expected = results(search(world, "list", "later"))
 
     world = ready(**settings)
