@@ -1,4 +1,11 @@
-"""Atomic writing: a file is there whole or not at all, whatever moment the process is killed at."""
+"""Atomic writing: a file is there whole or not at all, whatever moment the process is killed at.
+
+What augsearch reads back carries a checksum (CRC-32) and is checked once by every process, so that
+what a disk or a copy has changed is made again or refused, and never becomes a wrong number. An
+array has it behind its values, where NumPy does not look; JSON in the blanks at its end, which
+every reader skips. Files without one (of an earlier version, or written by hand) are taken as they
+are.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +14,11 @@ import json
 import os
 import platform
 import shutil
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from tokenize import TokenError
+from typing import Any, BinaryIO
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -18,8 +27,25 @@ from numpy.typing import DTypeLike, NDArray
 from augsearch.errors import RunDirectoryError, StorageError
 from augsearch.reading import LARGEST_JSON, read_whole
 
-_NO_ARRAY = (OSError, ValueError, EOFError, TypeError, OverflowError, SyntaxError, MemoryError)
+_NO_ARRAY = (
+    OSError,
+    ValueError,
+    EOFError,
+    TypeError,
+    OverflowError,
+    SyntaxError,
+    TokenError,
+    MemoryError,
+)
 """What NumPy was seen to raise on files that are no .npy, or lie about what they hold."""
+
+_CHUNK = 1 << 20
+_BLANKS = str.maketrans("01", " \t")
+_MARK = b"crc32"
+_TAIL = len(_MARK) + 4
+
+_checked: set[tuple[str, int, int, int]] = set()
+"""Arrays whose checksum was right: path, inode, size and time of change."""
 
 
 def _beside(path: Path) -> Path:
@@ -108,29 +134,85 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON, atomically; NaN and infinities are refused."""
-    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+    """Write `value` as indented JSON and a checksum, atomically; no NaN, no infinities."""
+    text = json.dumps(value, indent=2, allow_nan=False)
+    write_text(path, f"{text}{_blanks(text.encode())}\n")
+
+
+def _blanks(content: bytes) -> str:
+    """Return the checksum as 32 blanks: a space is a 0, a tab a 1."""
+    return f"{zlib.crc32(content):032b}".translate(_BLANKS)
 
 
 def read_json(path: Path) -> Any:
     """Read a JSON file that augsearch wrote.
 
     Raises:
-        StorageError: The file is damaged.
+        StorageError: The file is missing or damaged.
     """
     try:
-        return json.loads(read_whole(path, LARGEST_JSON))
+        whole = read_whole(path, LARGEST_JSON)
+        content = whole.rstrip(b" \t\r\n")
+        sealed = whole[len(content) :].strip(b"\r\n")
+        if sealed and sealed != _blanks(content).encode():
+            raise ValueError("its content does not match its checksum")
+        return json.loads(content)
     except (OSError, ValueError, RecursionError) as error:
-        raise StorageError(f"cannot read {path}: {error}. Remove it to have it made again.") from (
-            error
-        )
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> StorageError:
+    reason = " ".join(str(error).split())
+    return StorageError(f"cannot read {path}: {reason}. Remove it to have it made again.")
 
 
 def write_array(path: Path, values: NDArray[Any]) -> None:
-    """Write an array as .npy, atomically."""
+    """Write an array as .npy with a checksum, atomically."""
     # Plain writing, not through a memory map: on a full disk that would end in SIGBUS.
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.save(file, np.ascontiguousarray(values), allow_pickle=False)
+    with replacing(path) as temporary:
+        with temporary.open("wb") as file:
+            np.save(file, np.ascontiguousarray(values), allow_pickle=False)
+        add_checksum(temporary)
+
+
+def add_checksum(path: Path) -> None:
+    """Put its checksum behind a .npy file that is not in its place yet."""
+    with path.open("rb+") as file:
+        tail = _tail_of(file, path.stat().st_size)
+        file.write(tail)
+
+
+def _tail_of(file: BinaryIO, length: int) -> bytes:
+    """Read `length` bytes and return what belongs behind them."""
+    found = 0
+    while length > 0 and (chunk := file.read(min(length, _CHUNK))):
+        found = zlib.crc32(chunk, found)
+        length -= len(chunk)
+    return _MARK + found.to_bytes(4, "little")
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    """Map a .npy file, read-only, whose length and checksum are right.
+
+    Raises:
+        Exception: One of `_NO_ARRAY`.
+    """
+    array: np.memmap[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    end = int(array.offset) + array.nbytes
+    with path.open("rb") as file:
+        status = os.fstat(file.fileno())
+        file.seek(max(0, status.st_size - _TAIL))
+        tail = file.read()
+        length = end + _TAIL * tail.startswith(_MARK)
+        if status.st_size != length:
+            raise ValueError(f"it must have {length} bytes but has {status.st_size}")
+        seen = (str(path), status.st_ino, status.st_size, status.st_mtime_ns)
+        if length > end and seen not in _checked:
+            file.seek(0)
+            if _tail_of(file, end) != tail:
+                raise ValueError("its content does not match its checksum")
+            _checked.add(seen)
+    return array
 
 
 def read_array(path: Path) -> NDArray[Any]:
@@ -141,27 +223,23 @@ def read_array(path: Path) -> NDArray[Any]:
     """
     try:
         # Mapped first: a header that claims more than the file has is refused, not allocated.
-        mapped: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-        return np.array(mapped)
+        return np.array(_mapped(path))
     except _NO_ARRAY as error:
-        raise StorageError(f"cannot read {path}: {error}. Remove it to have it made again.") from (
-            error
-        )
+        raise _unreadable(path, error) from error
 
 
 def map_array(path: Path, dtype: DTypeLike, dimensions: int, length: int) -> NDArray[Any] | None:
-    """Map a .npy file that augsearch wrote, read-only, without reading it.
+    """Map a .npy file that augsearch wrote, read-only; a process reads it once, to check it.
 
     Returns:
         The array; None if it is missing, damaged, cut short, or of another type or length.
     """
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-        is_whole = path.stat().st_size == array.offset + array.nbytes
+        array = _mapped(path)
     except _NO_ARRAY:
         return None
     fits = array.dtype == dtype and array.ndim == dimensions and len(array) == length
-    return array if is_whole and fits else None
+    return array if fits else None
 
 
 @contextlib.contextmanager

@@ -299,7 +299,7 @@ def frozen_study(directory: RunDirectory, model: type[Settings]) -> Settings:
     """
     path = directory.path / "study.json"
     try:
-        return model.model_validate_json(path.read_bytes())
+        return model.model_validate_json(json.dumps(read_json(path)))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise RunDirectoryError(

@@ -77,8 +77,12 @@ class AnswerFiles:
 
     @property
     def complete(self) -> bool:
-        """Whether everything has been written."""
-        return all(path.exists() for path in (*self._paths.values(), self._features, self._curve))
+        """Whether everything has been written and is whole; the same trainings say the same."""
+        try:
+            _ = self.outputs, self.features, self.curve
+        except StorageError:
+            return False
+        return True
 
     def write(self, answers: Sequence[Answer]) -> None:
         """Keep probabilities of all trainings, and features and curve of the first."""
@@ -87,6 +91,7 @@ class AnswerFiles:
         features, curve = answers[0].features, answers[0].curve
         write_array(self._features, _NO_FEATURES if features is None else features)
         write_json(self._curve, {name: list(map(float, curve[name])) for name in curve})
+        vars(self).pop("outputs", None)  # what was read before
 
     @cached_property
     def outputs(self) -> dict[str, Floats]:

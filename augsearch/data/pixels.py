@@ -14,7 +14,7 @@ from augsearch.data.decoding import fit_array
 from augsearch.data.listing import Listing
 from augsearch.errors import DataError
 from augsearch.events import Advanced, Notify
-from augsearch.files import replacing
+from augsearch.files import add_checksum, replacing
 from augsearch.messages import lines
 from augsearch.study.schema.data import Images
 
@@ -48,25 +48,27 @@ def decode_to_file(listing: Listing, images: Images, path: Path, notify: Notify)
     bad: list[str] = []
     darkest, brightest = 255, 0
     total = len(listing.entries)
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        # Written, not mapped: on a full disk a write raises, where a mapped page kills the process.
-        _write_header(file, total, images)
-        for row, pixels in enumerate(_decoded(listing, images)):
-            if isinstance(pixels, str):
-                bad.append(pixels)
-            else:
-                rows.append(row)
-                file.write(pixels.tobytes())
-                darkest = min(darkest, int(pixels.min()))
-                brightest = max(brightest, int(pixels.max()))
-            if (row + 1) % _EVERY == 0 or row + 1 == total:
-                notify(Advanced(row + 1, total, "images"))
-        if bad and images.on_bad_image == "error":
-            raise DataError(
-                f"{len(bad)} of {total} images cannot be used:{lines(bad)}\nReplace them, or set "
-                'images.on_bad_image = "skip" to leave them out.'
-            )
-        _write_header(file, len(rows), images)
+    with replacing(path) as temporary:
+        with temporary.open("wb") as file:
+            # Written, not mapped: on a full disk a write raises, a mapped page kills the process.
+            _write_header(file, total, images)
+            for row, pixels in enumerate(_decoded(listing, images)):
+                if isinstance(pixels, str):
+                    bad.append(pixels)
+                else:
+                    rows.append(row)
+                    file.write(pixels.tobytes())
+                    darkest = min(darkest, int(pixels.min()))
+                    brightest = max(brightest, int(pixels.max()))
+                if (row + 1) % _EVERY == 0 or row + 1 == total:
+                    notify(Advanced(row + 1, total, "images"))
+            if bad and images.on_bad_image == "error":
+                raise DataError(
+                    f"{len(bad)} of {total} images cannot be used:{lines(bad)}\nReplace them, or "
+                    'set images.on_bad_image = "skip" to leave them out.'
+                )
+            _write_header(file, len(rows), images)
+        add_checksum(temporary)
     warnings = _skip_warnings(bad) + _range_warnings(darkest, brightest)
     return Decoded(rows, bad, warnings)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import sqlite3
 import time
@@ -135,13 +136,22 @@ def reach(url: URL, call: Callable[[], Result], notify: Notify = silent) -> Resu
     return result
 
 
+def damaged(reason: str) -> StorageError:
+    """Return the error to raise where a ledger holds what nobody wrote there."""
+    return StorageError(
+        f"the search's ledger is damaged: {reason}. Put a copy of it back, or remove it (a run's "
+        "is ledger.db): the same trainings then give the same scores again."
+    )
+
+
 @contextlib.contextmanager
 def calling_optuna() -> Iterator[None]:
     """For the length of a call, mute Optuna below warnings and name its storage errors.
 
     Raises:
         LostConnectionError: The database server does not answer.
-        StorageError: The storage cannot be read or written, or its driver is not installed.
+        StorageError: The storage is damaged, cannot be read or written, or its driver is not
+            installed.
     """
     import optuna
     from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
@@ -163,12 +173,28 @@ def calling_optuna() -> Iterator[None]:
                 f"the search's ledger cannot be reached: {reason}. See that the database runs and "
                 "lets you in; the same call then goes on where it stopped."
             ) from error
+        if _is_damaged(error):
+            raise damaged(reason) from error
         raise StorageError(
             f"the search's ledger cannot be read or written: {reason}. Free some space or choose "
             "another storage; the same call then goes on where it stopped."
         ) from error
+    except (LookupError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise damaged(" ".join(str(error).split())[:200]) from error
     finally:
         logger.setLevel(level)
+
+
+def _is_damaged(error: BaseException | None) -> bool:
+    """Return whether a SQLite file is not what SQLite left."""
+    from sqlalchemy.exc import DBAPIError
+
+    while error is not None:
+        # A full disk or a locked file is an OperationalError, one of its subclasses.
+        if isinstance(error, DBAPIError) and type(error.orig) is sqlite3.DatabaseError:
+            return True
+        error = error.__cause__
+    return False
 
 
 def _lost(error: BaseException | None) -> bool:

@@ -30,6 +30,7 @@ from augsearch.search.connection import connected
 from augsearch.search.database import LedgerError, patiently
 from augsearch.search.ownership import Ownership, owned
 from augsearch.search.settings import Direction
+from augsearch.search.trial_scores import keep_scores, kept_scores
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 PARAMETER = "multiple"
-_SCORES = "scores"  # trial attribute
 _SETTINGS = "search"  # study attribute
 _RANGE = (0.0, 1e7)  # of the parameter, for Optuna's plots only: multiples and counts of images
 
@@ -166,13 +166,11 @@ class Ledger:
         from optuna.trial import TrialState
 
         value = evaluation.score if math.isfinite(evaluation.score) else self._worst
-        # JSON knows neither NaN nor infinities: "nan", "inf", "-inf".
-        scores = [score if math.isfinite(score) else str(score) for score in evaluation.scores]
 
         def complete() -> None:
             # An attempt that failed may have arrived.
             if not trial.storage.get_trial(trial._trial_id).state.is_finished():
-                trial.set_user_attr(_SCORES, scores)
+                keep_scores(trial, evaluation.scores)
                 self._study.tell(trial, value, state=TrialState.COMPLETE)
 
         self._patiently(complete)
@@ -292,5 +290,5 @@ def _amount(trial: FrozenTrial) -> float | None:
 
 
 def _evaluation(trial: FrozenTrial) -> Evaluation:
-    scores = trial.user_attrs.get(_SCORES, trial.values)
-    return Evaluation.of(trial.params[PARAMETER], [float(score) for score in scores])
+    scores = kept_scores(trial)
+    return Evaluation.of(trial.params[PARAMETER], scores)

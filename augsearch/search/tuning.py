@@ -19,6 +19,7 @@ from augsearch.search.connection import connected
 from augsearch.search.database import patiently
 from augsearch.search.ownership import owned
 from augsearch.search.settings import Direction
+from augsearch.search.trial_scores import keep_scores, kept_scores
 from augsearch.seeds import Seed
 from augsearch.study.schema.tune import Range, TuneOptions, Value
 
@@ -30,8 +31,6 @@ SettingScore = Callable[[int, Setting], Sequence[float]]
 """(number of the trial, setting) -> one score per training."""
 Progress = Callable[[int, int, "SettingTrial | None"], None]
 """(settings tried, of how many, the one that was just tried; None at the beginning)."""
-
-_SCORES = "scores"
 
 
 @dataclass(frozen=True)
@@ -155,8 +154,8 @@ def _ask(
 def _tell(study: Study, trial: Trial, done: SettingTrial, direction: Direction) -> None:
     if trial.storage.get_trial(trial._trial_id).state.is_finished():
         return  # an attempt that failed had arrived
-    # Optuna takes no NaN, and JSON neither NaN nor infinities; see the ledger of amounts.
-    trial.set_user_attr(_SCORES, [s if math.isfinite(s) else str(s) for s in done.scores])
+    keep_scores(trial, done.scores)
+    # Optuna takes no NaN; see the ledger of amounts.
     worst = -math.inf if direction == "maximize" else math.inf
     study.tell(trial, done.mean if math.isfinite(done.mean) else worst)
 
@@ -166,7 +165,7 @@ def _completed(study: Study) -> list[SettingTrial]:
 
     found = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     return [
-        SettingTrial(dict(trial.params), tuple(map(float, trial.user_attrs[_SCORES])))
+        SettingTrial(dict(trial.params), kept_scores(trial))
         for trial in sorted(found, key=lambda one: one.number)
     ]
 

@@ -13,6 +13,7 @@ import os
 import secrets
 import threading
 import time
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,6 +21,8 @@ from typing import Any
 
 from augsearch.errors import TrackingError
 from augsearch.files import unwritable
+
+_CHECKSUM = ', "crc32": "'
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,26 @@ def _encode(entry: Entry) -> str:
             for p in entry.action.points
         ]
     kind = type(entry.action).__name__
-    return json.dumps({"id": entry.id, "time_ms": entry.time_ms, "kind": kind, **fields})
+    return _sealed({"id": entry.id, "time_ms": entry.time_ms, "kind": kind, **fields})
+
+
+def _sealed(fields: dict[str, Any]) -> str:
+    """Return a line of JSON with a checksum of all that stands before it."""
+    text = json.dumps(fields)[:-1]
+    return f'{text}{_CHECKSUM}{zlib.crc32(text.encode()):08x}"}}'
+
+
+def _opened(line: bytes) -> dict[str, Any]:
+    """Return what a line holds, without its checksum; older ones have none.
+
+    Raises:
+        ValueError: It is not what was written.
+    """
+    text, mark, checksum = line.rpartition(_CHECKSUM.encode())
+    if mark and checksum != f'{zlib.crc32(text):08x}"}}'.encode():
+        raise ValueError("a line does not match its checksum")
+    fields: dict[str, Any] = json.loads(text + b"}" if mark else line)
+    return fields
 
 
 def _decode(fields: dict[str, Any]) -> Entry:
@@ -167,7 +189,8 @@ class Outbox:
         if destination is None:
             raise TrackingError(
                 f"{path} must be the outbox of a run but holds no destination; "
-                "was the run made with tracking switched on?"
+                "was the run made with tracking switched on, and its first line changed by nobody? "
+                "Without the file everything is sent again, as new runs."
             )
         self.destination = destination
 
@@ -175,19 +198,25 @@ class Outbox:
     def open(
         cls, path: Path, uri: str, experiment: str, artifact_location: str | None = None
     ) -> Outbox:
-        """Open for appending; begin the file if it is not there, note a changed destination."""
+        """Open for appending; begin the file if it is not there, note a changed destination.
+
+        Raises:
+            TrackingError: The line that says where its entries go is damaged.
+        """
         try:
             box = cls(path)
         except TrackingError:
+            if path.exists() and b"\n" in path.read_bytes():
+                raise  # begun anew, everything would go out a second time under another id
             path.parent.mkdir(parents=True, exist_ok=True)
             first = Destination(uri, experiment, artifact_location, secrets.token_hex(8))
-            _write_at(path, 0, [json.dumps({"destination": asdict(first)})])
+            _write_at(path, 0, [_sealed({"destination": asdict(first)})])
             return cls(path)
         now = replace(
             box.destination, uri=uri, experiment=experiment, artifact_location=artifact_location
         )
         if now != box.destination:
-            box._append_lines([json.dumps({"destination": asdict(now)})])
+            box._append_lines([_sealed({"destination": asdict(now)})])
             box.destination = now
         return box
 
@@ -227,13 +256,13 @@ class Outbox:
         self._size = raw.rfind(b"\n") + 1
         for line in raw[: self._size].splitlines():
             try:
-                fields = json.loads(line)
+                fields = _opened(line)
                 if "destination" in fields:
                     destination = Destination(**fields["destination"])
                     continue
                 entry = _decode(fields)
             except (ValueError, KeyError, TypeError):
-                continue  # damaged by a power cut; its name is free, so a resumed run writes it
+                continue  # damaged; its name is free, so a resumed run writes it
             if entry.id not in self._ids:
                 self._ids.add(entry.id)
                 self.entries.append(entry)

@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -10,8 +11,10 @@ from augsearch.files import (
     exclusive,
     map_array,
     new_folder,
+    read_array,
     read_json,
     replacing,
+    write_array,
     write_json,
     write_text,
 )
@@ -132,3 +135,56 @@ def test_machines_that_share_a_folder_do_not_write_into_the_same_file(tmp_path, 
             names.add(temporary.name)
     assert len(names) == 2
     assert (tmp_path / "a.txt").read_text() == "other"
+
+
+def flips(content):
+    """Yield the content with each of its bits changed in turn."""
+    for place in range(len(content)):
+        for bit in range(8):
+            damaged = bytearray(content)
+            damaged[place] ^= 1 << bit
+            yield bytes(damaged)
+
+
+def test_any_changed_bit_of_an_array_is_noticed(tmp_path):
+    path, values = tmp_path / "a.npy", np.arange(4, dtype=np.float32)
+    write_array(path, values)
+    whole = path.read_bytes()
+    assert np.array_equal(np.load(path), values)  # NumPy reads it as any other
+    for damaged in flips(whole):
+        path.write_bytes(damaged)
+        assert map_array(path, "<f4", 1, 4) is None
+        with pytest.raises(StorageError, match=r"a\.npy: .*Remove it to have it made again"):
+            read_array(path)
+    for length in range(len(whole) - 9):
+        path.write_bytes(whole[:length])
+        assert map_array(path, "<f4", 1, 4) is None
+    path.write_bytes(whole)
+    assert np.array_equal(read_array(path), values)
+
+
+def test_any_changed_bit_of_a_remembered_fact_is_noticed(tmp_path):
+    path, fact = tmp_path / "a.json", {"multiples": [1, 14.5], "arm": "Größe", "at": None}
+    write_json(path, fact)
+    whole = path.read_bytes()
+    assert json.loads(whole) == fact  # every reader skips the checksum
+    for damaged in flips(whole):
+        path.write_bytes(damaged)
+        with pytest.raises(StorageError, match=r"a\.json: .*Remove it to have it made again"):
+            read_json(path)
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        try:
+            assert read_json(path) == fact
+        except StorageError:
+            continue
+    path.write_text(json.dumps(fact))  # written by hand or by an earlier version
+    assert read_json(path) == fact
+
+
+def test_an_array_is_checked_once(tmp_path, monkeypatch):
+    path = tmp_path / "a.npy"
+    write_array(path, np.arange(4))
+    read_array(path)
+    monkeypatch.setattr("augsearch.files._tail_of", lambda *_: pytest.fail("read again"))
+    assert np.array_equal(read_array(path), np.arange(4))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,15 @@ _REMEDY = "delete it and run the same command again: what it held is then made a
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
-    """Write tensors, and `meta` as JSON in the file's header, atomically.
+    """Write tensors, and `meta` as JSON in the file's header with a checksum of all, atomically.
 
     Raises:
         StorageError: It could not be written; a former file is still there.
     """
     on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    content = save(on_cpu, {_META: json.dumps(meta, allow_nan=False)})
+    text = json.dumps(meta, allow_nan=False)
+    # In one entry: safetensors puts several in any order, and equal trainings make equal files.
+    content = save(on_cpu, {_META: f"{_checksum(on_cpu, text)} {text}"})
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
@@ -40,11 +43,26 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            meta: dict[str, Any] = json.loads(file.metadata()[_META])
+            entry: str = file.metadata()[_META]
             names: list[str] = file.keys()
-            return {name: file.get_tensor(name) for name in names}, meta
+            tensors = {name: file.get_tensor(name) for name in names}
+        checksum, text = ("", entry) if entry.startswith("{") else entry.split(" ", 1)
+        if checksum and checksum != _checksum(tensors, text):
+            raise ValueError("its content does not match its checksum")
+        meta: dict[str, Any] = json.loads(text)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise StorageError(f"{path} is damaged ({error}); {_REMEDY}") from error
+    return tensors, meta
+
+
+def _checksum(tensors: Mapping[str, Tensor], text: str) -> str:
+    """Return the CRC-32 of names, types, shapes and values, and of the meta."""
+    found = zlib.crc32(text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        found = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), found)
+        found = zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy().data, found)
+    return f"{found:08x}"
 
 
 def all_finite(tensors: Mapping[str, Tensor]) -> bool:

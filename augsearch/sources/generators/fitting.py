@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import final
 
-from augsearch.errors import SourceError
+from augsearch.errors import SourceError, StorageError
 from augsearch.gan.create import create_gan
 from augsearch.records import LabelledImages
 from augsearch.sources.base import FitContext
@@ -23,7 +24,7 @@ class Fitting:
 
     Its folder holds ``checkpoint.safetensors`` (to go on from), ``snapshots`` and ``samples``,
     ``choice.json`` and, once all is done, ``discriminator.safetensors`` and
-    ``generator.safetensors``.
+    ``generator.safetensors``. What is damaged is made again: the same training gives the same.
 
     Args:
         options: The study's settings.
@@ -37,6 +38,7 @@ class Fitting:
         self._context = context
         self._generator = context.folder / "generator.safetensors"
         self._discriminator = context.folder / "discriminator.safetensors"
+        self._choice = context.folder / "choice.json"
 
     @property
     def checkpoint(self) -> Path:
@@ -46,7 +48,7 @@ class Fitting:
     @property
     def finished(self) -> bool:
         """Whether the networks to use are there."""
-        return self._generator.exists() and self._discriminator.exists()
+        return all(path.exists() for path in (self._generator, self._discriminator, self._choice))
 
     def pool(self, start: Path | None = None, anew: bool = False) -> GeneratorPool:
         """Train, or go on training, or do nothing, and return the pool of the chosen snapshot.
@@ -58,16 +60,21 @@ class Fitting:
         Raises:
             DivergedError: A loss or weight is no longer finite, or a loss has exploded.
             SourceError: The images' size does not suit the generator's layers.
-            StorageError: A file in the folder is damaged, or nothing can be written.
+            StorageError: Nothing can be written, or a file is of another version.
         """
         judged = self._options.snapshot == "best"
         snapshots = Snapshots(self._train, self._context, judged)
         snapshots.announce()
-        if anew or not self.finished:
-            self._run(snapshots, start)
-            generator, discriminator = snapshots.choose(self._options.snapshot)
-            write_network(self._discriminator, discriminator)
-            write_network(self._generator, generator)
+        if self.finished and not anew:
+            with suppress(StorageError):  # damaged
+                return self._pool()
+        self._run(snapshots, start)
+        generator, discriminator = snapshots.choose(self._options.snapshot)
+        write_network(self._discriminator, discriminator)
+        write_network(self._generator, generator)
+        return self._pool()
+
+    def _pool(self) -> GeneratorPool:
         return GeneratorPool(
             read_generator(self._generator),
             read_discriminator(self._discriminator),
@@ -78,16 +85,27 @@ class Fitting:
     def _run(self, snapshots: Snapshots, start: Path | None) -> None:
         options, context = self._options, self._context
         _check_square(self._train, options.kind)
-        if self.checkpoint.exists():
-            options = options.model_copy(update=_begun_in(self.checkpoint))
-        gan = create_gan(options, self._train, context.seed, context.device)
         schedule = Schedule(
             options.length(len(self._train)), options.snapshot_every, options.checkpoint_every
         )
+        if not self._is_whole(schedule, snapshots):
+            self.checkpoint.unlink(missing_ok=True)
+        if self.checkpoint.exists():
+            options = options.model_copy(update=_begun_in(self.checkpoint))
+        gan = create_gan(options, self._train, context.seed, context.device)
         players = gan.players
         Training(gan, schedule, context, start).run(
             lambda iteration: snapshots.take(iteration, players.sampled, players.discriminator)
         )
+
+    def _is_whole(self, schedule: Schedule, snapshots: Snapshots) -> bool:
+        """Whether the checkpoint can be gone on from: with all snapshots that came before it."""
+        try:
+            reached = int(read_tensors(self.checkpoint)[1]["iteration"])
+        except StorageError:
+            return False
+        whole = [snapshots.is_whole(iteration) for iteration in schedule.snapshots(reached)]
+        return all(whole)
 
 
 def _begun_in(checkpoint: Path) -> dict[str, str]:

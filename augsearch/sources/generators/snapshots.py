@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from augsearch.errors import StorageError
 from augsearch.evaluation.diversity import pairwise_spread
 from augsearch.events import PictureMade, Warned
 from augsearch.files import read_json, write_json
@@ -74,8 +76,11 @@ class Snapshots:
         return self._folder / f"{iteration:06d}{middle}.safetensors"
 
     def known(self) -> tuple[Snapshot, ...]:
-        """Return all whole snapshots, the earliest first."""
-        records = [read_json(path) for path in self._folder.glob("*.json")]
+        """Return all snapshots whose record is whole, the earliest first."""
+        records = []
+        for path in self._folder.glob("*.json"):
+            with suppress(StorageError):
+                records.append(read_json(path))
         snapshots = [Snapshot(r["iteration"], tuple(r["spread"]), r["score"]) for r in records]
         return tuple(sorted(snapshots, key=lambda snapshot: snapshot.iteration))
 
@@ -83,20 +88,38 @@ class Snapshots:
         """Send the warnings of all whole snapshots and, once it is made, of the choice."""
         for snapshot in self.known():
             self._warn(snapshot)
-        if self._choice.exists() and (note := read_json(self._choice)["note"]):
+        if not self._choice.exists():
+            return
+        try:
+            note = read_json(self._choice)["note"]
+        except StorageError:
+            self._choice.unlink()  # damaged: the same choice is made again
+            return
+        if note:
             self._tell(note)
+
+    def is_whole(self, iteration: int) -> bool:
+        """Whether the snapshot is there; of one that is damaged the record is removed."""
+        record = self.path(iteration).with_suffix(".json")
+        try:
+            read_json(record)
+            read_generator(self.path(iteration))
+            read_discriminator(self.path(iteration, "discriminator"))
+        except StorageError:
+            record.unlink(missing_ok=True)
+            return False
+        return True
 
     def take(self, iteration: int, generator: Generator, discriminator: Discriminator) -> None:
         """Keep, picture, check and judge the networks as they are now."""
-        record = self.path(iteration).with_suffix(".json")
-        if record.exists():
+        if self.is_whole(iteration):
             return
         generator = calibrated(generator, self._context.seed.child("batch norm"))
         pool = GeneratorPool(generator, discriminator, self._context.seed, self._context.device)
         snapshot = Snapshot(iteration, self._look(iteration, pool), self._score(pool))
         write_network(self.path(iteration, "discriminator"), discriminator)
         write_network(self.path(iteration), generator)
-        write_json(record, asdict(snapshot))
+        write_json(self.path(iteration).with_suffix(".json"), asdict(snapshot))
         self._warn(snapshot)
 
     def choose(self, rule: str) -> tuple[Generator, Discriminator]:

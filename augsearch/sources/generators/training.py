@@ -34,6 +34,11 @@ class Schedule:
     snapshot_every: int
     checkpoint_every: int
 
+    def snapshots(self, reached: int) -> list[int]:
+        """Return the iterations up to `reached` that a snapshot is taken at."""
+        every = range(self.snapshot_every, reached + 1, self.snapshot_every)
+        return sorted({*every, *([reached] if reached == self.iterations else [])})
+
 
 class Training:
     """One training in one folder.

@@ -170,3 +170,13 @@ def test_a_damaged_answer_is_named(answers, tmp_path):
     ]:
         with pytest.raises(StorageError, match=rf"{file}.*Remove it to have it made again"):
             getattr(opened(), attribute)
+
+
+def test_damaged_answers_are_not_complete(answers, tmp_path):
+    opened = answers()
+    for path in sorted(tmp_path.iterdir()):
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-8] + bytes([whole[-8] ^ 1]) + whole[-7:])
+        assert not opened().complete
+        path.write_bytes(whole)
+    assert opened().complete

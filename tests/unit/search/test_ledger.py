@@ -316,8 +316,24 @@ def test_a_held_database_says_who_holds_it(tmp_path):
 
 def test_a_file_that_is_no_database(tmp_path):
     (tmp_path / "ledger.db").write_bytes(b"not a database, but long enough to look at" * 50)
-    with pytest.raises(StorageError, match=r"cannot be read or written: .*not a database"):
+    with pytest.raises(StorageError, match=r"ledger is damaged: .*not a database"):
         find_optimal_multiple(refuse, storage=f"sqlite:///{tmp_path}/ledger.db")
+
+
+def test_changed_scores_are_noticed(tmp_path):
+    file = tmp_path / "ledger.db"
+    url = f"sqlite:///{file}"
+    find_optimal_multiple(peak, window=2, storage=url)
+    whole, before = file.read_bytes(), stored_evaluations(url, "augsearch")
+    score = whole.index(b"0.87") + 3  # of K = 1, as text
+    for place in (score - 1, score):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1
+        file.write_bytes(damaged)
+        with pytest.raises(StorageError, match="ledger is damaged: trial 0 does not match its che"):
+            stored_evaluations(url, "augsearch")
+    file.write_bytes(whole)
+    assert stored_evaluations(url, "augsearch") == before
 
 
 def test_a_full_disk_is_named_and_the_search_goes_on_afterwards(tmp_path):

@@ -243,5 +243,5 @@ def test_one_process_at_a_time(tune, tmp_path):
 def test_a_damaged_ledger_is_named(tune, tmp_path):
     tune(merit)
     (tmp_path / "ledger.db").write_bytes(b"no database" * 1000)
-    with pytest.raises(StorageError, match="ledger cannot be read or written"):
+    with pytest.raises(StorageError, match="ledger is damaged"):
         tune(merit)

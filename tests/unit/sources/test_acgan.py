@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -6,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from augsearch.errors import DivergedError, SourceError, StorageError
+from augsearch.errors import DivergedError, SourceError
 from augsearch.events import Event, PictureMade, TrainingLogged
 from augsearch.gan.acgan_step import AcganStep
 from augsearch.records import LabelledImages
@@ -114,17 +115,42 @@ def test_folds_and_seeds_differ(tmp_path: Path) -> None:
     assert not np.array_equal(one.images(0, 0, 4), other.images(0, 0, 4))
 
 
-@pytest.mark.parametrize("name", ["checkpoint.safetensors", "generator.safetensors"])
-def test_a_damaged_file_is_named_with_the_remedy(tmp_path: Path, name: str) -> None:
-    GeneratorSource(_options()).fit(_train(), _context(tmp_path))
-    whole = (tmp_path / "generator.safetensors").read_bytes()
-    (tmp_path / "generator.safetensors").unlink()
-    (tmp_path / name).write_bytes(b"torn")
-    with pytest.raises(StorageError, match=rf"{name} is damaged .* delete it"):
-        GeneratorSource(_options()).fit(_train(), _context(tmp_path))
-    (tmp_path / name).unlink()
-    GeneratorSource(_options()).fit(_train(), _context(tmp_path))
-    assert (tmp_path / "generator.safetensors").read_bytes() == whole
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    GeneratorSource(_options()).fit(_train(), _context(folder))
+    return folder
+
+
+@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "choice.json",
+        "generator.safetensors",
+        "discriminator.safetensors",
+        "checkpoint.safetensors",
+        "snapshots/000010.safetensors",
+        "snapshots/000030.discriminator.safetensors",
+        "snapshots/000030.json",
+    ],
+)
+def test_a_changed_bit_is_noticed_and_the_file_made_again(
+    trained: Path, tmp_path: Path, name: str, finished: bool
+) -> None:
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    whole = (tmp_path / name).read_bytes()
+    middle = len(whole) // 2
+    damaged = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
+    (tmp_path / name).write_bytes(damaged)
+    if not finished:
+        (tmp_path / "generator.safetensors").unlink()
+    first = GeneratorSource(_options()).fit(_train(), _context(trained))
+    second = GeneratorSource(_options()).fit(_train(), _context(tmp_path))
+    assert np.array_equal(first.images(1, 0, 9), second.images(1, 0, 9))
+    # Nobody reads a snapshot or a checkpoint again once the training is finished.
+    unread = finished and name.startswith(("checkpoint", "snapshots"))
+    assert (tmp_path / name).read_bytes() == (damaged if unread else whole)
 
 
 def test_an_exploding_training_ends_with_a_clear_error(tmp_path: Path) -> None:

@@ -88,6 +88,32 @@ def test_a_torn_first_line_begins_the_file_anew(tmp_path: Path) -> None:
     assert Outbox(path).destination == box.destination
 
 
+def test_any_changed_bit_of_an_entry_is_noticed(tmp_path: Path) -> None:
+    box = opened(tmp_path)
+    box.append(ACTIONS[:3])
+    whole = box.path.read_bytes()
+    first = whole.index(b"\n") + 1
+    entries = [(entry.id, entry.action) for entry in box.entries]
+    for place in range(first, len(whole)):
+        for bit in range(8):
+            damaged = bytearray(whole)
+            damaged[place] ^= 1 << bit
+            box.path.write_bytes(damaged)
+            left = [(entry.id, entry.action) for entry in Outbox(box.path).entries]
+            assert left in [entries[:n] + entries[n + m :] for n in range(3) for m in (1, 2)]
+
+
+def test_a_damaged_destination_is_not_begun_anew(tmp_path: Path) -> None:
+    box = opened(tmp_path)
+    box.append(ACTIONS)
+    whole = box.path.read_bytes()
+    box.path.write_bytes(whole.replace(b"study_run", b"study_rum", 1))
+    with pytest.raises(TrackingError, match="holds no destination"):
+        opened(tmp_path)
+    box.path.write_bytes(whole)
+    assert opened(tmp_path).destination == box.destination
+
+
 def test_a_damaged_line_is_said_again(tmp_path: Path) -> None:
     box = opened(tmp_path)
     box.append(ACTIONS)

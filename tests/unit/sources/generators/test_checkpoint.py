@@ -49,6 +49,22 @@ def test_a_restored_training_goes_on_as_if_nothing_had_happened(tmp_path: Path) 
     assert all(torch.equal(one[key], other[key]) for key in one)
 
 
+def test_any_changed_bit_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "c.safetensors"
+    tensors = {"a": torch.tensor([1.0, 2.0]), "b": torch.tensor(3, dtype=torch.int64)}
+    write_tensors(path, tensors, {"iteration": 2})
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        for bit in range(8):
+            damaged = bytearray(whole)
+            damaged[place] ^= 1 << bit
+            path.write_bytes(damaged)
+            with pytest.raises(StorageError, match=r"c\.safetensors is damaged .*delete it"):
+                read_tensors(path)
+    path.write_bytes(whole)
+    assert read_tensors(path)[0]["b"] == 3
+
+
 @pytest.mark.parametrize("damage", [b"", b"not safetensors", None])
 def test_damage_names_the_file_and_the_remedy(tmp_path: Path, damage: bytes | None) -> None:
     path = tmp_path / "c.safetensors"
