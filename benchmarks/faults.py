@@ -18,8 +18,8 @@ import sys
 import tempfile
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 from fault_kinds import damage, local, ray_cluster, servers
@@ -79,7 +79,7 @@ def tried(name: str, campaign: Campaign, seconds: float, seed: int) -> list[Row]
         rows = KINDS[name][1](campaign, time.monotonic() + seconds)
     except (Exception, SystemExit) as error:
         traceback.print_exc()
-        return [Row(name, details={f"LEFT OUT: {error}"[:200]: 1})]
+        return [Row(name, details=Counter([f"LEFT OUT: {error}"[:200]]))]
     return rows if isinstance(rows, list) else [rows]
 
 
@@ -87,7 +87,8 @@ def _in_another_clock(campaign: Campaign, seconds: float, seed: int) -> list[Row
     target = campaign.base / "clock.json"
     arguments = [__file__, "--only", "clock", "--minutes", str(seconds / 60), "--seed", str(seed)]
     local.under_faketime([*arguments, "--json", str(target)], campaign.base)
-    return [Row(**row) for row in json.loads(target.read_text())["rows"]]
+    found = json.loads(target.read_text())["rows"]
+    return [Row(**row | {"details": Counter(row["details"])}) for row in found]
 
 
 def table(rows: list[Row]) -> str:
@@ -132,7 +133,7 @@ def main() -> None:
     print(f"{took:.0f} s\n{text}")
     if options.json:
         content = {"minutes": options.minutes, "seed": options.seed, "seconds": round(took)}
-        content["rows"] = [asdict(row) for row in rows]
+        content["rows"] = [vars(row) | {"details": dict(row.details)} for row in rows]
         options.json.write_text(json.dumps(content, indent=2) + "\n")
     if options.table:
         head = Path(__file__).with_name("faults.md").read_text().partition("| faults |")[0]

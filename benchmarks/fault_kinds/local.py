@@ -123,4 +123,4 @@ def under_faketime(arguments: list[str], folder: Path) -> None:
         "FAKETIME_NO_CACHE": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
-    subprocess.run([sys.executable, *arguments], env=os.environ | changed, check=True)
+    subprocess.run([sys.executable, *arguments], env=os.environ | changed, check=False)

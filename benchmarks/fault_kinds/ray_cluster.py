@@ -36,7 +36,7 @@ def _cluster() -> Iterator[Head]:
 
 
 def kills(campaign: Campaign, until: float) -> list[Row]:
-    """Kill now a worker, now the controller, at moments drawn over a run on the cluster."""
+    """In every other run kill workers that are making a call, in the others the controller."""
     rows = [Row("SIGKILL, Ray worker in a task"), Row("SIGKILL, Ray controller")]
     moments = campaign.moments("ray")
     with _cluster() as head:
@@ -51,7 +51,8 @@ def kills(campaign: Campaign, until: float) -> list[Row]:
             row = rows[(rows[0].runs + rows[1].runs) % 2]
             with campaign.folder() as folder:
                 process, deaths = start(folder, *command), 0
-                while process.wait(moments.uniform(0, length)) is None:
+                longest = length / 2 if row is rows[1] else length / 4
+                while process.wait(moments.uniform(0, longest)) is None:
                     if time.monotonic() > until:
                         process.wait()
                     elif row is rows[1]:

@@ -61,8 +61,8 @@ SELECT s.study_name, p.param_value FROM trials t JOIN studies s USING (study_id)
 JOIN trial_params p USING (trial_id) WHERE t.state = 'COMPLETE'
 """
 MLFLOW = """
-SELECT coalesce(r.name, ''), m.key, m.step FROM metrics m JOIN runs r USING (run_uuid)
-WHERE r.lifecycle_stage = 'active'
+SELECT replace(coalesce(r.name, ''), 'study: ', ''), m.key, m.step
+FROM metrics m JOIN runs r USING (run_uuid) WHERE r.lifecycle_stage = 'active'
 """
 
 
