@@ -40,6 +40,8 @@ from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser
 # One thread per process: two test workers share two cores, and OpenMP threads that wait for a core
 # make everything many times slower. Set before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# As augsearch has it, which is too late where another test has loaded MLflow before.
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "CRITICAL")
 
 ROOT = Path(__file__).parent
 SHOWN_AS = "/home/you/project"

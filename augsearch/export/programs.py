@@ -101,7 +101,10 @@ def traced(network: ImageNetwork, reference: Reference) -> ExportedProgram:
 
     example = torch.zeros((2, *reference.images.shape[1:]), dtype=torch.uint8)
     shapes = ({0: torch.export.Dim(INPUT)},)
-    return torch.export.export(network, (example,), dynamic_shapes=shapes)
+    program = torch.export.export(network, (example,), dynamic_shapes=shapes)
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # names files of this machine
+    return program
 
 
 def write_onnx(network: ImageNetwork, path: Path, reference: Reference) -> Parity:

@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -85,8 +86,13 @@ def accepts(schema, value, whole):
     if schema["type"] == "object":
         properties = schema.get("properties", {})
         rest = schema.get("additionalProperties", {"anyOf": []})
+        patterns = schema.get("patternProperties", {})
+        named = {
+            key: next((one for pattern, one in patterns.items() if re.search(pattern, key)), rest)
+            for key in value
+        }
         return set(schema.get("required", [])) <= value.keys() and all(
-            accepts(properties.get(key, rest), one, whole) for key, one in value.items()
+            accepts(properties.get(key, named[key]), one, whole) for key, one in value.items()
         )
     return True
 
