@@ -129,7 +129,7 @@ def test_a_store_that_cannot_be_used_is_named_and_nothing_is_begun(
     assert message in error
     assert error.count("\n") == 1
     assert "S3cret" not in error
-    assert list(augsearch.folder.iterdir()) == [study]
+    assert sorted(augsearch.folder.rglob("*")) == [study]
 
 
 def test_runs_of_different_folders_share_a_database_that_goes_away_and_comes_back(
