@@ -120,15 +120,13 @@ def test_the_password_is_written_nowhere(machines, ended, postgres):
         ("artifacts", "ftp://ann:S3cret@127.0.0.1:1/x", "must answer but does not"),
     ],
 )
-def test_a_store_that_cannot_be_used_is_named_and_nothing_is_begun(
-    augsearch, call, option, url, message
-):
+def test_a_store_that_cannot_be_used_is_named_and_nothing_is_begun(augsearch, option, url, message):
     study = augsearch.write()
-    code, out, error = call("run", study, f"--{option}", url, "--quiet")
-    assert (code, out) == (2, "")
-    assert message in error
-    assert error.count("\n") == 1
-    assert "S3cret" not in error
+    done = augsearch("run", study.name, f"--{option}", url, "--quiet")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "S3cret" not in done.stderr
     assert sorted(augsearch.folder.rglob("*")) == [study]
 
 
