@@ -120,7 +120,11 @@ def test_the_password_is_written_nowhere(machines, ended, postgres):
         ("artifacts", "ftp://ann:S3cret@127.0.0.1:1/x", "must answer but does not"),
     ],
 )
-def test_a_store_that_cannot_be_used_is_named_and_nothing_is_begun(augsearch, option, url, message):
+def test_a_store_that_cannot_be_used_is_named_and_nothing_is_begun(
+    augsearch, monkeypatch, option, url, message
+):
+    for name in ("AUGSEARCH_LEDGER", "AUGSEARCH_ARTIFACTS"):  # what `machines` has set
+        monkeypatch.delenv(name, raising=False)
     study = augsearch.write()
     done = augsearch("run", study.name, f"--{option}", url, "--quiet")
     assert (done.returncode, done.stdout) == (2, "")
