@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any, final
+from typing import IO, Any, cast, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,13 +47,15 @@ class FrameDecoder:
             DataError: The frame cannot be decoded.
         """
         process = self._running()
+        # It was started with pipes.
+        to_it, from_it = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
         hang = threading.Timer(self._timeout_s, process.kill)
         hang.start()
         try:
             request = {"syntax": syntax, "options": options, "length": len(source)}
-            process.stdin.write(json.dumps(request).encode() + b"\n" + source)  # type: ignore[union-attr]
-            process.stdin.flush()  # type: ignore[union-attr]
-            return _answer(process.stdout)  # type: ignore[arg-type]
+            to_it.write(json.dumps(request).encode() + b"\n" + source)
+            to_it.flush()
+            return _answer(from_it)
         except (OSError, EOFError):
             self.close()
             raise DataError(f"{_DAMAGED}: its decoder crashed or did not end") from None

@@ -83,7 +83,7 @@ class RayEngine(Engine):
 
     @property
     def workers(self) -> int:
-        """How many calls the cluster has room for now, at least 1."""
+        """How many calls the nodes that are up have room for, at least 1."""
         share = self._share
         return max(1, sum(share.times_in(node) for node in alive_nodes()))
 
