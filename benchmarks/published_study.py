@@ -4,9 +4,9 @@
 
 It is studies/kong2022.toml at its published lengths (30,000 iterations of the ACGAN, heads of 100
 epochs) on the drawn images that the file names, with these changes: random weights of the backbone
-(nothing is downloaded), no MLflow, 5 replicates, and for the searched arm all of K = 1 ... 26,
-which is where the paper's search stopped. What is timed is the command `augsearch run`, Python's
-start included.
+(nothing is downloaded), no MLflow, 5 replicates, and for the arm that adds the GAN's images all of
+K = 1 ... 26, which is where the paper's search stopped; the arm of classic augmentation searches no
+further than that, either. What is timed is the command `augsearch run`, Python's start included.
 
 `--quick` shortens training and search to some seconds on two cores, and keeps nothing.
 """
@@ -27,6 +27,7 @@ from augsearch.device import pick_device
 PUBLISHED = Path(__file__).parents[1] / "studies" / "kong2022.toml"
 MULTIPLES, REPLICATES = 26, 5
 SEARCH = 'search = {source = "acgan", rule = "sliding-window", window = 12}'
+CLASSIC = 'search = {source = "classic", rule = "sliding-window", window = 12'
 
 
 def changes(multiples: int) -> dict[str, str]:
@@ -36,6 +37,7 @@ def changes(multiples: int) -> dict[str, str]:
         'weights = "imagenet" ': 'weights = "random" ',
         'metric = "auc"': f'metric = "auc"\nreplicates = {REPLICATES}',
         SEARCH: f'search = {{source = "acgan", rule = "sweep", multiples = {amounts}}}',
+        CLASSIC: f"{CLASSIC}, max_multiple = {multiples}",
         "[report]\n": "[tracking]\nenabled = false\n\n[report]\n",
     }
 

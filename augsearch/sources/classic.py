@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from augsearch.records import LabelledImages
 from augsearch.seeds import Seed
@@ -17,12 +15,15 @@ from augsearch.sources.numbering import BLOCK, by_blocks
 from augsearch.sources.order import BalancedOrder
 from augsearch.study.schema.sources import ClassicOptions
 
+if TYPE_CHECKING:
+    import torch
+
 DRAWS = 9
 """Random numbers per image: two flips, angle, shift down, shift right, zoom, brightness, contrast,
 saturation.
 Always all of them, so that switching one change on leaves the others as they were."""
 
-_GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as torchvision weighs
+_GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601, as torchvision weighs
 
 
 @final
@@ -81,24 +82,37 @@ def augment(
         uint8, (N, H, W, C).
     """
     changed = np.empty_like(pixels)
-    geometry = _geometry(draws, pixels.shape[1:3], options)
-    for number, (image, draw) in enumerate(zip(pixels, draws, strict=True)):
-        values = _flipped(image, draw, options).astype(np.float32)
-        if geometry is not None:
-            values = _resampled(values, *(part[number] for part in geometry))
-        values = _relit(values, draw, options)
-        changed[number] = np.clip(np.rint(values), 0, 255)
+    for start in range(0, len(pixels), BLOCK):
+        part = slice(start, start + BLOCK)
+        changed[part] = _changed(pixels[part], draws[part], options)
     return changed
 
 
-def _flipped(
-    image: NDArray[np.uint8], draw: NDArray[np.float64], options: ClassicOptions
+def _changed(
+    pixels: NDArray[np.uint8], draws: NDArray[np.float64], options: ClassicOptions
 ) -> NDArray[np.uint8]:
-    if options.horizontal_flip and draw[0] < 0:
-        image = image[:, ::-1]
-    if options.vertical_flip and draw[1] < 0:
-        image = image[::-1]
-    return image
+    # Whole batches, but nothing is added up across or within images in an order that could depend
+    # on how many there are: an image has the same bits in every batch and with any thread count.
+    import torch
+
+    flipped = _flipped(pixels, draws, options)
+    values = torch.from_numpy(flipped).permute(0, 3, 1, 2).float()
+    geometry = _geometry(draws, pixels.shape[1:3], options)
+    if geometry is not None:
+        values = _resampled(values, *geometry)
+    values = _relit(values, draws, options).round_().clamp_(0, 255).to(torch.uint8)
+    return values.permute(0, 2, 3, 1).numpy()
+
+
+def _flipped(
+    pixels: NDArray[np.uint8], draws: NDArray[np.float64], options: ClassicOptions
+) -> NDArray[np.uint8]:
+    flipped = pixels.copy()
+    if options.horizontal_flip:
+        flipped[draws[:, 0] < 0] = flipped[draws[:, 0] < 0, :, ::-1]
+    if options.vertical_flip:
+        flipped[draws[:, 1] < 0] = flipped[draws[:, 1] < 0, ::-1]
+    return flipped
 
 
 def _geometry(
@@ -122,34 +136,58 @@ def _geometry(
 
 
 def _resampled(
-    values: NDArray[np.float32], matrix: NDArray[np.float64], offset: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    channels: Iterator[NDArray[np.float32]] = (
-        ndimage.affine_transform(channel, matrix, offset, order=1, mode="reflect")
-        for channel in np.moveaxis(values, -1, 0)
+    values: torch.Tensor, matrices: NDArray[np.float64], offsets: NDArray[np.float64]
+) -> torch.Tensor:
+    import torch
+
+    n, _, height, width = values.shape
+    maps = torch.from_numpy(np.concatenate([matrices, offsets[..., None]], axis=2))
+    down, right = torch.arange(height)[:, None], torch.arange(width)
+    grid = torch.empty(n, height, width, 2)
+    for axis, side in enumerate((height, width)):
+        to_down, to_right, offset = maps[:, axis].T[..., None, None]
+        # torch counts from -1 to 1, edge to edge, and across before down.
+        grid[..., 1 - axis] = (2 * (to_down * down + to_right * right + offset) + 1) / side - 1
+    return torch.nn.functional.grid_sample(
+        values, grid, padding_mode="reflection", align_corners=False
     )
-    return np.stack(list(channels), axis=-1)
 
 
 def _relit(
-    values: NDArray[np.float32], draw: NDArray[np.float64], options: ClassicOptions
-) -> NDArray[np.float32]:
+    values: torch.Tensor, draws: NDArray[np.float64], options: ClassicOptions
+) -> torch.Tensor:
     if options.brightness:
-        values = np.clip(values * _factor(options.brightness, draw[6]), 0, 255)
+        values = (values * _factors(options.brightness, draws[:, 6])).clamp_(0, 255)
     if options.contrast:
-        mean = _grey(values).mean(dtype=np.float32)
-        values = mean + (values - mean) * _factor(options.contrast, draw[7])
-    if options.saturation and values.shape[-1] == 3:
-        grey = _grey(np.clip(values, 0, 255))
-        values = grey + (values - grey) * _factor(options.saturation, draw[8])
+        mean = _means(_grey(values))
+        values = mean + (values - mean) * _factors(options.contrast, draws[:, 7])
+    if options.saturation and values.shape[1] == 3:
+        grey = _grey(values.clamp(0, 255))
+        values = grey + (values - grey) * _factors(options.saturation, draws[:, 8])
     return values
 
 
-def _factor(jitter: float | tuple[float, float], draw: float) -> np.float32:
+def _factors(jitter: float | tuple[float, float], draws: NDArray[np.float64]) -> torch.Tensor:
+    """Return one factor per image, (N, 1, 1, 1)."""
     low, high = jitter if isinstance(jitter, tuple) else (1 - jitter, 1 + jitter)
-    return np.float32((low + high) / 2 + (high - low) / 2 * draw)
+    return _per_image((low + high) / 2 + (high - low) / 2 * draws)
 
 
-def _grey(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return luma, (H, W, 1)."""
-    return (values @ _GREY)[..., None] if values.shape[-1] == 3 else values
+def _grey(values: torch.Tensor) -> torch.Tensor:
+    """Return luma, (N, 1, H, W)."""
+    if values.shape[1] != 3:
+        return values
+    red, green, blue = (weight * values[:, i, None] for i, weight in enumerate(_GREY))
+    return red + green + blue
+
+
+def _means(values: torch.Tensor) -> torch.Tensor:
+    """Return the mean of each image, (N, 1, 1, 1)."""
+    images = values.contiguous().numpy()
+    return _per_image(np.array([image.mean(dtype=np.float64) for image in images]))
+
+
+def _per_image(numbers: NDArray[np.float64]) -> torch.Tensor:
+    import torch
+
+    return torch.from_numpy(numbers.astype(np.float32))[:, None, None, None]

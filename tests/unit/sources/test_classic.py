@@ -2,7 +2,9 @@ import time
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageEnhance
+from scipy import ndimage
 
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext
@@ -111,6 +113,38 @@ def test_grey_images_have_no_saturation_to_change():
     grey = toy_images((3, 3)).pixels
     drawn = np.repeat(draws(saturation=0.5), 6, axis=0)
     assert np.array_equal(augment(grey, drawn, options(saturation=0.5)), grey)
+
+
+@pytest.mark.parametrize("shape", [(17, 24, 3), (31, 8, 1)])
+def test_rotation_shift_and_zoom_agree_with_scipy_up_to_the_mirrored_edges(shape):
+    pixels = Seed.of(1).generator().integers(0, 256, (4, *shape), dtype=np.uint8)
+    drawn = Seed.of(2).generator().uniform(-1, 1, (4, DRAWS))
+    moved = augment(pixels, drawn, options(degrees=60, translate=0.4, scale=0.3))
+    centre = (np.array(shape[:2]) - 1) / 2
+    for image, original, draw in zip(moved, pixels, drawn, strict=True):
+        angle = np.deg2rad(60 * draw[ANGLE])
+        turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        matrix = turn / (1 + 0.3 * draw[ZOOM])
+        offset = centre - matrix @ (centre + 0.4 * draw[DOWN : RIGHT + 1] * shape[:2])
+        for channel in range(shape[2]):
+            reference = ndimage.affine_transform(
+                original[..., channel].astype(float), matrix, offset, order=1, mode="reflect"
+            )
+            assert np.abs(image[..., channel] - reference).max() < 0.51
+
+
+def test_an_image_does_not_depend_on_those_beside_it_or_on_the_threads():
+    pixels = Seed.of(1).generator().integers(0, 256, (150, 20, 23, 3), dtype=np.uint8)
+    drawn = Seed.of(2).generator().uniform(-1, 1, (150, DRAWS))
+    change = options(degrees=20, scale=0.2, brightness=0.2, contrast=0.3, saturation=0.3)
+    together = augment(pixels, drawn, change)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3 if threads == 1 else 1)
+        alone = [augment(pixels[i : i + 1], drawn[i : i + 1], change) for i in range(150)]
+    finally:
+        torch.set_num_threads(threads)
+    assert np.array_equal(np.concatenate(alone), together)
 
 
 def test_a_flat_image_stays_flat_when_it_is_turned_shifted_and_zoomed():
