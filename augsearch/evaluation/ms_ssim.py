@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 
+from augsearch.device import thread_count
 from augsearch.seeds import Seed
 
 Floats = NDArray[np.float64]
@@ -25,7 +27,7 @@ WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 _WINDOW, _SIGMA = 11, 1.5
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-_BLOCK_VALUES = 1 << 20
+_BLOCK_VALUES = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,10 @@ def ms_ssim(first: Pixels, second: Pixels) -> Floats:
             "give the images pair by pair, in one size."
         )
     step = max(1, _BLOCK_VALUES // math.prod(first.shape[1:]))
-    blocks = [
-        _of_block(first[start : start + step], second[start : start + step])
-        for start in range(0, len(first), step)
-    ]
-    return np.concatenate([np.empty(0), *blocks])
+    parts = [slice(start, start + step) for start in range(0, len(first), step)]
+    with ThreadPoolExecutor(thread_count()) as pool:
+        blocks = pool.map(lambda part: _of_block(first[part], second[part]), parts)
+        return np.concatenate([np.empty(0), *blocks])
 
 
 def within_class_ms_ssim(pixels: Pixels, seed: Seed, n_pairs: int = 100) -> Spread:
@@ -206,9 +207,9 @@ def _window(size: int) -> Floats:
 def _blurred(images: Floats, window: Floats) -> Floats:
     """Return the weighted means at the places where the whole window lies within the image."""
     for axis in (1, 2):
-        images = correlate1d(images, window, axis=axis)
         before, valid = len(window) // 2, images.shape[axis] - len(window) + 1
-        images = images.take(range(before, before + valid), axis=axis)
+        inside = (slice(None),) * axis + (slice(before, before + valid),)
+        images = correlate1d(images, window, axis=axis)[inside]
     return images
 
 
@@ -216,6 +217,5 @@ def _halved(images: Floats) -> Floats:
     """Average blocks of 2 x 2 pixels; an odd last row or column is doubled, as Wang's code does."""
     odd = [(0, side % 2) for side in images.shape[1:3]]
     even = np.pad(images, [(0, 0), *odd, (0, 0)], mode="edge")
-    n_images, height, width, channels = even.shape
-    blocks = even.reshape(n_images, height // 2, 2, width // 2, 2, channels)
-    return np.asarray(blocks.mean(axis=(2, 4)))
+    rows = even[:, ::2] + even[:, 1::2]
+    return np.asarray((rows[:, :, ::2] + rows[:, :, 1::2]) / 4)

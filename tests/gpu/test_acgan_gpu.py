@@ -1,3 +1,4 @@
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -112,8 +113,10 @@ def test_an_iteration_never_waits_for_the_device() -> None:
     game = _game(_options("acgan", preset="small-data"), True)
     rng = torch.Generator("cuda")
     game.ready()
-    torch.cuda.set_sync_debug_mode("error")
     try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Synchronization debug mode")
+            torch.cuda.set_sync_debug_mode("error")
         for iteration in range(1, 4):
             rng.manual_seed(iteration)
             game.step(iteration, rng)
