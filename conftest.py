@@ -4,7 +4,8 @@ The blocks of a page run in order, in one empty folder that Python looks for mod
 
     python or toml whose first line is `# NAME.SUFFIX` is written to that file; else
     python    is executed, or compared where it has `>>>`; the blocks of a page share their names
-    toml      must make a valid study together with the page's last study (or the quickstart)
+    toml      must be a valid study, by itself if it has data and arms, else together with the
+              page's last study (or the quickstart)
     console   each `$ command` is run, `augsearch` in this process, and what it prints is compared
               with what is shown; `...` stands for anything, and runs of white space are alike
 
@@ -126,16 +127,17 @@ def run_python(example: Example) -> None:
 
 
 def check_tables(example: Example) -> None:
-    """Put a block's tables in the place of a study's, and see whether that makes a study.
+    """See whether a block is a study, or makes one in the place of the last study's tables.
 
     Of sources, classifiers and arms each is a table of its own.
     """
     from augsearch.study.consistency import find_problems
     from augsearch.study.schema.study import StudyFile
 
-    study = example.namespace["last study"]
-    whole = tomllib.loads(study.read_text(encoding="utf-8"))
-    for key, table in tomllib.loads(example.parsed).items():
+    given, whole = tomllib.loads(example.parsed), {}
+    if not {"data", "arms"} <= given.keys():
+        whole = tomllib.loads(example.namespace["last study"].read_text(encoding="utf-8"))
+    for key, table in given.items():
         named = key in ("sources", "classifiers", "arms")
         whole[key] = whole.get(key, {}) | table if named else table
     for table in (whole["data"], whole.get("external", {})):
