@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any
 
 import numba
 import numpy as np
@@ -16,12 +17,14 @@ from numba import types
 from numpy.typing import NDArray
 
 from augsearch.classifiers.adam_heads.batches import HeadCell
+from augsearch.classifiers.adam_heads.compiled import Loop, compiled
 from augsearch.classifiers.adam_heads.problem import BETA1, BETA2, HeadProblem
 from augsearch.device import thread_count
 
 _CHUNK = 1 << 16
 """Images that a head sees before it reports back: some 10 ms."""
 
+# Arguments of the loop, not constants in it: its machine code is kept until this file changes.
 _MEAN_SHARE, _SQUARE_SHARE = np.float32(1 - BETA1), np.float32(1 - BETA2)
 
 Array = NDArray[np.float32]
@@ -86,7 +89,8 @@ class _Head:
         rates, guards = (each[first * steps : last * steps] for each in self._rates)
         _train(
             self._bank, rows, labels, rates, guards, options.batch_size, problem.is_softmax,
-            np.float32(problem.scale), self.weight, self._mean, self._square, self._gradient,
+            np.float32(problem.scale), _MEAN_SHARE, _SQUARE_SHARE,
+            self.weight, self._mean, self._square, self._gradient,
         )  # fmt: skip
         self._epoch = last
         return (last - first) * steps
@@ -94,10 +98,16 @@ class _Head:
 
 # Sums may be added up in another order, one fixed by the compiler, so that they fill vector
 # registers; NaN and infinities keep their meaning; other threads run meanwhile.
-_compiled = numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+_OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": {"reassoc", "contract", "nsz"},
+}
+_inlined: Callable[[Loop], Loop] = numba.njit(**_OPTIONS)
+_FLOATS, _MATRIX, _NUMBERS = types.float32[::1], types.float32[:, ::1], types.int32[:, ::1]
 
 
-@_compiled
+@_inlined
 def _dot(x: Array, y: Array) -> np.float32:
     total = np.float32(0)
     for j in range(len(x)):
@@ -105,7 +115,7 @@ def _dot(x: Array, y: Array) -> np.float32:
     return total
 
 
-@_compiled
+@_inlined
 def _to_errors(scores: Array, label: int, is_softmax: bool, scale: np.float32) -> None:
     """Turn an image's scores, (R,), into the loss's derivative with respect to them."""
     # Loops, not array expressions: those take the compiler seconds.
@@ -118,29 +128,38 @@ def _to_errors(scores: Array, label: int, is_softmax: bool, scale: np.float32) -
         scores[r] = (share - np.float32(r == label)) * scale
 
 
-@_compiled
+@_inlined
 def _add(total: Array, factor: np.float32, x: Array) -> None:
     for j in range(len(x)):
         total[j] += factor * x[j]
 
 
-@_compiled
+@_inlined
 def _adam(
-    weight: Array, gradient: Array, mean: Array, square: Array, rate: np.float32, guard: np.float32
-) -> None:
+    weight: Array, gradient: Array, mean: Array, square: Array, rate: np.float32, guard: np.float32,
+    mean_share: np.float32, square_share: np.float32,
+) -> None:  # fmt: skip
     """Make one step of one row and clear its gradient."""
     for j in range(len(weight)):
         g = gradient[j]
-        mean[j] += (g - mean[j]) * _MEAN_SHARE
-        square[j] += (g * g - square[j]) * _SQUARE_SHARE
+        mean[j] += (g - mean[j]) * mean_share
+        square[j] += (g * g - square[j]) * square_share
         weight[j] -= rate * mean[j] / (np.sqrt(square[j]) + guard)
         gradient[j] = 0
 
 
-@_compiled
+# For these types and no others, which could make other bits.
+@compiled(
+    types.void(
+        _MATRIX, _NUMBERS, _NUMBERS, _FLOATS, _FLOATS, types.int64, types.boolean,
+        types.float32, types.float32, types.float32, _MATRIX, _MATRIX, _MATRIX, _MATRIX,
+    ),
+    **_OPTIONS,
+)  # fmt: skip
 def _train(
     bank: Array, rows: Numbers, labels: Numbers, rates: Array, guards: Array, batch_size: int,
-    is_softmax: bool, scale: np.float32, weight: Array, mean: Array, square: Array, gradient: Array,
+    is_softmax: bool, scale: np.float32, mean_share: np.float32, square_share: np.float32,
+    weight: Array, mean: Array, square: Array, gradient: Array,
 ) -> None:  # fmt: skip
     """Train one head for as many epochs as `rows` and `labels`, (epochs, M), hold.
 
@@ -162,14 +181,8 @@ def _train(
                 for r in range(len(weight)):
                     _add(gradient[r], errors[i - begin, r], bank[rows[epoch, i]])
             for r in range(len(weight)):
-                _adam(weight[r], gradient[r], mean[r], square[r], rates[t], guards[t])
+                _adam(
+                    weight[r], gradient[r], mean[r], square[r], rates[t], guards[t],
+                    mean_share, square_share,
+                )  # fmt: skip
             t += 1
-
-
-_FLOATS, _MATRIX, _NUMBERS = types.float32[::1], types.float32[:, ::1], types.int32[:, ::1]
-# For these types and no others, which could make other bits.
-_train.compile((
-    _MATRIX, _NUMBERS, _NUMBERS, _FLOATS, _FLOATS, types.int64, types.boolean, types.float32,
-    _MATRIX, _MATRIX, _MATRIX, _MATRIX,
-))  # fmt: skip
-_train.disable_compile()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from augsearch.classifiers.adam_heads.compiled import compiled
 
 _SIGNATURE = "UniTuple(int32[:, ::1], 2)(uint32[:, ::1], int32[::1], int32[::1])"
 
 
-@numba.njit(_SIGNATURE, nogil=True)
+@compiled(_SIGNATURE, nogil=True)
 def shuffled(
     words: NDArray[np.uint32], rows: NDArray[np.int32], labels: NDArray[np.int32]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
