@@ -43,6 +43,7 @@ class Mirror:
         self._study = study
         self._directory = directory
         self._notify = notify
+        self._finished = False
         self._tracker: Tracker | None = None
         if study.tracking.enabled:
             self._tracker = Tracker(
@@ -114,15 +115,18 @@ class Mirror:
 
     def finish(self, result: StudyResult) -> None:
         """Mirror the result of every arm and the files of the run."""
-        if not self._tracker:
-            return
+        if self._tracker:
+            self._finish(self._tracker, result)
+        self._finished = True
+
+    def _finish(self, tracker: Tracker, result: StudyResult) -> None:
         figures = sorted((self._directory.path / "figures").glob("*.svg"))
         for name in result.arms:
             for path in arm_figures(name, list(result.arms), figures):
-                self._tracker.artifact(path, name, folder="figures")
-            self._tracker.finish_arm(name, _scalars(result, name), self._tags(result, name))
+                tracker.artifact(path, name, folder="figures")
+            tracker.finish_arm(name, _scalars(result, name), self._tags(result, name))
         said = verdict_sentence(result, self._study.evaluation.confidence)
-        self._tracker.tag({DESCRIPTION: said})
+        tracker.tag({DESCRIPTION: said})
         for path in [
             self._directory.report,
             self._directory.path / "results.json",
@@ -131,7 +135,7 @@ class Mirror:
             *sorted((self._directory.path / "tables").glob("*.csv")),
         ]:
             folder = path.parent.name if path.parent != self._directory.path else ""
-            self._tracker.artifact(path, folder=folder)
+            tracker.artifact(path, folder=folder)
 
     def _tags(self, result: StudyResult, name: str) -> dict[str, str]:
         if result.verdict is None or result.verdict.arm != name:
@@ -149,8 +153,12 @@ class Mirror:
             if model is not None:  # what `mlflow models serve -m runs:/ID/model` finds
                 self._tracker.artifact(model, arm, folder="model")
 
-    def close(self) -> None:
-        """Wait a little for what is under way; the rest stays in the outbox."""
+    def close(self) -> bool:
+        """Wait a little for what is under way; the rest stays in the outbox.
+
+        Returns:
+            Whether the run has been finished and MLflow has taken all of it.
+        """
         if self._tracker and self._tracker.close():
             self._notify(
                 Warned(
@@ -158,6 +166,8 @@ class Mirror:
                     f"augsearch sync {self._directory.path} sends the rest."
                 )
             )
+            return False
+        return self._finished
 
 
 def tracking_uri(study: StudyFile, run: Path) -> str:

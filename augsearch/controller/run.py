@@ -66,10 +66,12 @@ def run_in(
     keeper = Keeper(directory, notify)
     finished = directory.results
     if finished is not None and again is None:
-        if not directory.remembers(_MIRRORED):  # killed between the result and its copy
+        if not directory.remembers(_MIRRORED):  # killed before all of the copy was there
             mirror = Mirror(study, directory, notify)
-            _mirror(mirror, directory, finished)
-            mirror.close()
+            try:
+                mirror.finish(finished)
+            finally:
+                _close(mirror, directory)
         keeper.finish()
         return finished
 
@@ -103,7 +105,7 @@ def run_in(
         said = budget.stopped(directory, study, prepared.direction)
         raise TimeUpError(said) from None
     finally:
-        mirror.close()
+        _close(mirror, directory)
         if again is None:
             keeper.finish()
 
@@ -156,13 +158,14 @@ def _train_and_test(
         write_run_report(conclusion, text)
     result = result.model_copy(update={"seconds": directory.seconds})
     directory.write_results(result)
-    _mirror(mirror, directory, result)
+    mirror.finish(result)
     return result
 
 
-def _mirror(mirror: Mirror, directory: RunDirectory, result: StudyResult) -> None:
-    mirror.finish(result)
-    directory.remember(_MIRRORED, True)
+def _close(mirror: Mirror, directory: RunDirectory) -> None:
+    """Wait for the copy; a run whose copy is not whole tries again when it is started again."""
+    if mirror.close():
+        directory.remember(_MIRRORED, True)
 
 
 def _search(

@@ -112,6 +112,33 @@ def test_a_run_killed_before_its_result_was_mirrored_mirrors_it_once(tiny_run):
     assert (run / "outbox.jsonl").read_text() == sent
 
 
+class Killed:
+    """In place of the thread that delivers: the run is killed while it waits for the rest."""
+
+    def __init__(self, *parts):
+        pass
+
+    def wake(self):
+        pass
+
+    def close(self, timeout_s):
+        raise KeyboardInterrupt
+
+
+def test_a_run_killed_while_mlflow_takes_the_rest_sends_it_when_started_again(
+    tiny_run, call, tmp_path, monkeypatch
+):
+    shutil.copytree(tiny_run[0].folder, tmp_path, dirs_exist_ok=True)
+    run = tmp_path / "runs" / "tiny"
+    (run / "mirrored.json").unlink()
+    (run / "outbox.cursor.json").unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr("augsearch.tracking.tracker.Courier", Killed)
+        assert call("run", "tiny.toml")[0] == 130
+    assert call("run", "tiny.toml")[0] == 0
+    assert call("sync", run)[1].startswith("0 entries sent to ")
+
+
 def test_json_is_alone_on_stdout(tiny_run):
     command, _ = tiny_run
     done = command("run", "tiny.toml", "--json")
