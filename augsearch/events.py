@@ -38,6 +38,11 @@ class Warned:
 
 
 @dataclass(frozen=True)
+class Disturbed(Warned):
+    """Something around the run failed and is made good: shown, but no part of the result."""
+
+
+@dataclass(frozen=True)
 class TrialCompleted:
     """One amount of one arm has its score; `unit` says what amounts count.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from augsearch.errors import AugsearchError, StorageError
-from augsearch.events import Notify, Warned, silent
+from augsearch.events import Disturbed, Notify, silent
 from augsearch.messages import masked
 
 if TYPE_CHECKING:
@@ -112,7 +112,8 @@ def patiently(
         except LostConnectionError as error:
             if not failed:
                 deadline, failed = time.monotonic() + PATIENCE_S, True
-                notify(Warned(f"the search's ledger does not answer and is waited for: {error}"))
+                words = f"the search's ledger does not answer and is waited for: {error}"
+                notify(Disturbed(words))
             elif time.monotonic() >= deadline:
                 raise
             time.sleep(pause)

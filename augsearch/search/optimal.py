@@ -138,7 +138,7 @@ def find_optimal_multiple(
             end; another start, step or direction may not, nor another grid or seed.
         study_name: The Optuna study's name in `storage`.
         callbacks: Each is called as ``callback(evaluation, best)`` after every new evaluation.
-        notify: Takes a `Warned` event when the database server of `storage` has gone away: it is
+        notify: Takes a `Disturbed` event when the database server of `storage` has gone away: it is
             waited for, a minute long.
 
     Raises:

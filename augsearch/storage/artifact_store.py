@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any, final
 
 from augsearch.errors import StorageError
-from augsearch.events import Notify, Warned, silent
+from augsearch.events import Disturbed, Notify, silent
 from augsearch.files import replacing
 from augsearch.messages import masked
 from augsearch.storage.remote import PassedOnError, StoredFile, answering, open_file_system
@@ -216,7 +216,7 @@ class ArtifactStore:
                     self._read(stored, temporary)
             except _DamagedError:
                 notify(
-                    Warned(
+                    Disturbed(
                         f"{stored.path} in the artifact store {masked(self._url)} was damaged and "
                         "is made again"
                     )

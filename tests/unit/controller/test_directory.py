@@ -17,6 +17,7 @@ from augsearch.controller.directory import (
 from augsearch.errors import DataError, RunDirectoryError, StorageError
 from augsearch.events import (
     Advanced,
+    Disturbed,
     PictureMade,
     SettingTried,
     StageStarted,
@@ -218,6 +219,12 @@ def test_a_line_torn_by_a_kill_costs_no_warning(run):
     run.log(StageStarted("data"))  # what a process begins with
     run.log(Warned("second"))
     assert run.warnings == ["first", "second"]
+
+
+def test_what_was_made_good_is_no_warning_of_the_result(run):
+    run.log(Disturbed("the database was away"))
+    assert "the database was away" in (run.path / "log.jsonl").read_text()
+    assert run.warnings == []
 
 
 def test_numbers_in_warnings_rise(run):

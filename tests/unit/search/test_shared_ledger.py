@@ -10,7 +10,7 @@ import pytest
 from optuna.trial import TrialState
 
 from augsearch.errors import RunDirectoryError, StorageError
-from augsearch.events import Warned
+from augsearch.events import Disturbed
 from augsearch.search import database as patience
 from augsearch.search import find_optimal_multiple
 from augsearch.search.database import LostConnectionError
@@ -115,7 +115,7 @@ def test_a_server_that_restarts_in_mid_search_is_waited_for(postgres, database, 
     assert found == find_optimal_multiple(peak, window=3)
     assert score.seen == list(range(1, 8))
     assert states(database) == once_each(7)
-    assert [type(event) for event in told] == [Warned] * 2
+    assert [type(event) for event in told] == [Disturbed] * 2
     assert "does not answer and is waited for" in told[0].message
     assert postgres.password not in told[0].message
 
@@ -130,7 +130,7 @@ def test_a_server_that_restarts_between_two_searches_is_waited_for(postgres, dat
     )
     wait_for(postgres)
     assert second == first
-    assert [type(event) for event in told] == [Warned]
+    assert [type(event) for event in told] == [Disturbed]
 
 
 def test_a_server_that_stays_away_is_named_and_nothing_is_lost(

@@ -9,7 +9,7 @@ import pytest
 from fsspec.core import url_to_fs
 
 from augsearch.errors import StorageError
-from augsearch.events import Warned
+from augsearch.events import Disturbed
 from augsearch.storage import ArtifactStore
 
 
@@ -131,7 +131,7 @@ def test_damaged_content_is_told_never_fetched_and_sent_again(url, here, there):
     spoil(url, "source/pool", lambda content: b"X" + content[1:])
     told = []
     assert ArtifactStore(url, there).pull(there, notify=told.append) == len(MADE) - 1
-    assert [type(event) for event in told] == [Warned]
+    assert [type(event) for event in told] == [Disturbed]
     assert "source/pool/class0_0-64.npy" in told[0].message
     assert "was damaged" in told[0].message
     assert "source/pool/class0_0-64.npy" not in files(there)
