@@ -1,12 +1,13 @@
 """Disturb a small study in every way that a machine can, and compare what it ends with.
 
-    python benchmarks/faults.py --minutes 10
+    python benchmarks/faults.py --minutes 20 --write
 
 Every run that was disturbed is started again and must end with the results.json of an undisturbed
 run (apart from times), and its ledger and MLflow must hold every entry exactly once. The study is
 tiny, so that a run takes seconds; how often each kind of fault is tried follows from the time.
-Kinds that need something which is not there (PostgreSQL, Ray, libfaketime, the right to mount) are
-left out and named. Exit code 1 if a run ends otherwise or an entry is lost or there twice.
+`--write` makes faults.json and faults.md beside this file. Exit code 1 if a run ends otherwise, an
+entry is lost or there twice, or a kind of fault could not be tried (for want of PostgreSQL, Ray or
+the right to mount) or was never reached: more minutes, then.
 """
 
 from __future__ import annotations
@@ -14,131 +15,79 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
-import traceback
-from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
-from fault_kinds import damage, local, ray_cluster, servers
-from fault_kinds.runs import Campaign, Row, ended, preload, start, write
+from fault_kinds import damage, database, local, mlflow_server, ray_cluster
+from fault_kinds.lanes import Kind, Lanes, Part
+from fault_kinds.outcomes import Row
+from fault_kinds.page import found, page, table
+from fault_kinds.runs import Campaign
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 os.environ |= dict.fromkeys(THREADS, "1")  # before numpy and torch are loaded
 os.environ |= {"DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true", "COLUMNS": "200"}
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the servers are those of the tests
 
-KINDS: dict[str, tuple[float, Callable[[Campaign, float], Row | list[Row]]]] = {
-    "kills": (5, local.kills),
-    "disk": (1, local.full_disk),
-    "two": (0.7, local.two_controllers),
-    "damage": (4, damage.damaged_files),
-    "mlflow": (2.5, servers.mlflow),
-    "postgres": (2, servers.postgres),
-    "ray": (3.5, ray_cluster.kills),
-    "clock": (1, local.clock_jumps),
+KINDS: dict[str, tuple[float, int, Kind]] = {
+    "ray": (5, 1, ray_cluster.kills),
+    "mlflow": (3, 1, mlflow_server.mlflow),
+    "damage": (4, 2, damage.damaged_files),
+    "postgres": (2, 1, database.postgres),
+    "clock": (1, 1, local.clock_jumps),
+    "disk": (1, 1, local.full_disk),
+    "two": (1, 1, local.two_controllers),
+    "kills": (8, 2, local.kills),
 }
-"""Name -> (share of the time, what tries it)."""
+"""Name -> (share of the time, in how many parts, what tries it), in the order of the trying: the
+runs of the last ones are short, so that they end in time."""
+LANES = 2
+"""Parts that are tried side by side."""
 
 
-def empty_store(path: Path) -> None:
-    """Make a database of MLflow that has no runs, in another process."""
-    pid = os.fork()
-    if not pid:
-        code = 1
-        try:
-            from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-            SqlAlchemyStore(f"sqlite:///{path}", str(path.parent / "mlruns"))
-            code = 0
-        finally:
-            os._exit(code)
-    if os.waitpid(pid, 0)[1]:
-        raise SystemExit("MLflow makes no database")
-
-
-def prepared(base: Path, seed: int) -> Campaign:
-    """Load all libraries and run the study undisturbed."""
-    preload(base / "first")
-    empty_store(base / "empty.db")
-    folder = write(base / "undisturbed")
-    begun = time.monotonic()
-    process = start(folder, "run", "study.toml")
-    if process.wait() != 0:
-        raise SystemExit(process.text)
-    return Campaign(base, seed, ended(folder), time.monotonic() - begun)
-
-
-def tried(name: str, campaign: Campaign, seconds: float, seed: int) -> list[Row]:
-    """Try a kind of fault for so long; one that cannot be tried is a row that says so."""
-    try:
-        if name == "clock" and "FAKETIME_TIMESTAMP_FILE" not in os.environ:
-            return _in_another_clock(campaign, seconds, seed)
-        rows = KINDS[name][1](campaign, time.monotonic() + seconds)
-    except (Exception, SystemExit) as error:
-        traceback.print_exc()
-        return [Row(name, details=Counter([f"LEFT OUT: {error}"[:200]]))]
-    return rows if isinstance(rows, list) else [rows]
-
-
-def _in_another_clock(campaign: Campaign, seconds: float, seed: int) -> list[Row]:
-    target = campaign.base / "clock.json"
-    arguments = [__file__, "--only", "clock", "--minutes", str(seconds / 60), "--seed", str(seed)]
-    local.under_faketime([*arguments, "--json", str(target)], campaign.base)
-    found = json.loads(target.read_text())["rows"]
-    return [Row(**row | {"details": Counter(row["details"])}) for row in found]
-
-
-def table(rows: list[Row]) -> str:
-    lines = [
-        "| faults | injected | runs | identical | entries lost | entries twice | of these |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+def parts(names: list[str]) -> list[Part]:
+    """Return what is to be tried."""
+    return [
+        Part(name, number, KINDS[name][0] / KINDS[name][1], KINDS[name][2])
+        for name in names
+        for number in range(KINDS[name][1])
     ]
-    total = Row("**all**")
-    for row in rows:
-        for name in ("faults", "runs", "identical", "lost", "twice"):
-            setattr(total, name, getattr(total, name) + getattr(row, name))
-    for row in [*rows, total]:
-        said = ", ".join(f"{count} {what}" for what, count in sorted(row.details.items()))
-        cells = (row.kind, row.faults, row.runs, row.identical, row.lost, row.twice, said)
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
-    return "\n".join(lines)
 
 
 def main() -> None:
+    """Try all kinds; print what came of it."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", choices=KINDS, nargs="+", default=list(KINDS))
-    parser.add_argument("--json", type=Path, help="write the rows here")
-    parser.add_argument("--table", type=Path, help="write the table here")
+    parser.add_argument("--write", action="store_true", help="make faults.json and faults.md")
     options = parser.parse_args()
-    begun, shares = time.monotonic(), sum(KINDS[name][0] for name in options.only)
+    end = time.monotonic() + 60 * options.minutes
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers are stopped
     with tempfile.TemporaryDirectory(prefix="augsearch-faults-") as name:
-        base = Path(name)
-        campaign = prepared(base, options.seed)
+        campaign = Campaign.begin(Path(name), options.seed)
         print(f"undisturbed: {campaign.length:.1f} s, {campaign.expected.entries.total()} entries")
-        rows: list[Row] = []
-        for name in options.only:
-            left = 60 * options.minutes - (time.monotonic() - begun)
-            seconds = max(0.0, left) * KINDS[name][0] / shares
-            shares -= KINDS[name][0]
-            new = tried(name, campaign, seconds, options.seed)
-            print(table(new), flush=True)
-            rows += new
-    took = time.monotonic() - begun
-    text = table(rows)
-    print(f"{took:.0f} s\n{text}")
-    if options.json:
-        content = {"minutes": options.minutes, "seed": options.seed, "seconds": round(took)}
-        content["rows"] = [vars(row) | {"details": dict(row.details)} for row in rows]
-        options.json.write_text(json.dumps(content, indent=2) + "\n")
-    if options.table:
-        head = Path(__file__).with_name("faults.md").read_text().partition("| faults |")[0]
-        options.table.write_text(f"{head}{text}\n")
-    sys.exit(any(row.identical != row.runs or row.lost or row.twice for row in rows))
+        rows = Lanes(campaign, LANES, end).go(parts(options.only))
+    print(table(rows), found(rows), sep="\n")
+    if options.write:
+        _write(options.minutes, options.seed, campaign.length, rows)
+    sys.exit(not all(row.is_right for row in rows))
+
+
+def _write(minutes: float, seed: int, length: float, rows: list[Row]) -> None:
+    from measure import machine
+
+    about = {
+        key: value for key, value in machine().items() if key in ("processor", "cores", "date")
+    }
+    content = {"minutes": minutes, "seed": seed, "lanes": LANES, "most": local.MOST_KILLS}
+    content |= about | {"length": length, "rows": [row.as_json() for row in rows]}
+    path = Path(__file__)
+    path.with_suffix(".json").write_text(json.dumps(content, indent=2) + "\n")
+    path.with_suffix(".md").write_text(page(content))
 
 
 if __name__ == "__main__":

@@ -6,9 +6,12 @@ import random
 import re
 import shutil
 import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from fault_kinds.runs import RUN, Campaign, Ended, Row, ended, start, write
+from fault_kinds.outcomes import RUN, Row, ended
+from fault_kinds.runs import Campaign, start, write
 
 KINDS = {
     "checkpoint or network": r"\.safetensors$",
@@ -69,23 +72,24 @@ def hurt(path: Path, moments: random.Random) -> str:
 
 def damaged_files(campaign: Campaign, until: float) -> list[Row]:
     """Change a file of a stopped run; the run makes it again, or refuses it by name."""
-    moments = campaign.moments("damage")
+    moments = campaign.moments()
     rows = {kind: Row(f"damaged {kind}") for kind in KINDS}
     stopped = states(campaign)
-    choices = {
-        kind: [
-            (folder, path.relative_to(folder))
-            for folder in stopped
-            for path in sorted((folder / RUN).rglob("*"))
-            if path.is_file() and path.stat().st_size and kind_of(path) == kind
-        ]
-        for kind in KINDS
-    }
+    choices = {kind: [one for one in map(partial(_files, kind), stopped) if one] for kind in KINDS}
     while time.monotonic() < until:
         for kind, row in rows.items():
             if choices[kind] and time.monotonic() < until:
-                _one(campaign, row, *moments.choice(choices[kind]), moments)
+                _one(campaign, row, *moments.choice(moments.choice(choices[kind])), moments)
     return list(rows.values())
+
+
+def _files(kind: str, folder: Path) -> list[tuple[Path, Path]]:
+    """Return a stopped run with each of its files of a kind."""
+    return [
+        (folder, path.relative_to(folder))
+        for path in sorted((folder / RUN).rglob("*"))
+        if path.is_file() and path.stat().st_size and kind_of(path) == kind
+    ]
 
 
 def _one(campaign: Campaign, row: Row, state: Path, path: Path, moments: random.Random) -> None:
@@ -95,43 +99,33 @@ def _one(campaign: Campaign, row: Row, state: Path, path: Path, moments: random.
     how = hurt(folder / path, moments)
     row.faults += 1
     process = start(folder, "run", "study.toml")
-    code = process.wait()
     outcome = "made again or not needed"
     for _ in range(4):  # as the message says: remove the file, run again
-        if code == 0:
+        if process.wait() == 0:
             break
         named = _named(folder, process.text, path)
-        if code != 2 or "Traceback" in process.text or named is None:
-            print(f"{path} ({how}), state {state.name}")
-            row.fails(folder, process)
-            return
+        if process.code != 2 or "Traceback" in process.text or named is None:
+            break
         outcome = "refused by name"
         named.unlink(missing_ok=True)
         process = start(folder, "run", "study.toml")
-        code = process.wait()
-    row.details[outcome] += 1
-    if code != 0:
-        print(f"{path} ({how}), state {state.name}")
-        row.fails(folder, process)
-        return
-    found = ended(folder)
-    # Without an outbox everything is sent again, as new runs: that is what its message says.
-    expected = campaign.expected
-    if not (kind_of(path) == "outbox" and outcome == "refused by name"):
-        _tell(row, found, expected, f"{path} ({how}), state {state.name}, {outcome}")
+    right = (row.runs - row.identical, row.lost, row.twice)
+    if process.wait() == 0:
+        row.details[outcome] += 1
+        _compare(campaign, row, folder, kind_of(path) == "outbox" and outcome == "refused by name")
     else:
-        row.compare(found, Ended(expected.numbers, found.entries))
+        row.fails(folder, process)
+    if right != (row.runs - row.identical, row.lost, row.twice):
+        print(f"that was {path} ({how}), {state.name}, {outcome}", flush=True)
 
 
-def _tell(row: Row, found: Ended, expected: Ended, what: str) -> None:
-    before = (row.runs - row.identical, row.lost, row.twice)
-    row.compare(found, expected)
-    if (row.runs - row.identical, row.lost, row.twice) != before:
-        print(
-            f"{row.kind}: {what}: {expected.entries - found.entries} lost, "
-            f"{found.entries - expected.entries} twice, "
-            f"numbers {'equal' if found.numbers == expected.numbers else 'DIFFERENT'}"
-        )
+def _compare(campaign: Campaign, row: Row, folder: Path, sent_again: bool) -> None:
+    """Compare; without an outbox everything is sent again, as new runs, as its message says."""
+    found = ended(folder)
+    row.compare(
+        found,
+        replace(campaign.expected, entries=found.entries) if sent_again else campaign.expected,
+    )
 
 
 def _named(folder: Path, text: str, path: Path) -> Path | None:

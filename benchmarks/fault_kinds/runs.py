@@ -1,24 +1,24 @@
-"""Runs of a tiny study, each a process of its own, and what they leave behind."""
+"""Runs of a tiny study, each a process of its own."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib
-import json
 import os
 import random
 import shutil
 import signal
-import sqlite3
 import sys
 import threading
 import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+
+from fault_kinds.outcomes import Ended, Row, ended
 
 STUDY = """\
 seed = 7
@@ -30,7 +30,7 @@ size = 16
 kind = "demo"
 train = 24
 tune = 24
-test = 60
+test = 30
 [split]
 method = "given"
 [sources.acgan]
@@ -38,9 +38,9 @@ kind = "acgan"
 generator_filters = [16, 8]
 discriminator_filters = [8, 16]
 batch_size = 8
-iterations = 60
-snapshot_every = 30
-checkpoint_every = 10
+iterations = 24
+snapshot_every = 12
+checkpoint_every = 4
 [classifier]
 backbone = "resnet18"
 weights = "random"
@@ -48,22 +48,14 @@ input_size = 32
 head = {kind = "logistic"}
 [arms.real]
 [arms.search]
-search = {source = "acgan", window = 2, max_multiple = 5}
+search = {source = "acgan", window = 2, max_multiple = 4}
 [audit]
 images_per_class = 20
 [evaluation]
 replicates = 2
 test_replicates = 2
 """
-RUN = Path("runs/study")
-LEDGER = """
-SELECT s.study_name, p.param_value FROM trials t JOIN studies s USING (study_id)
-JOIN trial_params p USING (trial_id) WHERE t.state = 'COMPLETE'
-"""
-MLFLOW = """
-SELECT replace(coalesce(r.name, ''), 'study: ', ''), m.key, m.step
-FROM metrics m JOIN runs r USING (run_uuid) WHERE r.lifecycle_stage = 'active'
-"""
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass
@@ -92,10 +84,12 @@ class Process:
             time.sleep(0.005)
         return self.code
 
-    def kill(self) -> None:
+    def kill(self) -> bool:
+        """Send SIGKILL; return whether that is what ended it."""
         if self.poll() is None:
             os.killpg(self.pid, signal.SIGKILL)
             self.wait()
+        return self.code == -signal.SIGKILL
 
     @property
     def text(self) -> str:
@@ -113,6 +107,8 @@ def start(folder: Path, *arguments: object, before: Callable[[], object] = lambd
     code = 70
     try:
         os.setpgid(0, 0)
+        end_with_parent(signal.SIGKILL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.chdir(folder)
         target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         for number in (1, 2):
@@ -125,6 +121,11 @@ def start(folder: Path, *arguments: object, before: Callable[[], object] = lambd
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def end_with_parent(number: signal.Signals) -> None:
+    """Let this process get a signal once the one that forked it has ended, however it did."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
 
 
 def _command(arguments: list[str]) -> int:
@@ -142,7 +143,9 @@ def _command(arguments: list[str]) -> int:
 
 
 def preload(folder: Path) -> None:
-    """Load in this process what a whole run loads."""
+    """Load in this process what a whole run loads: what takes long first, for one run tells all."""
+    for name in ("torchvision", "mlflow", "optuna", "matplotlib.figure", "sklearn.linear_model"):
+        importlib.import_module(name)
     names = folder / "modules.txt"
     write(folder)
     os.environ["FAULTS_MODULES"] = str(names)
@@ -166,63 +169,6 @@ def write(folder: Path, text: str = STUDY) -> Path:
 
 
 @dataclass(frozen=True)
-class Ended:
-    """What a finished run leaves: its numbers, and what its stores hold how often."""
-
-    numbers: dict[str, Any]
-    entries: Counter[tuple[object, ...]]
-
-
-def ended(folder: Path, *databases: tuple[Path, str]) -> Ended:
-    """Read a finished run; `databases` in the place of its own ledger and MLflow's file."""
-    results = json.loads((folder / RUN / "results.json").read_text())
-    numbers = {key: value for key, value in results.items() if key != "seconds"}
-    own = ((folder / RUN / "ledger.db", LEDGER), (folder / "runs/mlflow.db", MLFLOW))
-    entries: Counter[tuple[object, ...]] = Counter()
-    for path, query in databases or own:
-        if path.exists():
-            with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as opened:
-                entries.update(tuple(row) for row in opened.execute(query))
-    return Ended(numbers, entries)
-
-
-def stage(folder: Path) -> str:
-    """Return the stage that a run was in last."""
-    log = folder / RUN / "log.jsonl"
-    for line in reversed(log.read_text().splitlines() if log.exists() else []):
-        with contextlib.suppress(ValueError):
-            entry = json.loads(line)
-            if entry["event"] == "StageStarted":
-                return str(entry["stage"]).split(" ")[0]
-    return "start"
-
-
-@dataclass
-class Row:
-    """A row of the table."""
-
-    kind: str
-    faults: int = 0
-    runs: int = 0
-    identical: int = 0
-    lost: int = 0
-    twice: int = 0
-    details: Counter[str] = field(default_factory=Counter)
-
-    def compare(self, found: Ended, expected: Ended) -> None:
-        self.runs += 1
-        self.identical += found.numbers == expected.numbers
-        self.lost += sum((expected.entries - found.entries).values())
-        self.twice += sum((found.entries - expected.entries).values())
-
-    def fails(self, folder: Path, process: Process) -> None:
-        """A run that does not end."""
-        self.runs += 1
-        self.details["NOT FINISHED"] += 1
-        print(f"{self.kind}: exit code {process.code} in {folder}\n{process.text[-3000:]}")
-
-
-@dataclass
 class Campaign:
     """What every kind of fault is tried on.
 
@@ -234,12 +180,33 @@ class Campaign:
     """
 
     base: Path
-    seed: int
+    seed: str
     expected: Ended
     length: float
 
-    def moments(self, kind: str) -> random.Random:
-        return random.Random(f"{self.seed} {kind}")
+    @classmethod
+    def begin(cls, base: Path, seed: int) -> Campaign:
+        """Load all libraries and run the study undisturbed."""
+        preload(base / "first")
+        _empty_store(base / "empty.db")
+        campaign = cls(base, str(seed), Ended({}, Counter()), 0)
+        with campaign.folder() as folder:
+            begun = time.monotonic()
+            process = start(folder, "run", "study.toml")
+            if process.wait() != 0:
+                raise SystemExit(process.text)
+            length = time.monotonic() - begun
+            return replace(campaign, expected=ended(folder), length=length)
+
+    def part(self, name: str) -> Campaign:
+        """Return the campaign with a folder and moments that no other part has."""
+        base = self.base / name
+        base.mkdir()
+        shutil.copyfile(self.base / "empty.db", base / "empty.db")
+        return replace(self, base=base, seed=f"{self.seed} {name}")
+
+    def moments(self) -> random.Random:
+        return random.Random(self.seed)
 
     @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:
@@ -260,3 +227,19 @@ class Campaign:
             return False
         row.compare(ended(folder), self.expected)
         return True
+
+
+def _empty_store(path: Path) -> None:
+    """Make a database of MLflow that has no runs, in another process."""
+    pid = os.fork()
+    if not pid:
+        code = 1
+        try:
+            from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+            SqlAlchemyStore(f"sqlite:///{path}", str(path.parent / "mlruns"))
+            code = 0
+        finally:
+            os._exit(code)
+    if os.waitpid(pid, 0)[1]:
+        raise SystemExit("MLflow makes no database")
