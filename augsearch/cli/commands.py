@@ -126,6 +126,8 @@ def sync(run: Annotated[Path, typer.Argument(metavar="RUN", help="the run direct
     from augsearch.controller.mirror import sync_run
 
     report = sync_run(run)
+    for refusal in report.refused:
+        typer.echo(f"warning: {refusal}", err=True)
     typer.echo(f"{report.delivered} entries sent to {report.uri}; {report.total} there in all")
 
 

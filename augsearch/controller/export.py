@@ -67,7 +67,7 @@ def export_run(
 
     Raises:
         RunDirectoryError: No finished run, no such arm, or something of the run is gone; or the
-            export is to be tracked but the study is not.
+            export is to be tracked but the study is not, or `out` lies outside the run.
         SourceError: The arm adds no synthetic images.
         ExportError: The classifier cannot be exported, or would not be the one of the run.
         StorageError: The folder is there already, or cannot be written.
@@ -77,10 +77,10 @@ def export_run(
     exported: list[Exported] = []
 
     def visit(conclusion: Conclusion, _: str) -> None:
-        if track:
-            _check_tracked(conclusion)
         chosen = chosen_training(conclusion, chosen_arm(conclusion, arm))
         target = out or conclusion.directory.path / "exports" / f"{what}-{chosen.arm.name}"
+        if track:
+            _check_tracked(conclusion, target)
         with new_folder(target) as folder:
             match what:
                 case "images":
@@ -109,11 +109,18 @@ def _exported(
     )
 
 
-def _check_tracked(conclusion: Conclusion) -> None:
+def _check_tracked(conclusion: Conclusion, target: Path) -> None:
     if not conclusion.prepared.study.tracking.enabled:
         raise RunDirectoryError(
             "--track must go with a study that MLflow was told about but this one has "
             "tracking.enabled = false; leave --track out."
+        )
+    run = conclusion.directory.path
+    if not target.resolve().is_relative_to(run):
+        # `augsearch sync` sends nothing that lies elsewhere: the run may be somebody else's.
+        raise RunDirectoryError(
+            f"--track must go with an export into the run, {run}, but --out is {target}; leave "
+            "--out out."
         )
 
 

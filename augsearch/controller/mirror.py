@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from augsearch.controller.directory import RunDirectory
+from augsearch.controller.links import no_links_out
 from augsearch.errors import RunDirectoryError, TrackingError
 from augsearch.events import (
     Event,
@@ -220,8 +221,8 @@ def sync_run(run: Path) -> SyncReport:
     """Deliver what a run's outbox still holds.
 
     Raises:
-        TrackingError: The server does not take it.
-        RunDirectoryError: There is no such run.
+        TrackingError: The server does not take it, or the outbox is damaged.
+        RunDirectoryError: There is no such run, or links lead out of it.
     """
     directory = RunDirectory(run)
     if not directory.outbox.exists():
@@ -229,4 +230,5 @@ def sync_run(run: Path) -> SyncReport:
             f"{directory.path} must be a run directory with MLflow entries but has no "
             f"{directory.outbox.name}."
         )
+    no_links_out(directory.path)
     return sync(directory.outbox)

@@ -15,7 +15,7 @@ from augsearch.controller.directory import (
 from augsearch.controller.run import run_in
 from augsearch.controller.sharing import NO_STORES, Stores
 from augsearch.errors import RunDirectoryError
-from augsearch.events import Event, Notify, TrainingLogged, silent
+from augsearch.events import Event, Notify, TrainingLogged, Warned, silent
 from augsearch.files import exclusive, write_json
 from augsearch.study.results import StudyResult
 from augsearch.study.schema.study import StudyFile
@@ -36,7 +36,7 @@ def revisit(
     Args:
         run: The run directory.
         visit: Makes something of it.
-        notify: Takes progress and warnings.
+        notify: Takes progress, and warnings that the run itself did not give.
         stores: Where the run keeps what it shares with other machines.
 
     Returns:
@@ -56,11 +56,13 @@ def _read_back(
     directory.shared.check_ledger()
     study = frozen_study(directory, StudyFile)
     _check_outputs(directory)
+    known = set(directory.warnings)
 
     def watch(event: Event) -> None:
         if isinstance(event, TrainingLogged):
             raise _gone(directory, f"the trained source {event.source}")
-        notify(event)
+        if not (isinstance(event, Warned) and event.message in known):
+            notify(event)
 
     text = (directory.path / "study.toml").read_text(encoding="utf-8")
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from augsearch.errors import StorageError, TrackingError
 from augsearch.events import Notify, Warned, silent
@@ -17,6 +20,8 @@ from augsearch.messages import masked
 from augsearch.tracking.mirror import Mirror, reason, refused
 from augsearch.tracking.outbox import Outbox
 from augsearch.tracking.store import absolute_uri, held
+
+_Count = Annotated[int, Field(ge=0)]
 
 _CHUNK = 500
 _LOCK_TIMEOUT_S = 10.0
@@ -34,19 +39,21 @@ class Cursor:
     """
 
     store: str
-    delivered: int = 0
+    delivered: _Count = 0
     runs: dict[str, str] = field(default_factory=dict)
-    refused: tuple[int, ...] = ()
+    refused: tuple[_Count, ...] = ()
 
     @classmethod
     def load(cls, path: Path, store: str) -> Cursor:
         """Read the cursor of a store; if there is none, or a damaged one, delivery begins anew."""
         try:
-            fields = read_json(path)
-            cursor = cls(**fields | {"refused": tuple(fields["refused"])})
-        except (StorageError, TypeError, KeyError):
+            cursor = _CURSOR.validate_python(read_json(path))
+        except (StorageError, ValidationError):
             return cls(store)
         return cursor if cursor.store == store else cls(store)
+
+
+_CURSOR = TypeAdapter(Cursor)
 
 
 @dataclass(frozen=True)

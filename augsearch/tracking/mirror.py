@@ -78,7 +78,7 @@ class Mirror:
 
         Args:
             destination: Store, experiment and the study run's id.
-            base: Folder that relative paths of artifacts start at.
+            base: The run directory: paths of artifacts start at it, and none leads out of it.
         """
         self._destination = destination
         self._base = base
@@ -126,6 +126,7 @@ class Mirror:
 
         Raises:
             FileNotFoundError: A file to add is no longer there.
+            ValueError: A file to add is none of the run's.
             Exception: Whatever MLflow raises.
         """
         client = self._client
@@ -212,7 +213,10 @@ class Mirror:
             client.log_batch(run_id, params=items[start : start + _MAX_PARAMETERS])
 
     def _add_file(self, client: MlflowClient, run_id: str, path: str, folder: str) -> None:
-        place = self._base / path
+        place = (self._base / path).resolve()
+        if not place.is_relative_to(self._base):
+            # A run that somebody else made must not send this machine's files to its server.
+            raise ValueError(f"{path} must lie in the run directory, {self._base}, but does not")
         if place.is_dir():
             client.log_artifacts(run_id, str(place), folder or place.name)
         elif place.exists():

@@ -19,6 +19,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from augsearch.errors import TrackingError
 from augsearch.files import unwritable
 
@@ -68,7 +70,7 @@ class PointsLogged:
 
 @dataclass(frozen=True)
 class FileAdded:
-    """A file or folder becomes an artifact of a run; a relative path starts at the outbox."""
+    """A file or folder beside the outbox becomes an artifact of a run; its path starts there."""
 
     run: str
     path: str
@@ -122,6 +124,9 @@ class Destination:
     experiment: str
     artifact_location: str | None
     study_run: str
+
+
+_DESTINATION = TypeAdapter(Destination)
 
 
 def _encode(entry: Entry) -> str:
@@ -258,10 +263,10 @@ class Outbox:
             try:
                 fields = _opened(line)
                 if "destination" in fields:
-                    destination = Destination(**fields["destination"])
+                    destination = _DESTINATION.validate_python(fields["destination"])
                     continue
                 entry = _decode(fields)
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 continue  # damaged; its name is free, so a resumed run writes it
             if entry.id not in self._ids:
                 self._ids.add(entry.id)

@@ -178,14 +178,14 @@ class Tracker:
         """Add a file, or a folder with all in it, to an arm's run.
 
         Args:
-            path: What to add. The same path with new content is sent again.
+            path: What to add, in the run directory. The same path with new content is sent again.
             arm: Name of the arm; None: the run "study", for what belongs to all arms.
             folder: Where among the artifacts it goes.
         """
         run = layout.study_run() if arm is None else layout.arm_run(arm)
         base = self._outbox.path.parent.resolve()
         place = path.resolve()
-        shown = str(place.relative_to(base)) if place.is_relative_to(base) else str(place)
+        shown = str(place.relative_to(base))
         name = f"artifact:{run.run}:{folder}:{shown}:{_content(place)}"
         self._append([self._opened(run), (name, FileAdded(run.run, shown, folder))])
 

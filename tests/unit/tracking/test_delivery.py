@@ -14,8 +14,8 @@ from augsearch.errors import StorageError, TrackingError
 from augsearch.events import Event, Warned
 from augsearch.records import Evaluation
 from augsearch.tracking import delivery
-from augsearch.tracking.delivery import Delivery, sync
-from augsearch.tracking.outbox import Outbox
+from augsearch.tracking.delivery import Cursor, Delivery, sync
+from augsearch.tracking.outbox import FileAdded, Outbox, RunOpened
 from augsearch.tracking.tracker import Tracker
 
 pytestmark = pytest.mark.usefixtures("still")
@@ -341,3 +341,33 @@ def test_two_studies_may_start_on_a_new_store_at_once(tmp_path: Path, runs: Any)
     ]
     assert [process.wait(90) for process in both] == [0, 0]
     assert len(runs(uri, "one")) == len(runs(uri, "two")) == 1
+
+
+@pytest.mark.parametrize("way", ["../secret.txt", "{folder}/secret.txt", "figures/../../secret.txt"])
+def test_files_outside_the_run_are_not_sent(
+    uri: str, tmp_path: Path, runs: Callable[..., Any], way: str
+) -> None:
+    """The run may be somebody else's, with a server of theirs at the other end."""
+    from mlflow import MlflowClient
+
+    (tmp_path / "secret.txt").write_text("secret")
+    (tmp_path / "run" / "figures").mkdir(parents=True)
+    box = Outbox.open(outbox_of(tmp_path), uri, "study")
+    added = FileAdded("study", way.format(folder=tmp_path), "")
+    box.append([("run:study", RunOpened("study", "study")), ("file", added)])
+    [refusal] = sync(box.path).refused
+    assert "must lie in the run directory" in refusal
+    [study] = runs(uri)
+    assert MlflowClient(uri).list_artifacts(study.info.run_id) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["[]", '{"store": 3}', '{"store": "S", "delivered": -5}', '{"store": "S", "delivered": "x"}']
+    + [f'{{"store": "S", "delivered": 1, "runs": {runs}}}' for runs in ("7", "[[]]", '{"a": []}')]
+    + [f'{{"store": "S", "delivered": 1, "refused": {places}}}' for places in ("7", "[-1]")],
+)
+def test_a_cursor_that_makes_no_sense_begins_anew(tmp_path: Path, wrong: str) -> None:
+    path = tmp_path / "outbox.cursor.json"
+    path.write_text(wrong)
+    assert Cursor.load(path, "S") == Cursor("S")

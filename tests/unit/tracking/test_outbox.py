@@ -154,3 +154,14 @@ def test_a_failed_write_counts_for_nothing(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").rename(box.path)
     assert box.append(ACTIONS) == len(ACTIONS)
     assert len(Outbox(box.path).entries) == len(ACTIONS)
+
+
+@pytest.mark.parametrize(
+    "line", [b"[" * 100_000 + b"]" * 100_000, b'{"destination": {"uri": 3}}', b'{"destination": []}']
+)
+def test_a_line_of_another_shape_is_left_out(tmp_path: Path, line: bytes) -> None:
+    box = opened(tmp_path)
+    box.append(ACTIONS)
+    box.path.write_bytes(box.path.read_bytes() + line + b"\n")
+    assert [(e.id, e.action) for e in Outbox(box.path).entries] == ACTIONS
+    assert Outbox(box.path).destination == box.destination
