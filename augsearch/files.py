@@ -48,6 +48,14 @@ _checked: set[tuple[str, int, int, int]] = set()
 """Arrays whose checksum was right: path, inode, size and time of change."""
 
 
+def real_path(path: Path) -> Path:
+    """Return an absolute path without links, as far as they lead anywhere.
+
+    `Path.resolve` raises RuntimeError where links go round in a circle.
+    """
+    return Path(os.path.realpath(path))
+
+
 def _beside(path: Path) -> Path:
     """Return a temporary path that is this process's own, also in a folder that machines share."""
     return path.with_name(f".{path.name}.{platform.node()}-{os.getpid()}.tmp")
@@ -58,8 +66,11 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success it is synced and renamed to `path`.
 
     Raises:
-        StorageError: Nothing could be written (disk full, no permission). `path` is untouched.
+        StorageError: Nothing could be written (disk full, no permission), or `path` is a folder, a
+            device or a pipe. `path` is untouched.
     """
+    if path.exists() and not path.is_file():
+        raise StorageError(f"cannot write {path}: it is there and no file. Name another place.")
     temporary = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

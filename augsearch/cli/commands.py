@@ -183,7 +183,9 @@ def report(
 
 def _study_name(folder: Path) -> str:
     """Return the folder's name without what the name of a study cannot have."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().stem).strip("._-") or "study"
+    from augsearch.files import real_path
+
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", real_path(folder).stem).strip("._-") or "study"
 
 
 def _command(

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from augsearch.controller.links import no_links_out
+from augsearch.controller.links import no_ways_out
 from augsearch.controller.numbering import following, latest
 from augsearch.controller.sharing import NO_STORES, Sharing, Stores
 from augsearch.errors import AugsearchError, RunDirectoryError, StorageError
@@ -23,6 +23,7 @@ from augsearch.files import (
     append_line,
     exclusive,
     read_json,
+    real_path,
     remove_empty,
     write_json,
     write_text,
@@ -61,7 +62,7 @@ class RunDirectory:
     """
 
     def __init__(self, path: Path, stores: Stores = NO_STORES) -> None:
-        self.path = path.resolve()
+        self.path = real_path(path)
         self.shared = Sharing(self.path, stores)
         self._stage: str | None = None
         self._since = 0.0
@@ -201,7 +202,7 @@ def handed_over(path: Path) -> Iterator[None]:
     except _CONTRADICTIONS as error:
         reason = str(error).strip().splitlines()[:1]
         raise RunDirectoryError(
-            f"{path.resolve()} must be as `augsearch run` left it, but its files do not go "
+            f"{real_path(path)} must be as `augsearch run` left it, but its files do not go "
             f"together ({': '.join([type(error).__name__, *reason])[:300]}): something in it was "
             "changed or damaged. Take a copy that is whole, or run the study again with --fresh; "
             "if nobody touched it, this is a defect in augsearch."
@@ -224,7 +225,7 @@ def finished_run(path: Path, stores: Stores = NO_STORES) -> RunDirectory:
             f"{directory.path} must be a run directory but has no study.json; name a folder that "
             "`augsearch run` made."
         )
-    no_links_out(directory.path)
+    no_ways_out(directory.path)
     if directory.results is None:
         raise RunDirectoryError(
             f"{directory.path} must be a finished run but has no results.json yet; "
@@ -255,7 +256,7 @@ def claimed(
     path = following(base, stores) if fresh else latest(base, study.name, stores)
     directory = RunDirectory(path, stores)
     if directory.path.is_dir():
-        no_links_out(directory.path)
+        no_ways_out(directory.path)
     new = not (directory.path / "study.json").exists()
     lock = directory.path / "run.lock"
     if new and directory.path.exists() and any(directory.path.iterdir()) and not lock.exists():

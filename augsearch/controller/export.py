@@ -19,7 +19,7 @@ from augsearch.controller.sharing import NO_STORES, Stores
 from augsearch.errors import AugsearchError, RunDirectoryError
 from augsearch.events import Notify, silent
 from augsearch.export.images import ImageFormat
-from augsearch.files import new_folder
+from augsearch.files import new_folder, real_path
 from augsearch.report.sentences import verdict_sentence
 
 What = Literal["images", "model", "features"]
@@ -116,7 +116,7 @@ def _check_tracked(conclusion: Conclusion, target: Path) -> None:
             "tracking.enabled = false; leave --track out."
         )
     run = conclusion.directory.path
-    if not target.resolve().is_relative_to(run):
+    if not real_path(target).is_relative_to(run):
         # `augsearch sync` sends nothing that lies elsewhere: the run may be somebody else's.
         raise RunDirectoryError(
             f"--track must go with an export into the run, {run}, but --out is {target}; leave "

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from augsearch.controller.directory import RunDirectory
-from augsearch.controller.links import no_links_out
+from augsearch.controller.links import no_ways_out
 from augsearch.errors import RunDirectoryError, TrackingError
 from augsearch.events import (
     Event,
@@ -230,5 +230,5 @@ def sync_run(run: Path) -> SyncReport:
             f"{directory.path} must be a run directory with MLflow entries but has no "
             f"{directory.outbox.name}."
         )
-    no_links_out(directory.path)
+    no_ways_out(directory.path)
     return sync(directory.outbox)

@@ -10,6 +10,7 @@ from augsearch.controller.directory import claimed
 from augsearch.controller.numbering import latest
 from augsearch.controller.sharing import Stores
 from augsearch.events import Notify, silent
+from augsearch.files import real_path
 from augsearch.study.loading import load_study_file
 from augsearch.study.results import StudyResult
 from augsearch.study.schema.study import StudyFile
@@ -85,7 +86,7 @@ class Study:
 
     def _base(self, out: str | Path | None) -> Path:
         base = Path(out) if out is not None else Path("runs") / self.settings.name
-        return base if base.name not in ("", "..") else base.resolve()
+        return base if base.name not in ("", "..") else real_path(base)
 
 
 def load_study(path: str | Path, folder: str | Path | None = None) -> Study:

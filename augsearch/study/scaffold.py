@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from augsearch.errors import DataError
+from augsearch.files import real_path
 from augsearch.study.conventions import FEW_IMAGES
 from augsearch.study.layouts import Layout, recognise
 
@@ -223,9 +224,9 @@ add = [{{ source = "classic", multiple = 2 }}]
 
 def _path(path: Path, relative_to: Path) -> str:
     try:
-        relative = Path(os.path.relpath(path.resolve(), relative_to.resolve()))
+        relative = Path(os.path.relpath(real_path(path), real_path(relative_to)))
     except ValueError:  # another drive (Windows)
-        relative = path.resolve()
+        relative = real_path(path)
     return _quoted(relative.as_posix())
 
 

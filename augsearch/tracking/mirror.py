@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from augsearch.errors import TrackingError
-from augsearch.files import replacing
+from augsearch.files import real_path, replacing
 from augsearch.messages import masked
 from augsearch.tracking.outbox import (
     Destination,
@@ -213,7 +213,7 @@ class Mirror:
             client.log_batch(run_id, params=items[start : start + _MAX_PARAMETERS])
 
     def _add_file(self, client: MlflowClient, run_id: str, path: str, folder: str) -> None:
-        place = (self._base / path).resolve()
+        place = real_path(self._base / path)
         if not place.is_relative_to(self._base):
             # A run that somebody else made must not send this machine's files to its server.
             raise ValueError(f"{path} must lie in the run directory, {self._base}, but does not")

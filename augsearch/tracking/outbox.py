@@ -127,6 +127,8 @@ class Destination:
 
 
 _DESTINATION = TypeAdapter(Destination)
+_ENTRY = TypeAdapter(Entry)
+_ACTIONS = {name: TypeAdapter[Action](kind) for name, kind in _KINDS.items()}
 
 
 def _encode(entry: Entry) -> str:
@@ -156,18 +158,25 @@ def _opened(line: bytes) -> dict[str, Any]:
     text, mark, checksum = line.rpartition(_CHECKSUM.encode())
     if mark and checksum != f'{zlib.crc32(text):08x}"}}'.encode():
         raise ValueError("a line does not match its checksum")
-    fields: dict[str, Any] = json.loads(text + b"}" if mark else line)
+    fields = json.loads(text + b"}" if mark else line)
+    if not isinstance(fields, dict):
+        raise ValueError("a line must hold an object")
     return fields
 
 
 def _decode(fields: dict[str, Any]) -> Entry:
-    entry_id, time_ms = fields.pop("id"), fields.pop("time_ms")
-    kind = _KINDS[fields.pop("kind")]
-    if kind is PointsLogged:
-        fields["points"] = tuple(
-            Point(run, key, step, float(value)) for run, key, step, value in fields["points"]
-        )
-    return Entry(entry_id, time_ms, kind(**fields))
+    """Return the entry of a line.
+
+    Raises:
+        LookupError, TypeError, ValueError: It is none.
+    """
+    entry_id, time_ms, kind = (fields.pop(key) for key in ("id", "time_ms", "kind"))
+    if kind == PointsLogged.__name__:
+        fields["points"] = tuple(Point(*point) for point in fields["points"])
+    action = _KINDS[kind](**fields)  # refuses keys that it does not know
+    # As plain values: an instance would be taken as it is.
+    head = {"id": entry_id, "time_ms": time_ms}
+    return _ENTRY.validate_python(head | {"action": _ACTIONS[kind].validate_python(asdict(action))})
 
 
 class Outbox:

@@ -50,9 +50,20 @@ def default_artifact_location(uri: str, experiment: str) -> str | None:
 
     MLflow's own default for a SQLite store is a folder in whatever directory the command was
     started from.
+
+    Raises:
+        TrackingError: The experiment's name leads out of that folder.
     """
     file = sqlite_file(uri)
-    return None if file is None else str(file.parent / "mlartifacts" / experiment)
+    if file is None:
+        return None
+    name = Path(experiment)
+    if name.is_absolute() or ".." in name.parts:
+        raise TrackingError(
+            f"the experiment's name becomes a folder beside {file}, and must not lead out of there "
+            f"as {experiment[:200]!r} does; set another tracking.experiment."
+        )
+    return str(file.parent / "mlartifacts" / name)
 
 
 def ui_command(uri: str) -> str:

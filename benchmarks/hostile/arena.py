@@ -17,7 +17,7 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -60,10 +60,14 @@ class Case:
     Attributes:
         files: Path -> content.
         links: Path -> target of a symbolic link.
+        pipes: Named pipes, in which nobody writes.
+        copies: Path -> file elsewhere that is copied there.
     """
 
     files: Mapping[str, bytes]
     links: Mapping[str, str] = field(default_factory=dict)
+    pipes: Sequence[str] = ()
+    copies: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -150,13 +154,21 @@ class Arena:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content.replace(OUTSIDE, os.fsencode(self.outside)))
         for name, target in case.links.items():
-            path = self.case / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            path.unlink(missing_ok=True)
-            path.symlink_to(target.replace(OUTSIDE.decode(), str(self.outside)))
+            self._room(name).symlink_to(target.replace(OUTSIDE.decode(), str(self.outside)))
+        for name, source in case.copies.items():
+            shutil.copyfile(source, self._room(name))
+        for name in case.pipes:
+            os.mkfifo(self._room(name))
         os.chdir(self.case)
+
+    def _room(self, name: str) -> Path:
+        """Return a path in the case's folder at which there is nothing any more."""
+        path = self.case / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        path.unlink(missing_ok=True)
+        return path
 
     def _state(self) -> list[tuple[str, int, int]]:
         paths = [*self.root.iterdir(), *self.outside.rglob("*")]

@@ -13,6 +13,7 @@ from augsearch.files import (
     new_folder,
     read_array,
     read_json,
+    real_path,
     replacing,
     write_array,
     write_json,
@@ -188,3 +189,19 @@ def test_an_array_is_checked_once(tmp_path, monkeypatch):
     read_array(path)
     monkeypatch.setattr("augsearch.files._tail_of", lambda *_: pytest.fail("read again"))
     assert np.array_equal(read_array(path), np.arange(4))
+
+
+def test_a_device_is_not_replaced_by_a_file(tmp_path):
+    """As root, `--out /dev/null` would have made it one."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/null")
+    for name in ("pipe", "link", "."):
+        with pytest.raises(StorageError, match=r"it is there and no file\. Name another place"):
+            write_text(tmp_path / name, "x")
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "link").is_symlink()
+
+
+def test_a_circle_of_links_has_a_real_path(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    assert real_path(tmp_path / "loop" / "x") == tmp_path / "loop" / "x"

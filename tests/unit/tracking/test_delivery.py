@@ -343,7 +343,9 @@ def test_two_studies_may_start_on_a_new_store_at_once(tmp_path: Path, runs: Any)
     assert len(runs(uri, "one")) == len(runs(uri, "two")) == 1
 
 
-@pytest.mark.parametrize("way", ["../secret.txt", "{folder}/secret.txt", "figures/../../secret.txt"])
+@pytest.mark.parametrize(
+    "way", ["../secret.txt", "{folder}/secret.txt", "figures/../../secret.txt"]
+)
 def test_files_outside_the_run_are_not_sent(
     uri: str, tmp_path: Path, runs: Callable[..., Any], way: str
 ) -> None:

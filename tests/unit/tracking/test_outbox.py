@@ -157,7 +157,18 @@ def test_a_failed_write_counts_for_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [b"[" * 100_000 + b"]" * 100_000, b'{"destination": {"uri": 3}}', b'{"destination": []}']
+    "line",
+    [
+        b"[" * 100_000 + b"]" * 100_000,
+        *(b'"x"', b"7", b"[]", b"{}", b'{"destination": []}', b'{"destination": {"uri": 3}}'),
+        b'{"id": {}, "time_ms": 1, "kind": "TagsSet", "run": "a", "tags": {}}',
+        b'{"id": "x", "time_ms": 1, "kind": "TagsSet", "run": [], "tags": {}}',
+        b'{"id": "x", "time_ms": 1, "kind": "TagsSet", "run": "a", "tags": {"a": {}}}',
+        b'{"id": "x", "time_ms": 1, "kind": "TagsSet", "run": "a", "tags": {}, "more": 1}',
+        b'{"id": "x", "time_ms": 1, "kind": "PointsLogged", "points": [["a", "score", 1]]}',
+        b'{"id": "x", "time_ms": 1, "kind": "PointsLogged", "points": 7}',
+        b'{"id": "x", "time_ms": 1, "kind": [], "run": "a", "tags": {}}',
+    ],
 )
 def test_a_line_of_another_shape_is_left_out(tmp_path: Path, line: bytes) -> None:
     box = opened(tmp_path)

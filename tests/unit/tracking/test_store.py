@@ -38,6 +38,12 @@ def test_artifacts_lie_beside_a_sqlite_file() -> None:
     assert store.default_artifact_location("http://host", "x") is None
 
 
+@pytest.mark.parametrize("name", ["../../etc/x", "a/../../../x", "/etc/x"])
+def test_the_name_of_an_experiment_leads_nowhere_else(name: str) -> None:
+    with pytest.raises(TrackingError, match="must not lead out of there"):
+        store.default_artifact_location("sqlite:////a/b.db", name)
+
+
 def test_one_at_a_time_creates_a_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "_CREATION_S", 0.2)
     uri = store.sqlite_uri(tmp_path / "new" / "mlflow.db")
