@@ -1,8 +1,9 @@
 """Short measurements of what the work of a study takes on this machine.
 
 Everything is done once before it is measured, so that imports, compilers and first allocations are
-told apart from the work itself. A measurement has two units of work at least, then twice as many
-and so on, and ends as soon as one has taken a tenth of a second.
+told apart from the work itself. A measurement begins with little work, then does twice as much and
+so on, and ends as soon as it has taken a tenth of a second: where what does not depend on the
+amount of work counts, not before a second amount has told it apart.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def measure_heads(
     """
     images = _Images(prepared)
     once, fitted = _begun(classifier, images)
-    look = measured(_looking(fitted, images), doubled(batch))
+    look = measured(_looking(fitted, images), doubled(batch), least=1)
     # As many at a time as there are threads, because each head has one.
     count = min(thread_count(), trainings)
 
@@ -135,7 +136,7 @@ def measure_generator(prepared: Prepared, options: TrainedOptions) -> GeneratorC
     with torch.backends.cudnn.flags(enabled=True, deterministic=True):
         gan.ready()
         step(1)
-        iteration = measured(step, doubled(2), least=1)
+        iteration = measured(step, doubled(1), least=1)
     pool = GeneratorPool(gan.players.sampled, gan.players.discriminator, seed, device)
 
     def draw(images: int) -> None:

@@ -36,12 +36,8 @@ def known_metrics(searched: bool = False) -> tuple[str, ...]:
     Args:
         searched: Leave out those that no search may optimise.
     """
-    built_in = _built_in(searched)
-    return (*built_in, f"{SENSITIVITY_AT}0.90", *sorted(metric_plugins().names))
-
-
-def _built_in(searched: bool) -> tuple[str, ...]:
-    return KNOWN_METRICS if searched else (*KNOWN_METRICS, *REPORTED_METRICS)
+    reported = () if searched else REPORTED_METRICS
+    return (*KNOWN_METRICS, f"{SENSITIVITY_AT}0.90", *reported, *sorted(metric_plugins().names))
 
 
 def metric_plugins() -> EntryPoints:
@@ -59,7 +55,7 @@ def metric_problem(name: str, searched: bool = False) -> str | None:
         "must have a specificity between 0 and 1 but got 'sensitivity@95'; write sensitivity@0.90"
     """
     # Before the plug-ins are looked for, which means reading the metadata of all that is installed.
-    if name in _built_in(searched):
+    if name in KNOWN_METRICS or (name in REPORTED_METRICS and not searched):
         return None
     known = known_metrics(searched)
     if name in known:

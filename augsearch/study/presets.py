@@ -136,7 +136,6 @@ ACGAN_PRESETS: dict[str, dict[str, Any]] = {
         "batch_size": 32,
         "iterations": 32_000,
         "snapshot_every": 4_000,
-        "checkpoint_every": 1_000,
     },
     "small-data": {
         **_SMALL_NETWORKS,
@@ -199,7 +198,6 @@ WGAN_PRESETS: dict[str, dict[str, Any]] = {
         "batch_size": 64,
         "iterations": 40_000,
         "snapshot_every": 4_000,
-        "checkpoint_every": 1_000,
     },
     "small-data": {
         **_SMALL_NETWORKS,

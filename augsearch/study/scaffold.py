@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
 from pathlib import Path
 
 from augsearch.errors import DataError
-from augsearch.files import real_path
 from augsearch.study.conventions import FEW_IMAGES
 from augsearch.study.layouts import Layout, recognise
 
@@ -223,11 +223,10 @@ add = [{{ source = "classic", multiple = 2 }}]
 
 
 def _path(path: Path, relative_to: Path) -> str:
-    try:
-        relative = Path(os.path.relpath(real_path(path), real_path(relative_to)))
-    except ValueError:  # another drive (Windows)
-        relative = real_path(path)
-    return _quoted(relative.as_posix())
+    place, start = os.path.realpath(path), os.path.realpath(relative_to)
+    with contextlib.suppress(ValueError):  # another drive (Windows)
+        place = os.path.relpath(place, start)
+    return _quoted(Path(place).as_posix())
 
 
 def _list(layout: Layout) -> str:

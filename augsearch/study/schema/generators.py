@@ -64,7 +64,9 @@ class GanOptions(SourceTable):
     scores best on tuning images: alone, or, if a network makes one class only, in place of that
     class's real images."""
     snapshot_every: Annotated[int, Field(ge=1)] = 500
-    checkpoint_every: Annotated[int, Field(ge=1)] = 250
+    checkpoint_every: Annotated[int, Field(ge=1)] | None = None
+    """Iterations between two states that a killed training can go on from; not given: about half a
+    minute."""
 
     @property
     def n_doublings(self) -> int:

@@ -162,7 +162,7 @@ def test_a_generator_is_trained_on_the_arm_that_it_names(plan, stepping):
         PlannedWork("sources", f"source {name}", n, "iterations", pytest.approx(2.0 * n))
         for name, n in expected.items()
     ]
-    assert [one.steps for one in stepping] == [1 + 2] * 2  # few, each of them for seconds
+    assert [one.steps for one in stepping] == [1 + 1] * 2  # few, each of them for seconds
     # The audit looks at 200 images of each class, more than the search: 2 x 20; the test at others.
     drawn = {key: found[key] for key in found if key[1] == "images of on-real"}
     assert drawn == {
@@ -195,7 +195,7 @@ def test_a_discriminator_is_not_trained_to_the_end_for_an_estimate(plan, steppin
         assert found[stage, "critic"] == PlannedWork(
             stage, "critic", trainings, "trainings", seconds
         )
-    assert [one.steps for one in stepping] == [1 + 2]
+    assert [one.steps for one in stepping] == [1 + 1]
 
 
 def test_an_end_to_end_training_is_measured_by_one_epoch(plan, clock, monkeypatch):

@@ -1,31 +1,44 @@
-import os
-import subprocess
-import sys
+import importlib.util
 from pathlib import Path
+from typing import Any
 
 import numba
+import pytest
 from numba.core import caching
 
+from augsearch.classifiers.adam_heads import cpu, shuffling
 from augsearch.classifiers.adam_heads.compiled import compiled
 
-COUNTS = """
-from augsearch.classifiers.adam_heads import cpu, shuffling
-for loop in (cpu._train, shuffling.shuffled):
-    print(sum(loop.stats.cache_hits.values()), sum(loop.stats.cache_misses.values()))
+MODULE = """
+import numba
+from augsearch.classifiers.adam_heads.compiled import compiled
+
+@compiled(numba.int64(numba.int64))
+def twice(number):
+    return 2 * number
 """
 
 
-def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
-    def counts() -> list[str]:
-        environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
-        command = [sys.executable, "-c", COUNTS]
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=True, timeout=120
-        )
-        return done.stdout.splitlines()
+def _loaded(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location("loop", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.twice
 
-    assert counts() == ["0 1", "0 1"]
-    assert counts() == ["1 0", "1 0"]
+
+def test_what_was_compiled_once_is_read_from_disk(tmp_path: Path) -> None:
+    path = tmp_path / "loop.py"
+    path.write_text(MODULE)
+    first, second = _loaded(path), _loaded(path)
+    assert (first.stats.cache_hits.total(), first.stats.cache_misses.total()) == (0, 1)
+    assert (second.stats.cache_hits.total(), second.stats.cache_misses.total()) == (1, 0)
+    assert second(4) == 8
+
+
+@pytest.mark.parametrize("loop", [cpu._train, shuffling.shuffled])
+def test_loops_of_heads_are_kept(loop: Any) -> None:
+    assert loop.stats.cache_path is not None
 
 
 def test_where_nothing_can_be_written_the_loop_is_compiled_all_the_same(monkeypatch) -> None:

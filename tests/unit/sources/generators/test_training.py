@@ -8,6 +8,7 @@ from augsearch.events import Advanced, Event, TrainingBegun, TrainingLogged
 from augsearch.gan.base import Gan
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext
+from augsearch.sources.generators import training
 from augsearch.sources.generators.checkpoint import read_tensors
 from augsearch.sources.generators.training import Schedule, Training
 
@@ -55,6 +56,19 @@ def test_everything_happens_when_it_is_due(tmp_path: Path) -> None:
     assert done[0] == 0 and done[-1] == 60 and 25 in done and done == sorted(done)
     logged = [event for event in events if isinstance(event, TrainingLogged)]
     assert logged[0] == TrainingLogged("acgan", 3, 7, {"up": 1.0, "down": -4.0})  # mean of 1..7
+
+
+@pytest.mark.parametrize(("seconds", "kept"), [(0, [25, 50, 60]), (3600, [60])])
+def test_without_a_number_checkpoints_are_a_matter_of_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: int, kept: list[int]
+) -> None:
+    written: list[int] = []
+    monkeypatch.setattr(training, "KEEP_SECONDS", seconds)
+    monkeypatch.setattr(
+        training, "write_tensors", lambda path, tensors, meta: written.append(meta["iteration"])
+    )
+    Training(Walk(), Schedule(60, 20, None), _context(tmp_path)).run(lambda iteration: None)
+    assert written == kept
 
 
 @pytest.mark.parametrize("stop_at", [1, 20, 34, 59, 60])
