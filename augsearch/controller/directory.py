@@ -59,11 +59,13 @@ class RunDirectory:
     Attributes:
         path: The directory itself.
         shared: What the run shares with other machines.
+        settled: Whether this process has found study and data usable: see `settle`.
     """
 
     def __init__(self, path: Path, stores: Stores = NO_STORES) -> None:
         self.path = real_path(path)
         self.shared = Sharing(self.path, stores)
+        self.settled = False
         self._stage: str | None = None
         self._since = 0.0
 
@@ -245,8 +247,8 @@ def claimed(
     """Hold the run directory that belongs to a study: a new one, or the one to go on with.
 
     The directory is `base`, or the newest of `base`-2, `base`-3 ... that `fresh` made beside it.
-    What was made is removed again if the run ends with an error before `settle` was called. With
-    an artifact store a run of another machine is gone on with as if it had begun here.
+    With an artifact store a run of another machine is gone on with as if it had begun here. What
+    was made or fetched is removed again if the run ends with an error before `settle` was called.
 
     Raises:
         RunDirectoryError: It belongs to another study (the message shows the difference),
@@ -266,6 +268,8 @@ def claimed(
         )
     kept = _present(directory.path) if not lock.exists() else directory.path.parent
     with exclusive(lock):
+        # Asked again: another process may have made a run meanwhile.
+        new = not (directory.path / "study.json").exists()
         try:
             directory.shared.adopt()
             with directory.shared.owned():
@@ -275,7 +279,7 @@ def claimed(
                 directory.shared.check_ledger()
                 yield directory
         except AugsearchError:
-            if not (directory.path / "study.json").exists():
+            if new and not directory.settled:
                 _remove(directory.path, kept)
             raise
 
@@ -286,6 +290,7 @@ def settle(directory: RunDirectory, study: StudyFile, text: str) -> None:
     if not (directory.path / "study.json").exists():
         write_text(directory.path / "study.toml", text)
         write_json(directory.path / "study.json", study.model_dump(mode="json"))
+    directory.settled = True
 
 
 def frozen_study(directory: RunDirectory, model: type[Settings]) -> Settings:

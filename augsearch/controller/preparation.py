@@ -15,7 +15,7 @@ from augsearch.classifiers.base import Classifier
 from augsearch.classifiers.registry import create_classifier
 from augsearch.data.dataset import Dataset, load_dataset
 from augsearch.data.firewall import describe, find_leaks, refuse
-from augsearch.data.splits import Fold, Split, data_warnings, split_dataset
+from augsearch.data.splits import Fold, Split, gan_warnings, split_dataset
 from augsearch.evaluation.metrics import Metric, get_metric
 from augsearch.events import Notify, Warned
 from augsearch.execution.engines.base import Engine
@@ -27,6 +27,7 @@ from augsearch.sources.registry import create_source
 from augsearch.study.metric_names import named_metrics
 from augsearch.study.order import used_sources
 from augsearch.study.schema.classifier import ClassifierOptions
+from augsearch.study.schema.generators import TRAINED
 from augsearch.study.schema.study import DEFAULT_CLASSIFIER, StudyFile
 
 
@@ -136,8 +137,9 @@ def prepare(study: StudyFile, folder: Path, notify: Notify, engine: Engine = LOC
     for name in named_metrics(study):
         get_metric(name).check_classes(len(dataset.images.classes))
     split = split_dataset(dataset, study.split, seed.child("split"))
-    for warning in data_warnings(dataset, split):
-        notify(Warned(warning))
+    if any(isinstance(study.sources[name], TRAINED) for name in used_sources(study)):
+        for warning in gan_warnings(dataset, split):
+            notify(Warned(warning))
     external = _external(study, dataset, folder / "external", seed, notify)
     leaks = find_leaks(
         dataset, split, external, study.data, cache=folder / "data" / "near-duplicates.json"

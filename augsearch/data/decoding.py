@@ -88,8 +88,9 @@ def fit_array(values: NDArray[Any], images: Images) -> NDArray[np.uint8]:
             outside the range that "full" gives their type.
     """
     check_size(values.shape[1], values.shape[0], images.max_pixels)
-    # Not `>`: NaN is no less than anything.
-    if values.dtype.kind == "f" and not (np.abs(values) <= LARGEST_VALUE).all():
+    # Not `>`: NaN is no less than anything. As float32, which the limit fits into: float16 is too
+    # small for it.
+    if values.dtype.kind == "f" and not (np.abs(values) <= np.float32(LARGEST_VALUE)).all():
         raise DataError(
             f"has pixels that are NaN or infinite, or beyond {LARGEST_VALUE:g}; replace them "
             "before use"

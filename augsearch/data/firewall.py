@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augsearch.data.dataset import Dataset
-from augsearch.data.grouping import shared_patients, telling_names, useless_group_column
+from augsearch.data.grouping import shared_patients, telling_names, wrong_group_column
 from augsearch.data.near_duplicates import SMALLEST, Pair, Signatures, near_duplicates
 from augsearch.data.splits import Split
 from augsearch.errors import DataError, StorageError
@@ -152,7 +152,7 @@ def find_leaks(
     found += [Finding("contradiction", text) for text in _contradictions(images, classes)]
     flat = np.flatnonzero(images.is_flat).tolist()
     found += [Finding("flat", images.places[row]) for row in flat]
-    if column := useless_group_column(dataset, data):
+    if column := wrong_group_column(dataset, data):
         found.append(Finding("groups", column))
     if patients := shared_patients(dataset, external, data):
         found.append(Finding("groups", patients))

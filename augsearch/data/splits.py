@@ -216,8 +216,8 @@ def summary(dataset: Dataset, split: Split) -> list[SummaryRow]:
     return table
 
 
-def data_warnings(dataset: Dataset, split: Split) -> list[str]:
-    """Return what makes the study's answer doubtful: classes with few training images."""
+def gan_warnings(dataset: Dataset, split: Split) -> list[str]:
+    """Return what makes a GAN's images doubtful: classes with few training images."""
     labels = dataset.images.labels
     found = []
     for label, name in enumerate(dataset.images.classes):

@@ -11,6 +11,7 @@ from pathlib import Path
 from augsearch.errors import DataError
 from augsearch.study.conventions import FEW_IMAGES
 from augsearch.study.layouts import Layout, recognise
+from augsearch.study.presets import ACGAN_PRESETS
 
 _UNEVEN = 1.5
 
@@ -53,14 +54,15 @@ seed = 0           # all randomness comes from it; another number repeats the st
 device = "auto"    # the graphics card if there is one; or "cuda", "mps", "cpu"
 """
 
-_SOURCES = """\
+_ITERATIONS = ACGAN_PRESETS["small-data"]["iterations"]
+_SOURCES = f"""\
 # Where added images can come from. The name after the dot is yours; arms refer to it.
 # A generator, trained on the training set alone. "small-data" suits a few hundred images;
 # "kong2022" is the recipe of Kong et al. 2022, which wants a graphics card.
 [sources.acgan]
 kind = "acgan"
 preset = "small-data"
-# iterations = 3000    # longer is not always better: too long a training ends in copies
+# iterations = {_ITERATIONS:<6} # of this preset; too long a training ends in copies
 # width = 0.5          # half as many filters in each layer: faster, with less detail
 
 # Real images, slightly changed. Leave out what would change the diagnosis: for instance

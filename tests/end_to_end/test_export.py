@@ -113,6 +113,7 @@ def test_images_are_those_that_the_chosen_amount_adds(call, run, tmp_path):
     assert code == 0, err
     results = json.loads((run / "results.json").read_text())
     assert results["verdict"]["arm"] == "twice"
+    assert "warning" not in err  # the run has said what there is to say
     assert out.startswith("arm twice, K = 2\n24 synthetic images of acgan: ")
     assert out.endswith("\nfolder: given\n")
     with (tmp_path / "given" / "manifest.csv").open(newline="") as file:
@@ -267,6 +268,7 @@ def test_features_are_those_of_the_images(call, run, tmp_path):
     ("arguments", "words"),
     [
         (["model", "--arm", "words"], "of kind 'bag-of-words', which is none; name an --arm of"),
+        (["images", "--track"], "--track must go with an export into the run"),
         (["model", "--format", "png"], "--format must go with --what images but got --what model"),
     ],
 )

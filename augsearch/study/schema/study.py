@@ -81,8 +81,8 @@ class StudyFile(Table):
     balanced as the searched arm is."""
     strict: bool = False
     """What could make the answer wrong is an error and not a warning: copies of an image in two
-    sets, identical images of different classes, constant images, a group column that keeps none
-    together."""
+    sets, identical images of different classes, constant images, a group column that
+    cannot be of patients."""
     images: Images = Images()
     data: DataOptions
     external: DataOptions | None = None

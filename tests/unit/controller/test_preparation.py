@@ -79,5 +79,13 @@ def test_demo_images_warn_of_nothing(ready, tmp_path):
     told = []
     study = ready(images={"size": 32}, strict=True).study
     prepare(study, tmp_path / "again", told.append)
+    assert [one.message for one in told if isinstance(one, Warned)] == []
+
+
+@pytest.mark.parametrize(("arms", "count"), [({"real": {}}, 0), ({"b": {"balance": "gan"}}, 2)])
+def test_few_images_are_told_where_a_gan_is_trained_on_them(ready, tmp_path, arms, count):
+    told, sources = [], {"gan": {"kind": "acgan"}, "repeat": {"kind": "repeat"}}
+    arms = {"more": {"balance": "repeat"}} | arms
+    prepare(ready(sources=sources, arms=arms).study, tmp_path / "again", told.append)
     warned = [one.message for one in told if isinstance(one, Warned)]
-    assert all("training images; below about" in message for message in warned)
+    assert sum("a GAN tends to copy" in message for message in warned) == count

@@ -143,6 +143,27 @@ def test_a_start_that_fails_before_the_study_is_settled_leaves_nothing(stores, t
     assert not base.exists()
 
 
+def test_a_fetched_run_that_is_refused_leaves_nothing_here_and_all_in_the_store(
+    begin, stores, tmp_path
+):
+    begin("one", stores)
+    for ledger in (None, f"sqlite:///{tmp_path / 'other.db'}"):
+        with pytest.raises(RunDirectoryError, match="give"):
+            begin("two", Stores(ledger, stores.artifacts))
+    with pytest.raises(RunDirectoryError, match="seed"):
+        begin("two", stores, settings=study(seed=5))
+    with (
+        pytest.raises(StorageError, match="no such image"),
+        claimed(tmp_path / "two" / "tiny", study(), False, stores),
+    ):
+        raise StorageError("no such image")
+    assert not (tmp_path / "two").exists()
+    assert begin("two", stores).shared.identity == begin("one", stores).shared.identity
+    with pytest.raises(RunDirectoryError, match="give"):
+        begin("two", Stores(artifacts=stores.artifacts))
+    assert (tmp_path / "two" / "tiny" / "study.json").exists()  # of a run that had begun here
+
+
 @pytest.fixture
 def clock(monkeypatch):
     now = [1000.0]

@@ -311,3 +311,13 @@ def test_a_range_too_narrow_to_stretch_is_black(tmp_path: Path) -> None:
     values[4, 4] = 1e-45
     path = saved(tmp_path, Image.fromarray(values), "a.tif")
     assert not decode_image(path, wanted(intensity_range="image")).any()
+
+
+def test_float16_is_read_without_a_warning() -> None:
+    """The largest value that an image may have is beyond all float16."""
+    values = np.linspace(0, 1, 64, dtype=np.float16).reshape(8, 8)
+    made = fit_array(values, wanted(size=8))
+    assert made[0, 0, 0] == 0
+    assert made[-1, -1, 0] == 255
+    with pytest.raises(DataError, match="NaN or infinite"):
+        fit_array(np.full((8, 8), np.inf, dtype=np.float16), wanted(size=8))

@@ -164,7 +164,7 @@ def test_a_dark_set_is_not_flat() -> None:
 
 def test_missing_groups() -> None:
     real = dataset(mixed())
-    column = CsvData(kind="csv", path=Path(__file__), group_column="patient")
+    column = CsvData(kind="csv", path=Path(__file__), group_column="image")
     (found,) = find_leaks(real, SPLIT, None, column)
     assert (found.kind, found.severity) == ("groups", "error")
     names = tuple(f"clear/p{number // 3}_{number % 3}.png" for number in range(COUNT))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from augsearch.data.dataset import Dataset
-from augsearch.data.grouping import shared_patients, telling_names, useless_group_column
+from augsearch.data.grouping import shared_patients, telling_names, wrong_group_column
 from augsearch.records import LabelledImages
 from augsearch.study.schema.data import (
     CsvData,
@@ -74,15 +74,29 @@ def test_whoever_gives_groups_is_left_alone() -> None:
         assert telling_names(dataset(names), data) is None
 
 
-def test_a_column_that_keeps_no_images_together() -> None:
-    names = [f"{number}.png" for number in range(7)]
-    hint = useless_group_column(dataset(names), GROUPED)
+def test_a_column_of_patients_with_one_image_each_is_not_doubted() -> None:
+    names = [f"{number}.png" for number in range(60)]
+    for data in (GROUPED, CSV, FOLDER):
+        assert wrong_group_column(dataset(names), data) is None
+
+
+def test_a_column_that_cannot_be_of_patients() -> None:
+    names = PATIENTS["nih"]
+    hint = wrong_group_column(dataset(names), GROUPED)
     assert hint is not None
-    for word in ("data.group_column = 'patient'", "each of the 7 images", "leave group_column out"):
+    for word in (
+        "data.group_column = 'patient'",
+        "each of the 30 images",
+        "leave group_column out",
+    ):
         assert word in hint
-    assert useless_group_column(dataset(names, [0, 0, 1, 2, 3, 4, 5]), GROUPED) is None
-    assert useless_group_column(dataset(names), CSV) is None
-    assert useless_group_column(dataset(names), FOLDER) is None
+    assert f"though 30 of 30 images have names like {names[0]!r} and {names[1]!r}" in hint
+    assert wrong_group_column(dataset(names, [shot // 3 for shot in range(30)]), GROUPED) is None
+    assert wrong_group_column(dataset(names), CSV) is None
+    of_images = CsvData(kind="csv", path=Path(__file__), group_column="image")
+    hint = wrong_group_column(dataset([f"{number}.png" for number in range(60)]), of_images)
+    assert hint is not None
+    assert "being the column of the images" in hint
 
 
 def test_dicom_patients_of_both_sets_are_told() -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from augsearch.data.dataset import Dataset
-from augsearch.data.splits import data_warnings, split_dataset, summary, write_split_csv
+from augsearch.data.splits import gan_warnings, split_dataset, summary, write_split_csv
 from augsearch.errors import DataError
 from augsearch.records import LabelledImages
 from augsearch.seeds import Seed
@@ -157,10 +157,10 @@ def test_the_summary_counts_images_and_groups() -> None:
 
 def test_few_training_images_are_pointed_out() -> None:
     data = dataset([0] * 100 + [1] * 70)
-    (warning,) = data_warnings(data, split_dataset(data, HoldOutSplit(), SEED))
+    (warning,) = gan_warnings(data, split_dataset(data, HoldOutSplit(), SEED))
     assert "class 'b' has only 49 training images" in warning
     more = dataset([0] * 100 + [1] * 72)
-    assert data_warnings(more, split_dataset(more, HoldOutSplit(), SEED)) == []
+    assert gan_warnings(more, split_dataset(more, HoldOutSplit(), SEED)) == []
 
 
 def read(path: Path) -> list[dict[str, str]]:

@@ -10,6 +10,7 @@ from augsearch.study.layouts import negative_first, recognise
 from augsearch.study.loading import load_study_file
 from augsearch.study.scaffold import scaffold_study
 from augsearch.study.schema.data import CsvData, DicomData, FolderData, MedmnistData
+from augsearch.study.schema.generators import AcganOptions
 from augsearch.study.schema.study import StudyFile
 
 
@@ -50,6 +51,13 @@ def test_class_folders(tmp_path: Path) -> None:
     assert "Fewer than" not in text
     assert study.split.method == "hold-out"
     assert baseline_arm(study) == "real"
+
+
+def test_what_is_suggested_as_iterations_is_what_the_preset_has(tmp_path: Path) -> None:
+    text, study = written(class_folders(tmp_path / "images", well=60, ill=60), tmp_path)
+    source = study.sources["acgan"]
+    assert isinstance(source, AcganOptions)
+    assert f"# iterations = {source.iterations} " in text
 
 
 def test_small_and_uneven_classes_are_balanced_and_warned_about(tmp_path: Path) -> None:
