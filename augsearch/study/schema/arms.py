@@ -24,9 +24,13 @@ class Addition(Table):
     """A fixed amount from one source: just one of the four keys beside it says how much."""
 
     source: str
+    """A table of [sources]."""
     multiple: Multiple | None = None
+    """K: adds K - 1 times the size of the base set."""
     added: Count | None = None
+    """Images in all."""
     per_class: Count | None = None
+    """Images of each class."""
     everything: bool = False
     """All images of a source that has an end: a folder, or what passed a selection's threshold."""
 
@@ -56,12 +60,18 @@ class WindowSearch(Table):
     """
 
     source: str
+    """A table of [sources]."""
     rule: Literal["sliding-window"] = "sliding-window"
     window: Annotated[int, Field(ge=1)] = 12
+    """Amounts without a gain after which the search ends."""
     start: Multiple = 1.0
+    """The first K."""
     step: Annotated[float, Field(ge=1e-6)] = 1.0
+    """Distance of two K."""
     max_multiple: Multiple | None = None
+    """The largest K; default: the window alone ends the search."""
     min_delta: Annotated[float, Field(ge=0)] = 0.0
+    """A gain counts if it is larger than this."""
 
     @property
     def unit(self) -> Unit:
@@ -73,9 +83,13 @@ class ListSearch(Table):
     """All amounts of a list; exactly one of the three lists says them and what they count."""
 
     source: str
+    """A table of [sources]."""
     multiples: Annotated[tuple[Multiple, ...], Field(strict=False, min_length=1)] | None = None
+    """Values of K, rising."""
     added: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)] | None = None
+    """Numbers of images in all, rising."""
     per_class: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)] | None = None
+    """Numbers of images of each class, rising."""
 
     @model_validator(mode="after")
     def _one_rising_list(self) -> Self:
@@ -110,13 +124,16 @@ class SaturationSearch(ListSearch):
 
     rule: Literal["saturation"]
     tolerance: Annotated[float, Field(ge=0)] = 0.005
+    """How far below the best score still counts as saturated."""
 
 
 class _MultipleSearch(Table):
     """Multiples from 1 to a limit, of which a rule tries some, and some of them repeatedly."""
 
     source: str
+    """A table of [sources]."""
     max_multiple: Multiple = 60.0
+    """The largest K."""
     fractions: bool = False
     """Try 1.25 and 1.5, too."""
 
@@ -172,7 +189,9 @@ class Arm(Table):
     balance: str | None = None
     """Fill every class up to the largest one with images of this source."""
     add: Annotated[tuple[Addition, ...], Field(strict=False)] = ()
+    """Fixed amounts of images from sources."""
     search: SearchOptions | None = None
+    """An amount that is searched."""
     classifier: str | None = None
     """A table of [classifiers]; default: [classifier]."""
 

@@ -39,9 +39,13 @@ class AdamHead(Table):
 
     kind: Literal["adam"] = "adam"
     outputs: Literal["softmax", "sigmoid"] = "softmax"
+    """Softmax over the classes, or a sigmoid for each class, scaled to add up to 1."""
     epochs: Annotated[int, Field(ge=1)] = 100
+    """Passes through the training set."""
     batch_size: Annotated[int, Field(ge=1)] = 8
+    """Images of a step."""
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    """Of the first step."""
     decay: Annotated[float, Field(ge=0)] | None = None
     """Learning rate of step t is learning_rate / (1 + decay t); default learning_rate / epochs."""
 
@@ -65,12 +69,15 @@ class FrozenOptions(Table):
 
     kind: Literal["frozen"] = "frozen"
     backbone: str = "densenet121"
+    """A torchvision network, by its name there."""
     weights: Weights = "imagenet"
+    """ImageNet's, random ones, or a file: torchvision, CheXNet, torchxrayvision, safetensors."""
     input_size: InputSize = None
     """Images are resized to this before the backbone; default: the size of the study's images."""
     precision: Literal["auto", "float32", "bf16"] = "auto"
     """What the backbone computes in; "auto": bf16 where the processor or GPU has it."""
     head: HeadOptions = AdamHead()
+    """What is trained on the features."""
 
 
 OWN_NETWORKS = ("fridadar2018", "roglin2022")
@@ -84,6 +91,7 @@ class EndToEndOptions(Table):
 
     kind: Literal["end-to-end"]
     preset: str | None = None
+    """Settings of a published network; keys beside it change them."""
     network: str
     """"fridadar2018", "roglin2022" or a torchvision network that can also be a backbone."""
     weights: Weights = "random"
@@ -93,12 +101,15 @@ class EndToEndOptions(Table):
     optimizer: Literal["adam", "sgd", "rmsprop"] = "adam"
     """"sgd" has Nesterov momentum."""
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    """Of the optimizer, the same in all epochs."""
     momentum: BelowOne = 0.9
     """Of "sgd" alone."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """L2 penalty as the optimizer takes it."""
     batch_size: Annotated[int, Field(ge=2)] = 64
     """An epoch's last batch may be short; a last image alone joins the batch before."""
     epochs: Annotated[int, Field(ge=1)] = 100
+    """Passes through the training set."""
     patience: Annotated[int, Field(ge=1)] | None = None
     """Stop after so many epochs without a smaller tuning loss and take the best epoch's weights;
     default: train all epochs and take the last."""
@@ -154,7 +165,9 @@ class PluginClassifierOptions(Table):
     """A classifier that another package registers as an entry point of augsearch.classifiers."""
 
     kind: Annotated[str, Field(json_schema_extra={"not": {"enum": list(_BUILT_IN_CLASSIFIERS)}})]
+    """The entry point's name."""
     options: dict[str, Any] = Field({})
+    """Given to its class as keyword arguments."""
 
 
 ClassifierOptions = Annotated[

@@ -42,6 +42,7 @@ class Images(Table):
     size: Side = 64
     """Height and width in pixels."""
     channels: Literal[1, 3] = 1
+    """Grey or colour."""
     intensity_range: Annotated[
         Literal["full", "image"] | Annotated[tuple[float, float], Field(strict=False)],
         or_else("must be 'full', 'image' or two numbers, [black, white],", "full, image"),
@@ -57,6 +58,7 @@ class Images(Table):
     resize: ResizeMethod = "bicubic"
     """How the image is brought to `size`, after all steps."""
     on_bad_image: Literal["error", "skip"] = "error"
+    """Of a file that cannot be read: refuse the study, or leave the file out with a warning."""
     max_pixels: Annotated[int, Field(ge=64)] = 64_000_000
     """A file that decodes to more pixels is refused (decompression bombs)."""
 
@@ -99,6 +101,7 @@ class FolderData(Table):
 
     kind: Literal["folder"]
     path: ExistingFolder
+    """Holds the class folders."""
     classes: Classes | None = None
     """Class folders to use, the positive one last; default: all, sorted."""
     group_pattern: Annotated[str, AfterValidator(_with_group)] | None = None
@@ -109,9 +112,13 @@ class Manifest(Table):
     """The columns of a table with one row per image; image paths start at the table's folder."""
 
     image_column: str = "image"
+    """Paths of the image files."""
     label_column: str = "label"
+    """Classes, or text that `contains` looks into."""
     group_column: str | None = None
+    """The patient: images of a group never cross a split. Default: each image is its own."""
     split_column: str | None = None
+    """Words that say what each row is for, where `split.method` is "given"."""
     classes: Classes | None = None
     """Labels to use, the positive one last; default: all, sorted. Other rows are left out."""
     contains: Annotated[dict[str, str], AfterValidator(_several)] | None = None
@@ -123,6 +130,7 @@ class CsvData(Manifest):
 
     kind: Literal["csv"]
     path: ExistingFile
+    """The table."""
 
 
 class DicomData(Manifest):
@@ -160,6 +168,7 @@ class MedmnistData(Table):
 
     kind: Literal["medmnist"]
     path: ExistingFile
+    """The .npz file."""
     classes: Classes | None = None
     """Names for the labels 0, 1, 2 ...; default: "0", "1", "2" ..."""
 
@@ -169,8 +178,11 @@ class DemoData(Table):
 
     kind: Literal["demo"]
     train: Annotated[int, Field(ge=4)] = 60
+    """Training images."""
     tune: Annotated[int, Field(ge=4)] = 100
+    """Tuning images."""
     test: Annotated[int, Field(ge=4)] = 1000
+    """Test images."""
     site: Literal["home", "shifted"] = "home"
     """"shifted" draws with another contrast, blur and noise, as another hospital would."""
 
@@ -180,6 +192,7 @@ class DigitsData(Table):
 
     kind: Literal["digits"]
     classes: Classes | None = None
+    """Digits to use, the positive one last; default: all ten."""
 
 
 DataOptions = Annotated[
@@ -193,7 +206,9 @@ class HoldOutSplit(Table):
 
     method: Literal["hold-out"] = "hold-out"
     train: Fraction = 0.7
+    """Share of the training set."""
     tune: Fraction = 0.1
+    """Share of the tuning set."""
     test: BelowOne = 0.2
     """0: no test set; the verdict then comes from the tuning set, wide enough for every amount that
     was tried."""
@@ -221,7 +236,9 @@ class KFoldSplit(Table):
 
     method: Literal["k-fold"]
     n_folds: Annotated[int, Field(ge=2)] = 5
+    """Folds of what is not the test set."""
     test: Annotated[Fraction, BeforeValidator(_above_zero)] = 0.2
+    """Share of the test set."""
 
 
 class GivenSplit(Table):

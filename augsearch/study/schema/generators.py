@@ -11,6 +11,16 @@ from augsearch.study.presets import ACGAN_PRESETS, DCGAN_PRESETS, WGAN_PRESETS
 from augsearch.study.schema.selection import SourceTable
 from augsearch.study.schema.tables import BelowOne, Counts, unknown_choice
 
+Strategy = Annotated[
+    Literal["joint", "balanced", "per-class", "transfer"],
+    Field(
+        description="joint: one network for all classes; balanced: the same, with every class cut "
+        "to the number of the smallest one; per-class: one network for each class; transfer: the "
+        "same, the largest class first, and its weights start the others (methods I to IV of "
+        "Röglin et al. 2022)."
+    ),
+]
+
 
 class GanOptions(SourceTable):
     """What all kinds of GAN share; what has no default here comes from the preset."""
@@ -20,32 +30,40 @@ class GanOptions(SourceTable):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]]
 
     preset: str = "small-data"
-    strategy: Literal["joint", "balanced", "per-class", "transfer"]
-    """joint: one network for all classes; balanced: the same, with every class cut to the number
-    of the smallest one; per-class: one network for each class; transfer: the same, the largest
-    class first, and its weights start the others (methods I to IV of Röglin et al. 2022)."""
+    """Settings that the other keys change one by one."""
+    strategy: Strategy
     width: Annotated[float, Field(gt=0, le=8)] = 1.0
     """Factor on all numbers of filters."""
     latent_dim: Annotated[int, Field(ge=1)]
+    """Numbers that the generator draws an image from."""
     latent: Literal["normal", "uniform"] = "normal"
     """N(0, 1) or U(-1, 1)."""
     generator_filters: Counts
     """Maps that enter each transposed convolution and, last, an output convolution."""
     generator_kernel: Annotated[int, Field(ge=2, le=9)]
+    """Side of its kernels."""
     generator_dense_norm: bool = False
     """Batch norm after the dense layer too."""
     generator_output: Literal["transposed", "convolution"] = "transposed"
     """The last layer: the last transposed convolution, or one more that keeps the size."""
     discriminator_filters: Counts
+    """Maps that leave each convolution."""
     discriminator_kernel: Annotated[int, Field(ge=2, le=9)]
+    """Side of its kernels."""
     discriminator_norm: Literal["batch", "spectral", "layer"]
+    """What keeps its layers in bounds."""
     dropout: BelowOne = 0.0
+    """Share of its activations that each step leaves out."""
     optimizer: Literal["adam", "rmsprop"] = "adam"
+    """Of both networks."""
     generator_learning_rate: Annotated[float, Field(gt=0)]
+    """Of the optimizer."""
     discriminator_learning_rate: Annotated[float, Field(gt=0)]
+    """Of the optimizer."""
     betas: Annotated[tuple[BelowOne, BelowOne], Field(strict=False)] = (0.5, 0.999)
     """Of "adam" alone."""
     batch_size: Annotated[int, Field(ge=2)]
+    """Real images of an update, and as many synthetic ones."""
     iterations: Annotated[int, Field(ge=1)] | None = None
     """Updates of each generator."""
     epochs: Annotated[int, Field(ge=1)] | None = None
@@ -64,6 +82,7 @@ class GanOptions(SourceTable):
     scores best on tuning images: alone, or, if a network makes one class only, in place of that
     class's real images."""
     snapshot_every: Annotated[int, Field(ge=1)] = 500
+    """Iterations between two snapshots, each with a grid of its images."""
     checkpoint_every: Annotated[int, Field(ge=1)] | None = None
     """Iterations between two states that a killed training can go on from; not given: about half a
     minute."""
@@ -128,11 +147,13 @@ class AcganOptions(GanOptions):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = ACGAN_PRESETS
 
     kind: Literal["acgan"]
-    strategy: Literal["joint", "balanced", "per-class", "transfer"] = "joint"
+    strategy: Strategy = "joint"
     embedding_dim: Annotated[int, Field(ge=1)]
+    """Length of the vector that stands for a class."""
     label_layer: Annotated[int, Field(ge=1, le=10)] = 1
     """The transposed convolution that the label's map joins, from 1 on."""
     loss: Literal["cross-entropy", "hinge"]
+    """Of real against synthetic."""
     balanced_batches: bool = False
     """Draw real batches uniform over the classes; else uniform over the images: then a rare class
     is seldom seen as real beside its synthetic images, and the label gives the source away."""
@@ -158,8 +179,9 @@ class DcganOptions(GanOptions):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = DCGAN_PRESETS
 
     kind: Literal["dcgan"]
-    strategy: Literal["joint", "balanced", "per-class", "transfer"] = "per-class"
+    strategy: Strategy = "per-class"
     loss: Literal["cross-entropy", "hinge"]
+    """Of real against synthetic."""
 
 
 class WganOptions(GanOptions):
@@ -168,7 +190,7 @@ class WganOptions(GanOptions):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = WGAN_PRESETS
 
     kind: Literal["wgan"]
-    strategy: Literal["joint", "balanced", "per-class", "transfer"] = "joint"
+    strategy: Strategy = "joint"
     critic_steps: Annotated[int, Field(ge=1)]
     """Updates of the critic for each one of the generator."""
     weight_clip: Annotated[float, Field(gt=0)] | None = None

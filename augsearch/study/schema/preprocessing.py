@@ -56,6 +56,7 @@ class ResizeStep(Table):
     size: Side
     """Height and width in pixels."""
     method: ResizeMethod = "bicubic"
+    """How pixels between pixels are found."""
 
 
 def _as_table(step: Any) -> Any:

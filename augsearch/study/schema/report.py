@@ -19,6 +19,7 @@ class TableOptions(Table):
     """One row per arm (per arm and class, with `class_metrics`), one column per metric."""
 
     title: str
+    """Heading of the table."""
     images: Literal["tuning", "test", "external"] = "test"
     """Which images; "tuning" pools the folds, as cross-validation does, at the chosen amount."""
     metrics: Words = ()
@@ -49,6 +50,7 @@ class ReportOptions(Table):
     """What the report shows beside verdict, arms, search curves, ROC curves and metrics."""
 
     tables: dict[Name, TableOptions] = Field({})
+    """Tables of the study's own, by name."""
     figures: Annotated[tuple[Figure, ...], Field(strict=False)] = ()
     """"t-sne": last-layer features of the test images, one panel per arm. "ms-ssim": likeness of
     100 pairs of images within a class, for real images and along the amounts."""

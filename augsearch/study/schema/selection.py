@@ -44,3 +44,4 @@ class SourceTable(Table):
     train_on: str | None = None
     """Fit to this arm's chosen training set; default: to the real training images."""
     select: SelectOptions | None = None
+    """Keep only the images that pass; default: all."""

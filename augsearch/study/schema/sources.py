@@ -44,8 +44,11 @@ class ClassicOptions(SourceTable):
 
     kind: Literal["classic"]
     horizontal_flip: bool = True
+    """Mirror half of the images left to right."""
     vertical_flip: bool = False
+    """Mirror half of the images top to bottom."""
     degrees: Annotated[float, Field(ge=0, le=180)] = 10.0
+    """Largest rotation, either way."""
     translate: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Largest shift as a fraction of the image's side."""
     scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -53,7 +56,9 @@ class ClassicOptions(SourceTable):
     brightness: Jitter = 0.0
     """Factors: 0.2 draws from 0.8 to 1.2, [0.7, 0.9] from 0.7 to 0.9; the same for the next two."""
     contrast: Jitter = 0.0
+    """Factors on the distance from the mean grey."""
     saturation: Jitter = 0.0
+    """Factors on the distance from grey, of colour images."""
 
 
 class RepeatOptions(SourceTable):
@@ -67,6 +72,7 @@ class FolderOptions(SourceTable):
 
     kind: Literal["folder"]
     path: ExistingFolder
+    """Holds the class folders."""
 
 
 class CallableOptions(SourceTable):
@@ -74,7 +80,9 @@ class CallableOptions(SourceTable):
 
     kind: Literal["callable"]
     function: Annotated[str, Field(pattern=FUNCTION_PATTERN)]
+    """Where it is: "package.module:function"."""
     options: dict[str, Any] = Field({})
+    """Given to it as keyword arguments."""
 
 
 _BUILT_IN_SOURCES = ("acgan", "dcgan", "wgan", "classic", "repeat", "folder", "callable")
@@ -84,7 +92,9 @@ class PluginOptions(SourceTable):
     """A source that another package registers under the entry point group augsearch.sources."""
 
     kind: Annotated[str, Field(json_schema_extra={"not": {"enum": list(_BUILT_IN_SOURCES)}})]
+    """The entry point's name."""
     options: dict[str, Any] = Field({})
+    """Given to its class as keyword arguments."""
 
 
 SourceOptions = Annotated[

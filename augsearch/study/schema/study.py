@@ -36,6 +36,7 @@ class EvaluationOptions(Table):
     """Trainings of each generator behind the verdict, which share the test trainings out among
     themselves. 1: the verdict speaks of that one trained generator; more: of its recipe."""
     confidence: Fraction = 0.95
+    """Of the intervals of metrics and gains."""
     controls: bool = False
     """Whether the chosen amount is also filled with repeated and with classically augmented real
     images, to tell what the source brings from what more images and training steps bring."""
@@ -57,6 +58,7 @@ class TrackingOptions(Table):
     """Where MLflow keeps the runs."""
 
     enabled: bool = True
+    """false: MLflow is told nothing."""
     uri: Annotated[str, AfterValidator(_without_password)] | None = None
     """Any MLflow tracking URI without a password; default: MLFLOW_TRACKING_URI, or mlflow.db beside
     the run directories."""
@@ -72,7 +74,9 @@ class StudyFile(Table):
     name: Name
     """Default: the file's name without ".toml"."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """All randomness comes from it: the same study and seed give the same numbers."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where networks compute; "auto": on the GPU if there is one."""
     max_hours: Annotated[float, Field(gt=0)] | None = None
     """The run stops when it has worked for so long since it was called, with the best so far; the
     same command goes on, for as long again. May be changed between two calls."""

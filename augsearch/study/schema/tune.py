@@ -36,7 +36,9 @@ class Range(Table):
     """Numbers from low to high, for TPE; whole numbers if both are."""
 
     low: Number
+    """The smallest value."""
     high: Number
+    """The largest value."""
     log: bool = False
     """Drawn uniform in the logarithm."""
 

@@ -34,5 +34,11 @@ def test_settings_explain_themselves() -> None:
     assert size["description"] == "Height and width in pixels."
 
 
+def test_every_key_of_every_table_says_what_it_means() -> None:
+    for table, schema in study_schema()["$defs"].items():
+        for key, one in schema["properties"].items():
+            assert one.keys() & {"description", "const"}, f"{table}.{key}"
+
+
 def test_results_schema_names_what_results_hold() -> None:
     assert results_schema()["properties"].keys() == StudyResult.model_fields.keys()
