@@ -12,6 +12,7 @@ from augsearch.search.database import (
     engine_options,
     ledger_url,
     reach,
+    refuse_damaged,
     sqlite_path,
 )
 from augsearch.search.ownership import creating
@@ -46,6 +47,7 @@ def connected(url: str, notify: Notify = silent) -> Iterator[BaseStorage]:
     with contextlib.ExitStack() as stack:
         if file is not None:
             stack.enter_context(exclusive(file.with_name(file.name + ".lock")))
+            refuse_damaged(file)
         storage = reach(parsed, connect, notify)
         stack.callback(storage.engine.dispose)
         stack.callback(storage.remove_session)

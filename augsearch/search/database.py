@@ -145,6 +145,25 @@ def damaged(reason: str) -> StorageError:
     )
 
 
+def refuse_damaged(file: Path) -> None:
+    """Look through a whole SQLite file, if it is there; SQLite itself sees only what it reads.
+
+    Raises:
+        StorageError: It is not what SQLite left.
+    """
+    if not file.exists():
+        return
+    try:
+        with contextlib.closing(sqlite3.connect(file)) as database:
+            found = str(database.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    except sqlite3.OperationalError:
+        return  # cannot be read at all: who opens it next says why
+    except sqlite3.DatabaseError as error:
+        raise damaged(str(error)) from error
+    if found != "ok":
+        raise damaged(" ".join(found.split())[:200])
+
+
 @contextlib.contextmanager
 def calling_optuna() -> Iterator[None]:
     """For the length of a call, mute Optuna below warnings and name its storage errors.

@@ -18,7 +18,7 @@ from augsearch.events import Notify, Warned, silent
 from augsearch.files import read_json, write_json
 from augsearch.messages import masked
 from augsearch.tracking.mirror import Mirror, reason, refused
-from augsearch.tracking.outbox import Outbox
+from augsearch.tracking.outbox import Outbox, damaged
 from augsearch.tracking.store import absolute_uri, held
 
 _Count = Annotated[int, Field(ge=0)]
@@ -32,7 +32,7 @@ class Cursor:
     """How far delivery has come.
 
     Attributes:
-        store: What it speaks of: store and experiment.
+        store: What it speaks of: store, experiment and the run directory's own name in them.
         delivered: The first so many entries are done with.
         runs: Key of a run in the study -> MLflow's run id.
         refused: Those among them, by index, that the store would not take.
@@ -82,8 +82,11 @@ class Delivery:
         self._mirror = Mirror(outbox.destination, outbox.path.parent.resolve())
         self._file = outbox.path.with_suffix(".cursor.json")
         target = outbox.destination
-        self._store = f"{masked(target.uri)} {target.experiment}"
+        self._store = f"{masked(target.uri)} {target.experiment} {target.study_run}"
         self._cursor = Cursor.load(self._file, self._store)
+        if self._cursor.delivered > len(outbox.entries):
+            sent, left = self._cursor.delivered, len(outbox.entries)
+            raise damaged(outbox.path, f"{sent} entries were sent but {left} are there")
         self._limit = _CHUNK
         self._suspect: int | None = None
 

@@ -179,6 +179,14 @@ def _decode(fields: dict[str, Any]) -> Entry:
     return _ENTRY.validate_python(head | {"action": _ACTIONS[kind].validate_python(asdict(action))})
 
 
+def damaged(path: Path, reason: str) -> TrackingError:
+    """Return the error to raise where an outbox is not what was written."""
+    return TrackingError(
+        f"{path} is damaged: {reason}. Put a copy of it back, or remove it: then everything is "
+        "sent again, as new runs."
+    )
+
+
 class Outbox:
     """The file and, in memory, the entries in it. One process writes; any may read.
 
@@ -192,7 +200,8 @@ class Outbox:
         """Read what is there.
 
         Raises:
-            TrackingError: There is no such file, or it does not say where its entries go.
+            TrackingError: There is no such file, it does not say where its entries go, or a line
+                is damaged: what is behind it could go out twice, or not at all.
         """
         self.path = path
         self.entries: list[Entry] = []
@@ -215,7 +224,7 @@ class Outbox:
         """Open for appending; begin the file if it is not there, note a changed destination.
 
         Raises:
-            TrackingError: The line that says where its entries go is damaged.
+            TrackingError: A line is damaged.
         """
         try:
             box = cls(path)
@@ -268,15 +277,15 @@ class Outbox:
         raw = self.path.read_bytes() if self.path.exists() else b""
         # What follows the last line end was torn by a kill; the next append overwrites it.
         self._size = raw.rfind(b"\n") + 1
-        for line in raw[: self._size].splitlines():
+        for number, line in enumerate(raw[: self._size].splitlines(), start=1):
             try:
                 fields = _opened(line)
                 if "destination" in fields:
                     destination = _DESTINATION.validate_python(fields["destination"])
                     continue
                 entry = _decode(fields)
-            except (ValueError, KeyError, TypeError, RecursionError):
-                continue  # damaged; its name is free, so a resumed run writes it
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
+                raise damaged(self.path, f"line {number} is not what was written") from error
             if entry.id not in self._ids:
                 self._ids.add(entry.id)
                 self.entries.append(entry)

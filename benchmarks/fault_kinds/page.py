@@ -38,7 +38,8 @@ takes. {lanes} kinds at a time are tried side by side. An undisturbed run took {
   random file of a run that was stopped in training, in the search or before the report, or of a
   finished one. The run makes the file again or does not need it; or it refuses it by name, the
   file is removed as the message says, and the run goes on. Logs, tables, figures and the report are
-  written and never read back, so they are not among these files.
+  written and never read back, nor is the ledger of a finished run, so they are not among these
+  files.
 - MLflow: a real server behind a proxy that refuses connections, takes them and never answers,
   answers after a second, or cuts the connection once the server has the request; or the server
   itself is killed with all its processes and started again. `augsearch sync` sends what is left.

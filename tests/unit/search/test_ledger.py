@@ -336,6 +336,17 @@ def test_changed_scores_are_noticed(tmp_path):
     assert stored_evaluations(url, "augsearch") == before
 
 
+def test_a_page_of_zeros_is_noticed_wherever_it_is(tmp_path):
+    file = tmp_path / "ledger.db"
+    url = f"sqlite:///{file}"
+    find_optimal_multiple(peak, window=2, storage=url)
+    whole, page = file.read_bytes(), 4096
+    for start in range(0, len(whole), page):
+        file.write_bytes(whole[:start] + bytes(page) + whole[start + page :])
+        with pytest.raises(StorageError, match="ledger is damaged"):
+            find_optimal_multiple(refuse, window=2, storage=url)
+
+
 def test_a_full_disk_is_named_and_the_search_goes_on_afterwards(tmp_path):
     file = tmp_path / "ledger.db"
     storage = RDBStorage(f"sqlite:///{file}")

@@ -148,6 +148,20 @@ def test_a_lost_or_torn_cursor_repeats_nothing(
     assert curves(uri) == expected(trial)
 
 
+def test_an_outbox_that_lost_what_was_sent_is_refused_and_anew_is_sent_anew(
+    uri: str, tmp_path: Path, trial: Trial
+) -> None:
+    say(Tracker(outbox_of(tmp_path), uri, "study"), trial, last=3)
+    sent = sync(outbox_of(tmp_path)).delivered
+    lines = outbox_of(tmp_path).read_bytes().splitlines(keepends=True)
+    outbox_of(tmp_path).write_bytes(b"".join(lines[:-2]))
+    with pytest.raises(TrackingError, match=f"{sent} entries were sent but {sent - 2} are there"):
+        Tracker(outbox_of(tmp_path), uri, "study")
+    outbox_of(tmp_path).unlink()
+    say(Tracker(outbox_of(tmp_path), uri, "study"), trial, last=3)
+    assert sync(outbox_of(tmp_path)).delivered == sent
+
+
 def test_a_kill_between_store_and_cursor_makes_no_second_run(
     uri: str, tmp_path: Path, curves: Curves, trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
