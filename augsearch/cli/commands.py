@@ -91,8 +91,12 @@ def check(study: StudyPath, quiet: Quiet = False, as_json: AsJson = False) -> No
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="images in class folders, a .csv or a .npz")],
-    out: Annotated[Path | None, typer.Option(help="study file  [default: <folder>.toml]")] = None,
+    folder: Annotated[
+        Path, typer.Argument(help="images or DICOM files in class folders, a .csv or a .npz")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="study file", show_default="<folder>.toml")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="replace the file")] = False,
 ) -> None:
     """Write a commented study file for a folder of images."""
@@ -159,7 +163,7 @@ def lab(
 def report(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="finished run directories")],
     out: Annotated[
-        Path | None, typer.Option(help="of several runs: HTML file  [default: comparison.html]")
+        Path | None, typer.Option(help="of several runs: HTML file", show_default="comparison.html")
     ] = None,
     ledger: Ledger = None,
     artifacts: Artifacts = None,

@@ -33,13 +33,13 @@ def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="the directory of a finished run")],
     what: Annotated[What, typer.Option(help="what to export")],
     out: Annotated[
-        Path | None, typer.Option(help="a new folder  [default: RUN/exports/WHAT-ARM]")
+        Path | None, typer.Option(help="a new folder", show_default="RUN/exports/WHAT-ARM")
     ] = None,
     arm: Annotated[
-        str | None, typer.Option(help="whose  [default: the arm that the verdict is about]")
+        str | None, typer.Option(help="whose", show_default="the arm that the verdict is about")
     ] = None,
     image_format: Annotated[
-        Format | None, typer.Option("--format", help="of images  [default: png]")
+        Format | None, typer.Option("--format", help="of images", show_default="png")
     ] = None,
     track: Annotated[
         bool, typer.Option("--track", help="add it to the arm's run in MLflow")

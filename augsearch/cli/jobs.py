@@ -30,7 +30,7 @@ def submit(
     address: Address,
     out: Annotated[
         Path | None,
-        typer.Option(help="run directory as the cluster sees it  [default: runs/<study name>]"),
+        typer.Option(help="run directory as the cluster sees it", show_default="runs/<study name>"),
     ] = None,
     unchecked: Annotated[
         bool,
@@ -62,7 +62,7 @@ def submit(
 def status(
     address: Address,
     job: Annotated[
-        str | None, typer.Argument(metavar="[JOB]", help="one job  [default: all]")
+        str | None, typer.Argument(metavar="[JOB]", help="one job", show_default="all")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -17,14 +17,15 @@ class EngineName(StrEnum):
 
 
 StudyPath = Annotated[Path, typer.Argument(metavar="STUDY", help="the study file (TOML)")]
-Out = Annotated[Path | None, typer.Option(help="run directory  [default: runs/<study name>]")]
+Out = Annotated[Path | None, typer.Option(help="run directory", show_default="runs/<study name>")]
 AsJson = Annotated[bool, typer.Option("--json", help="the result as JSON on stdout")]
 Ledger = Annotated[
     str | None,
     typer.Option(
         envvar="AUGSEARCH_LEDGER",
         metavar="URL",
-        help="database of the trials, e.g. postgresql://user@host/db  [default: in the run]",
+        help="database of the trials, e.g. postgresql://user@host/db",
+        show_default="in the run",
     ),
 ]
 Artifacts = Annotated[
@@ -32,13 +33,16 @@ Artifacts = Annotated[
     typer.Option(
         envvar="AUGSEARCH_ARTIFACTS",
         metavar="URL",
-        help="store that mirrors the run's files, e.g. s3://bucket/folder  [default: none]",
+        help="store that mirrors the run's files, e.g. s3://bucket/folder",
+        show_default="none",
     ),
 ]
 RelativeTo = Annotated[
     Path | None,
     typer.Option(
-        metavar="FOLDER", help="where paths in the study start  [default: the study's own folder]"
+        metavar="FOLDER",
+        help="where paths in the study start",
+        show_default="the study's own folder",
     ),
 ]
 Engine = Annotated[
@@ -48,7 +52,8 @@ Address = Annotated[
     str | None,
     typer.Option(
         metavar="HOST:PORT",
-        help="the Ray cluster  [default: RAY_ADDRESS, else one of this machine alone]",
+        help="the Ray cluster",
+        show_default="RAY_ADDRESS, else one of this machine alone",
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="no progress; warnings only")]

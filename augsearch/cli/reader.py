@@ -23,12 +23,14 @@ RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="the directory of a
 def reader_make(
     run: RunPath,
     real: Annotated[
-        int | None, typer.Option(help="real images  [default: 182, or all there are]")
+        int | None, typer.Option(help="real images", show_default="182, or all there are")
     ] = None,
     synthetic: Annotated[
-        int | None, typer.Option(help="synthetic images  [default: 120, or all there are]")
+        int | None, typer.Option(help="synthetic images", show_default="120, or all there are")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="HTML file  [default: in RUN/reader]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="HTML file", show_default="in RUN/reader")
+    ] = None,
 ) -> None:
     """Write one HTML page that shows readers real and synthetic images of a run."""
     from augsearch.controller.reader import make_reader_page

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from typer.testing import CliRunner
 
 HEAVY = ("torch", "torchvision", "ray", "mlflow", "optuna", "sklearn", "scipy", "numpy")
 ONLY_TO_RUN = (
@@ -37,6 +38,21 @@ def test_help_loads_nothing_heavy(command: list[str]) -> None:
         "try:\n    main()\nexcept SystemExit as done:\n    assert not done.code"
     )
     assert _loaded(HEAVY, code) == "[]"
+
+
+@pytest.mark.parametrize(
+    ("command", "default"),
+    [
+        ("run", "runs/<study name>"),
+        ("export", "RUN/exports/WHAT-ARM"),
+        ("init", "<folder>.toml"),
+    ],
+)
+def test_help_says_what_stands_in_for_what_is_left_out(command: str, default: str) -> None:
+    from augsearch.cli.entry import app
+
+    said = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).output
+    assert f"[default: ({default})]" in said
 
 
 def test_a_study_is_read_with_numpy_alone() -> None:
