@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -171,16 +171,16 @@ class RunDirectory:
 
         Numbers in them count as such: iteration 500 stands before iteration 1000.
         """
+        return sorted({one["message"] for one in self.logged(Warned)}, key=_in_parts)
+
+    def logged(self, kind: type[Event]) -> Iterator[dict[str, Any]]:
+        """Yield the fields of every event of a type that any process of this run has logged."""
         path = self.path / "log.jsonl"
-        if not path.exists():
-            return []
-        found = set()
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
             with suppress(ValueError):  # a kill may tear the line it was writing
                 entry = json.loads(line)
-                if entry["event"] == Warned.__name__:
-                    found.add(entry["message"])
-        return sorted(found, key=_in_parts)
+                if entry["event"] == kind.__name__:
+                    yield {field.name: entry[field.name] for field in fields(kind)}
 
 
 def _in_parts(text: str) -> list[tuple[int, str]]:

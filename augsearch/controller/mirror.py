@@ -57,10 +57,17 @@ class Mirror:
             )
 
     def start(self, facts: Mapping[str, str]) -> None:
-        """Open one run per arm, with the study's settings and `facts` as parameters."""
+        """Open one run per arm, with the study's settings and `facts` as parameters.
+
+        Losses of trainings that are over are said again from the log: nobody else will, and a
+        power cut may have taken them out of the outbox.
+        """
         if self._tracker:
             for arm in self._study.arms:
                 self._tracker.start_arm(arm, flatten(self._study) | dict(facts))
+            for kind in (TrainingLogged, Selected):
+                for fields in self._directory.logged(kind):
+                    self.listen(kind(**fields))
 
     def listen(self, event: Event) -> None:
         """Mirror losses and pictures of a source in training, and settings as they are tried."""

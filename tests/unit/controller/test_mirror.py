@@ -6,7 +6,7 @@ import pytest
 
 from augsearch.controller.mirror import Mirror, arm_figures, tracking_uri
 from augsearch.errors import TrackingError
-from augsearch.events import SettingTried, silent
+from augsearch.events import SettingTried, TrainingLogged, silent
 from augsearch.records import Evaluation
 from augsearch.report.sentences import verdict_sentence
 from augsearch.search.tuning import SettingTrial
@@ -82,6 +82,21 @@ def test_a_setting_is_mirrored_as_soon_as_it_was_tried_and_once(world):
     assert curve(world) == [(0, 0.5), (1, 1.0)]
     mirror.tuned("real", trials, trials[1].setting)
     assert curve(world) == [(0, 0.5), (1, 1.0), (2, 1.5)]
+
+
+def test_losses_that_the_outbox_has_lost_are_said_again_from_the_log(world):
+    mirror = Mirror(world.study, world.directory, silent)
+    for iteration in (10, 20):
+        event = TrainingLogged("acgan", 0, iteration, {"loss": 1 / iteration})
+        world.directory.log(event)
+        mirror.listen(event)
+    whole = world.directory.outbox.read_bytes()
+    world.directory.outbox.write_bytes(whole[:-1])  # the last line is torn
+    assert len(actions(world, PointsLogged)) == 1
+    for _ in range(2):
+        Mirror(world.study, world.directory, silent).start({})
+        points = [point for action in actions(world, PointsLogged) for point in action.points]
+        assert [(p.step, p.value) for p in points if p.key == "loss"] == [(10, 0.1), (20, 0.05)]
 
 
 def test_a_score_that_is_not_finite_is_mirrored_too(world):
