@@ -51,5 +51,8 @@ class SpectralNorm(nn.Module):
 def spectrally_normed(layer: Layer) -> Layer:
     """Return `layer` with its weight divided by its spectral norm whenever it is used."""
     weight = layer.get_parameter("weight")
-    parametrize.register_parametrization(layer, "weight", SpectralNorm(weight.shape[0]))
+    # "unsafe" leaves out a pass that looks whether the weight keeps its shape. It does; and on the
+    # meta device, where networks are made, that pass takes longer than all else.
+    norm = SpectralNorm(weight.shape[0])
+    parametrize.register_parametrization(layer, "weight", norm, unsafe=True)
     return layer
