@@ -19,6 +19,7 @@ into the page and puts the pictures beside it.
 
 import contextlib
 import doctest
+import gc
 import io
 import os
 import re
@@ -44,6 +45,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # As augsearch has it, which is too late where another test has loaded MLflow before.
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "CRITICAL")
 
+# As augsearch has it: what is imported is many objects, and none of them is garbage.
+gc.set_threshold(50_000, 20)
+
 ROOT = Path(__file__).parent
 SHOWN_AS = "/home/you/project"
 """What pages call the folder that they run in."""
@@ -51,6 +55,11 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.REPORT_UDIFF
 OWN_FILES = re.compile(r"(?<![\w/.])(?:benchmarks|docker|docs|studies)/\w[\w./-]*|Makefile")
 VERDICT = re.compile(r"^(?:Helps: |Harms: |No evidence ).*?(?= Note: |$)", re.MULTILINE)
 """The sentence of the verdict, without its note."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # The longest files first, so that no worker is left alone with one of them at the end.
+    items.sort(key=lambda item: not item.nodeid.startswith(("tests/end_to_end", "docs/")))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,7 +1,14 @@
+import contextlib
+import functools
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +17,7 @@ from PIL import Image
 
 from augsearch.cli import main
 
+WARM = Path(__file__).with_name("warm_process.py")
 TINY = """\
 seed = 7
 device = "cpu"
@@ -51,34 +59,102 @@ head = {kind = "logistic"}
 [arms.search]
 search = {source = "acgan", window = 3, max_multiple = 8}
 
+[audit]
+images_per_class = 20
+
 [evaluation]
 replicates = 2
 test_replicates = 3
 """
 
 
+class Call:
+    """A command that runs in a copy of `WarmProcess`; the part of `subprocess.Popen` in use."""
+
+    def __init__(self, channel: socket.socket, call: dict) -> None:
+        ends = [os.pipe() for _ in range(3)]
+        writing = [end for _, end in ends]
+        socket.send_fds(channel, [json.dumps(call).encode()], writing)
+        for end in writing:
+            os.close(end)
+        self.stdout, self.stderr, self._told = (os.fdopen(end) for end, _ in ends)
+        self.pid = int(self._told.readline())
+        self.returncode: int | None = None
+
+    def send_signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def communicate(self, timeout: float = 300) -> tuple[str, str]:
+        """Wait for its end -> the rest of both outputs; it is killed when time is up."""
+        limit = threading.Timer(timeout, self.kill)
+        limit.start()
+        with ThreadPoolExecutor(2) as threads, self.stdout, self.stderr, self._told:
+            out, err = threads.map(lambda file: file.read(), (self.stdout, self.stderr))
+            self.returncode = int(self._told.readline())
+        limit.cancel()
+        return out, err
+
+
+class WarmProcess:
+    """The process of `warm_process.py`."""
+
+    def __init__(self) -> None:
+        self._channel, theirs = socket.socketpair()
+        self._read_at_start = read_at_start(os.environ)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, WARM, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+            )
+
+    def start(self, arguments: list[str], folder: Path, environment: dict) -> Call | None:
+        """Start a call; None where the libraries have to be loaded anew for its environment."""
+        if read_at_start(environment) != self._read_at_start:
+            return None
+        call = {"arguments": arguments, "folder": str(folder), "environment": environment}
+        return Call(self._channel, call)
+
+    def stop(self) -> None:
+        self._channel.close()
+        self._process.wait(timeout=60)
+
+
+def read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that Python and OpenMP read once."""
+    own = ("PYTHON", "OMP_", "LD_")
+    return {name: value for name, value in environment.items() if name.startswith(own)}
+
+
 class CommandLine:
-    """Runs the real command line in a subprocess, in a folder of its own."""
+    """Runs the real command line in a process of its own, in a folder of its own."""
 
     tiny = TINY
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, warm: WarmProcess | None = None) -> None:
         self.folder = folder
+        self._warm = warm
 
     def write(self, text: str = TINY, name: str = "tiny.toml") -> Path:
         path = self.folder / name
         path.write_text(text)
         return path
 
-    def start(self, *arguments: object, **options: object) -> subprocess.Popen:
-        return subprocess.Popen(
-            [sys.executable, "-m", "augsearch", *map(str, arguments)],
+    def start(self, *arguments: object) -> subprocess.Popen | Call:
+        words, environment = [*map(str, arguments)], os.environ | {"COLUMNS": "200"}
+        call = self._warm and self._warm.start(words, self.folder, environment)
+        return call or subprocess.Popen(
+            [sys.executable, "-m", "augsearch", *words],
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | {"COLUMNS": "200"},
-            **options,
+            env=environment,
         )
 
     def __call__(self, *arguments: object) -> subprocess.CompletedProcess:
@@ -95,14 +171,21 @@ class CommandLine:
 
 
 @pytest.fixture(scope="session")
-def command_line():
-    """Give the class, for a run that several tests look at."""
-    return CommandLine
+def warm_process():
+    process = WarmProcess()
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="session")
+def command_line(warm_process):
+    """Make the command line of a folder, for a run that several tests look at."""
+    return functools.partial(CommandLine, warm=warm_process)
 
 
 @pytest.fixture
-def augsearch(tmp_path):
-    return CommandLine(tmp_path)
+def augsearch(tmp_path, command_line):
+    return command_line(tmp_path)
 
 
 @pytest.fixture
@@ -133,7 +216,10 @@ def save_image():
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory):
-    """A finished run of the tiny study: (command line in its folder, what the run printed)."""
+    """A finished run of the tiny study: (command line in its folder, what the run printed).
+
+    Nothing is loaded before it: this is what a user's first run is.
+    """
     command = CommandLine(tmp_path_factory.mktemp("tiny"))
     command.write()
     done = command("run", "tiny.toml")

@@ -35,6 +35,8 @@ test_replicates = 2
 SEARCH = """\
 [arms.search]
 search = {source = "acgan", window = 2, max_multiple = 3}
+[audit]
+images_per_class = 20
 [sources.acgan]
 kind = "acgan"
 generator_filters = [16, 8]

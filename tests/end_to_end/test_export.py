@@ -75,6 +75,9 @@ add = [{source = "classic", multiple = 2}]
 [arms.critic]
 classifier = "critic"
 
+[audit]
+images_per_class = 20
+
 [evaluation]
 test_replicates = 2
 """

@@ -6,7 +6,7 @@ CHANGES = {
     "iterations = 40\n": 'iterations = 20\nsnapshot = "last"\n',
     "snapshot_every = 20": "snapshot_every = 10",
     "window = 3, max_multiple = 8": 'rule = "sweep", multiples = [2, 3]',
-    "[classifier]": "[audit]\nenabled = false\n\n[classifier]",
+    "images_per_class = 20": "enabled = false",
     "test_replicates = 3": "test_replicates = 6",
 }
 

@@ -12,7 +12,8 @@ FROZEN = {
     'backbone = "densenet121"': 'backbone = "resnet18"\ninput_size = 32',
     'weights = "imagenet"': 'weights = "random"',
 }
-REPLICATES = {"[evaluation]": "[evaluation]\ntest_replicates = 2"}
+AUDIT = "[audit]\nimages_per_class = 20\n"
+REPLICATES = {"[evaluation]": f"{AUDIT}[evaluation]\ntest_replicates = 2"}
 
 REDUCED = {
     "kong2022": SMALL_DATA
@@ -55,8 +56,8 @@ REDUCED = {
         "[8, 16, 32]": "[16]",
         "[1e-2, 5e-3, 1e-3, 5e-4, 1e-4, 5e-5]": "[1e-3, 1e-4]",
         "per_class = 200": "per_class = 4",
-        "[evaluation]": "[evaluation]\ntest_replicates = 2",
-    },
+    }
+    | REPLICATES,
     "cheng2021": {
         "train = 200": "train = 24",
         "tune = 80": "tune = 12",
@@ -67,6 +68,7 @@ REDUCED = {
         'weights = "random"\nepochs = 1\ninput_size = 32',
         'network = "resnet101"': 'network = "resnet18"',
         "threshold = 0.8, of = 2000": "threshold = 0.5, of = 128",
+        "[evaluation]": f"{AUDIT}[evaluation]",
         "test_replicates = 5": "test_replicates = 2",
     },
     "dhawan2024": {
@@ -78,6 +80,7 @@ REDUCED = {
         "width = 0.02\nbatch_size = 8       # dense",
         'kind = "end-to-end"\npreset = "dhawan2024"': 'kind = "end-to-end"\npreset = "dhawan2024"\n'
         'weights = "random"\nepochs = 1\nnetwork = "resnet18"',
+        "[evaluation]": f"{AUDIT}[evaluation]",
         "test_replicates = 5": "test_replicates = 2",
     },
 }

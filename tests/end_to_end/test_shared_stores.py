@@ -45,14 +45,14 @@ def killed(machines):
     one, two, *_ = machines
     process = one.start("run", "tiny.toml")
     said = []
-    with process:
-        for line in process.stderr:
-            said.append(line)
-            if line.startswith("search: K = 2"):
-                process.send_signal(signal.SIGSTOP)  # it still owns the run, and does not finish it
-                beside = two("run", "tiny.toml")
-                process.send_signal(signal.SIGKILL)
-                break
+    for line in process.stderr:
+        said.append(line)
+        if line.startswith("search: K = 2"):
+            process.send_signal(signal.SIGSTOP)  # it still owns the run, and does not finish it
+            beside = two("run", "tiny.toml")
+            process.kill()
+            break
+    process.communicate()
     assert said[-1].startswith("search: K = 2"), said
     return beside
 

@@ -62,6 +62,9 @@ search = {source = "gan", rule = "sweep", multiples = [1, 2]}
 [arms.classic]
 search = {source = "classic", rule = "saturation", per_class = [0, 6, 12]}
 
+[audit]
+images_per_class = 20
+
 [evaluation]
 replicates = 2
 test_replicates = 2

@@ -1,0 +1,71 @@
+"""A process that has loaded the large libraries, and becomes the command line in a copy of itself.
+
+Loading torch, torchvision, MLflow, scikit-learn and what numba compiles takes longer than most of
+the tests' runs. Every call is a fork: a process of its own, with its own folder, environment and
+outputs, that ends as `python -m augsearch` ends, and can be killed.
+"""
+
+import contextlib
+import gc
+import json
+import os
+import runpy
+import socket
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot  # noqa: F401
+import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+import sklearn.linear_model  # noqa: F401
+import torchvision  # noqa: F401
+
+import augsearch.classifiers.adam_heads.cpu
+import augsearch.classifiers.adam_heads.shuffling  # noqa: F401
+
+
+def next_call(channel: socket.socket) -> list[str]:
+    """Wait for calls; returns the arguments of one of them, in the process that is to run it.
+
+    A call is one message, {folder, environment, arguments}, with three files: stdout, stderr, and
+    one that is told the process number and then, when it has ended, the exit code.
+    """
+    while True:
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:  # those that stayed behind and are done
+                pass
+        message, files, _, _ = socket.recv_fds(channel, 1 << 17, 3)
+        if not message:
+            sys.exit()  # the tests have ended
+        if os.fork() == 0:
+            channel.close()
+            return prepare(json.loads(message), files)
+        for file in files:
+            os.close(file)
+
+
+def prepare(call: dict, files: list[int]) -> list[str]:
+    """Give the call a process, and stay behind to tell how it ends."""
+    out, err, told = files
+    process = os.fork()
+    if process:
+        os.closerange(0, told)
+        os.write(told, b"%d\n" % process)
+        _, status = os.waitpid(process, 0)
+        os.write(told, b"%d\n" % os.waitstatus_to_exitcode(status))
+        os._exit(0)
+    os.dup2(out, 1)
+    os.dup2(err, 2)
+    for file in files:
+        os.close(file)
+    os.chdir(call["folder"])
+    os.environ.clear()
+    os.environ.update(call["environment"])
+    return call["arguments"]
+
+
+if __name__ == "__main__":
+    gc.collect()
+    gc.freeze()
+    sys.argv[1:] = next_call(socket.socket(fileno=int(sys.argv[1])))
+    sys.path[0] = str(Path.cwd())
+    runpy.run_module("augsearch", run_name="__main__", alter_sys=True)
