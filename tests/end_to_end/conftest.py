@@ -88,7 +88,7 @@ class Call:
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
 
-    def communicate(self, timeout: float = 300) -> tuple[str, str]:
+    def communicate(self, timeout: float = 600) -> tuple[str, str]:
         """Wait for its end -> the rest of both outputs; it is killed when time is up."""
         limit = threading.Timer(timeout, self.kill)
         limit.start()
@@ -159,7 +159,7 @@ class CommandLine:
 
     def __call__(self, *arguments: object) -> subprocess.CompletedProcess:
         process = self.start(*arguments)
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=600)
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
     def results(self, run: str = "runs/tiny") -> dict:

@@ -1,8 +1,6 @@
 """A package of somebody else's brings a source and a classifier, found by their entry points."""
 
 import os
-import subprocess
-import sys
 
 PACKAGE = '''\
 import numpy as np
@@ -80,7 +78,7 @@ enabled = false
 """
 
 
-def test_they_run_from_a_study_file(augsearch):
+def test_they_run_from_a_study_file(augsearch, monkeypatch):
     site = augsearch.folder / "site"
     info = site / "third_party-1.0.dist-info"
     info.mkdir(parents=True)
@@ -88,13 +86,8 @@ def test_they_run_from_a_study_file(augsearch):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: third-party\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(ENTRY_POINTS)
     augsearch.write(STUDY, "third.toml")
-    done = subprocess.run(
-        [sys.executable, "-m", "augsearch", "run", "third.toml"],
-        cwd=augsearch.folder,
-        env=os.environ | {"PYTHONPATH": str(site)},
-        capture_output=True,
-        text=True,
-    )
+    monkeypatch.setenv("PYTHONPATH", str(site), prepend=os.pathsep)
+    done = augsearch("run", "third.toml")
     assert done.returncode == 0, done.stderr
     search = augsearch.results("runs/third")["arms"]["search"]
     assert [entry["multiple"] for entry in search["history"]] == [1, 2, 3]

@@ -56,7 +56,7 @@ HEADS = st.sampled_from(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(
     counts=COUNTS,
     n_folds=st.integers(1, 2),

@@ -25,7 +25,7 @@ def _fitted(network: str) -> tuple[FittedClassifier, NDArray[np.float64]]:
     return fitted, fitted.predict_proba(ImageBlock.of(PIXELS))
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(
     network=st.sampled_from(["fridadar2018", "roglin2022"]),
     rows=st.lists(st.integers(0, len(PIXELS) - 1), max_size=140),
