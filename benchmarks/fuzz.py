@@ -33,6 +33,8 @@ from hostile.page import page, rows  # noqa: E402
 
 _HEAVY = ("torchvision", "matplotlib.backends.backend_svg", "sklearn.linear_model", "optuna")
 """What the processes would load one by one."""
+_TO_BEGIN, _LEAST = 20.0, 5.0
+"""Seconds that a kind takes before its first case, and that it gets for its cases at least."""
 _STUDY = """\
 seed = 7
 device = "cpu"
@@ -89,9 +91,10 @@ def main() -> None:
     shares = sum(KINDS[name].share for name in limits.kinds)
     campaigns = []
     for name in limits.kinds:
-        left = 60 * limits.minutes - (time.monotonic() - started)
+        reserved = _TO_BEGIN * (len(limits.kinds) - len(campaigns))
+        left = 60 * limits.minutes - (time.monotonic() - started) - reserved
         campaigns.append(Campaign(name, run, root, limits))
-        campaigns[-1].go(left * KINDS[name].share / shares)
+        campaigns[-1].go(max(left * KINDS[name].share / shares, _LEAST))
         shares -= KINDS[name].share
         print(f"{name}: {dict(campaigns[-1].counts)}", flush=True)
     shutil.rmtree(root, ignore_errors=True)

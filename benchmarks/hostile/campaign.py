@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import resource
 import shutil
+import tempfile
 import time
 from collections import Counter
 from multiprocessing.connection import Connection
@@ -41,7 +42,7 @@ def work(
     _silence(root)
     kind = KINDS[name]
     arena = Arena(root / "arena")
-    os.environ["MPLCONFIGDIR"] = str(arena.root / "tmp")
+    os.environ |= dict.fromkeys(("MPLCONFIGDIR", "TORCHINDUCTOR_CACHE_DIR"), tempfile.gettempdir())
     template = run if kind.of_run else None
     if kind.of_run:
         kind.prepare(run)

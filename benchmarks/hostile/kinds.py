@@ -55,7 +55,7 @@ KINDS = {
     "MedMNIST file": Kind("archives of arrays that lie about them", arrays.cases, arrays.act),
     "DICOM file": Kind("tags, headers and compressed frames", dicoms.cases, dicoms.act, 1.5),
     "weights": Kind(
-        "pickles and Keras files with code, archives, safetensors", weights.cases, weights.act, 1.5
+        "pickles and Keras files with code, archives, safetensors", weights.cases, weights.act, 0.6
     ),
     "reader answers": Kind(
         "answers to a page of a run", runs.answers, runs.act_answers, 0.5, of_run=True

@@ -54,7 +54,8 @@ def exported(draw: st.DrawFn, run: Path, bulk: bool = True) -> Case:
     """Give a changed run, and arguments of `augsearch export`."""
     case = draw(whole_runs(run, bulk))
     arguments = ["export", ".", "--quiet", "--what"]
-    arguments += [draw(st.sampled_from(["images", "images", "images", "features", "model"]))]
+    whats = ["images"] * 6 + ["features"] * 2 + ["model"] * bulk  # a model takes long
+    arguments += [draw(st.sampled_from(whats))]
     if arguments[-1] == "images" and draw(st.booleans()):
         arguments += ["--format", draw(st.sampled_from(["png", "dicom", "../x"]))]
     if draw(st.booleans()):
