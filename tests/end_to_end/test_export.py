@@ -291,3 +291,61 @@ def test_a_classifier_that_is_not_the_one_of_the_run_is_refused(call, run, tmp_p
     assert "must say what it said in the run, within 0.001, but trained anew" in err
     assert "(on cpu with" in err
     assert not (spoilt / "exports" / "features-cnn").exists()
+
+
+def folds_study():
+    """The study above in two folds, with two generators a fold and the first two arms."""
+    start, rest = STUDY.split("[classifiers.cnn]")
+    arms = rest[rest.index("[arms.real]") : rest.index("[arms.cnn]")]
+    start = start.replace('method = "given"', 'method = "k-fold"\nn_folds = 2\ntest = 0.3')
+    more = "[audit]\nenabled = false\n[evaluation]\ntest_replicates = 2\ngenerator_replicates = 2\n"
+    return f"{start}{arms}{more}[tracking]\nenabled = false\n"
+
+
+def test_folds_and_several_generators_from_shared_stores_on_another_machine(
+    command_line, call, tmp_path
+):
+    stores = ("--ledger", f"sqlite:///{tmp_path / 'shared.db'}", "--artifacts", tmp_path / "share")
+    one, two = (command_line(tmp_path / name) for name in ("one", "two"))
+    for machine in (one, two):
+        machine.folder.mkdir()
+        machine.write(folds_study(), "folds.toml")
+    done = one("run", "folds.toml", "--quiet", *stores)
+    assert done.returncode == 0, done.stderr
+    code, _, err = call("run", two.folder / "folds.toml", "--quiet", "--out", "folds", *stores)
+    assert code == 0, err
+    assert not (tmp_path / "folds" / "artifacts").exists()  # fetched as far as it is needed
+    assert call("export", "folds", "--what", "images", "--quiet")[0] == 2  # without the ledger
+    for what in ("images", "features"):
+        code, _, err = call("export", "folds", "--what", what, "--out", what, "--quiet", *stores)
+        assert code == 0, err
+    results = json.loads((tmp_path / "folds" / "results.json").read_text())
+    assert results["verdict"]["generators"] == 2
+
+    # The first fold's training images and what its first generator, the searched one, adds to them.
+    with (tmp_path / "folds" / "tables" / "split.csv").open(newline="") as file:
+        split = list(csv.DictReader(file))
+    parts = {
+        part: [number for number, row in enumerate(split) if own(row["part"], row["fold"])]
+        for part, own in {
+            "training": lambda part, fold: part == "fold" and fold != "0",
+            "tuning": lambda part, fold: part == "fold" and fold == "0",
+            "test": lambda part, fold: part == "test",
+        }.items()
+    }
+    with np.load(tmp_path / "features" / "features.npz") as file:
+        data = dict(file)
+    for part, rows in parts.items():
+        chosen = (data["parts"] == part) & (data["origins"] == "real")
+        assert data["numbers"][chosen].tolist() == rows
+    with (tmp_path / "images" / "manifest.csv").open(newline="") as file:
+        made = list(csv.DictReader(file))
+    assert len(made) == len(parts["training"]) == (data["origins"] == "acgan").sum()
+    for row in made:
+        with Image.open(tmp_path / "images" / row["image"]) as image:
+            wanted = pool(
+                one.folder / "runs" / "folds", row["label"] == "fluid", int(row["number"])
+            )
+            assert np.array_equal(np.asarray(image), wanted[..., 0])
+    card = (tmp_path / "images" / "DATASET_CARD.md").read_text()
+    assert "the mean over 4 trainings" in card

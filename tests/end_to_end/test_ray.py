@@ -198,6 +198,9 @@ def test_killed_workers_and_controllers_leave_the_numbers_of_one_machine(head, f
     done = augsearch(*command)
     assert done.returncode == 0, done.stderr
     assert augsearch.numbers("runs/folds") == finished.numbers("runs/folds")
+    # Trained again on this machine, the classifier says what the workers' said, or this fails.
+    done = augsearch("export", "runs/folds", "--what", "features", "--quiet")
+    assert done.returncode == 0, done.stderr
 
 
 def _kill_in_training(head, artifacts):
