@@ -110,7 +110,7 @@ def _options() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--minutes", type=float, default=25)
-    parser.add_argument("--seconds", type=float, default=120, help="the longest a case may take")
+    parser.add_argument("--seconds", type=float, default=240, help="the longest a case may take")
     parser.add_argument("--mebibytes", type=int, default=1536, help="the most it may add to memory")
     parser.add_argument("--kinds", nargs="*", choices=list(KINDS), default=list(KINDS))
     parser.add_argument("--run", type=Path, help="a finished run with a reader page, to be changed")

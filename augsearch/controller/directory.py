@@ -252,9 +252,14 @@ def claimed(
 
     Raises:
         RunDirectoryError: It belongs to another study (the message shows the difference),
-            another process holds it, links lead out of it, or its trials are in another ledger.
+            another process holds it, links lead out of it, its trials are in another ledger, or
+            `base` is a file.
         StorageError: A store does not answer.
     """
+    if base.exists() and not base.is_dir():
+        raise RunDirectoryError(
+            f"{base} must be a folder, or not be there, but is a file; choose another --out."
+        )
     path = following(base, stores) if fresh else latest(base, study.name, stores)
     directory = RunDirectory(path, stores)
     if directory.path.is_dir():

@@ -96,6 +96,14 @@ def test_folders_that_were_there_before_stay(tmp_path):
     assert list(tmp_path.rglob("*")) == [tmp_path / "empty"]
 
 
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_file_is_no_run_and_nothing_begins_beside_it(tmp_path, fresh):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(RunDirectoryError, match="but is a file; choose another --out"):
+        start(tmp_path / "file", fresh=fresh)
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
 def test_a_run_that_began_stays_whatever_happens(base):
     start(base)
     fail(base, StorageError("disk full"))
