@@ -40,7 +40,7 @@ KINDS: dict[str, tuple[float, int, Kind]] = {
     "clock": (1, 1, local.clock_jumps),
     "disk": (1, 1, local.full_disk),
     "two": (1, 1, local.two_controllers),
-    "kills": (8, 2, local.kills),
+    "kills": (12, 2, local.kills),
 }
 """Name -> (share of the time, in how many parts, what tries it), in the order of the trying: the
 runs of the last ones are short, so that they end in time."""

@@ -34,12 +34,14 @@ class Cursor:
     Attributes:
         store: What it speaks of: store, experiment and the run directory's own name in them.
         delivered: The first so many entries are done with.
+        sending: The store may have the first so many.
         runs: Key of a run in the study -> MLflow's run id.
         refused: Those among them, by index, that the store would not take.
     """
 
     store: str
     delivered: _Count = 0
+    sending: _Count = 0
     runs: dict[str, str] = field(default_factory=dict)
     refused: tuple[_Count, ...] = ()
 
@@ -84,8 +86,8 @@ class Delivery:
         target = outbox.destination
         self._store = f"{masked(target.uri)} {target.experiment} {target.study_run}"
         self._cursor = Cursor.load(self._file, self._store)
-        if self._cursor.delivered > len(outbox.entries):
-            sent, left = self._cursor.delivered, len(outbox.entries)
+        sent, left = max(self._cursor.delivered, self._cursor.sending), len(outbox.entries)
+        if sent > left:
             raise damaged(outbox.path, f"{sent} entries were sent but {left} are there")
         self._limit = _CHUNK
         self._suspect: int | None = None
@@ -145,6 +147,8 @@ class Delivery:
         chunk = self._outbox.entries[start : start + self._limit]
         # A power cut must not leave a cursor that is ahead of the outbox.
         self._outbox.flush()
+        if start + len(chunk) > self._cursor.sending:
+            self._save(replace(self._cursor, sending=start + len(chunk)))
         try:
             self._mirror.deliver(chunk)
         except Exception as error:

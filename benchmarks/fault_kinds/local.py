@@ -16,7 +16,7 @@ from pathlib import Path
 from fault_kinds.outcomes import Row, stage
 from fault_kinds.runs import Campaign, start
 
-MOST_KILLS = 15
+MOST_KILLS = 20
 """Of a run; then it may end."""
 YEAR = 365 * 24 * 3600
 
@@ -32,8 +32,8 @@ def kills(campaign: Campaign, until: float) -> list[Row]:
                 if not process.kill():
                     break
                 row.happens(stage(folder))
-            # The machine may be busier now, or less: about six kills are wanted.
-            longest *= 0.8 if deaths < 4 else 1.25 if deaths > 8 else 1
+            # The machine may be busier now, or less: about nine kills are wanted.
+            longest *= 0.8 if deaths < 7 else 1.25 if deaths > 11 else 1
             campaign.finish(row, folder)
     return [row]
 

@@ -26,7 +26,7 @@ takes. {lanes} kinds at a time are tried side by side. An undisturbed run took {
 
 ## What was done
 - SIGKILL: again and again until the run ends, at most {most} times, each after a random wait; the
-  longest wait is chosen so that a run is killed about six times. The last column counts the
+  longest wait is chosen so that a run is killed about nine times. The last column counts the
   stages that were hit.
 - Ray: a cluster of this machine alone, with a token. A worker that is making a call is killed, or
   the controller, each time in a stage that is drawn from those still to come and after a random

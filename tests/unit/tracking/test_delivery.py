@@ -12,9 +12,11 @@ import pytest
 
 from augsearch.errors import StorageError, TrackingError
 from augsearch.events import Event, Warned
+from augsearch.files import write_json
 from augsearch.records import Evaluation
 from augsearch.tracking import delivery
 from augsearch.tracking.delivery import Cursor, Delivery, sync
+from augsearch.tracking.mirror import Mirror
 from augsearch.tracking.outbox import FileAdded, Outbox, RunOpened
 from augsearch.tracking.tracker import Tracker
 
@@ -165,8 +167,10 @@ def test_an_outbox_that_lost_what_was_sent_is_refused_and_anew_is_sent_anew(
 def test_a_kill_between_store_and_cursor_makes_no_second_run(
     uri: str, tmp_path: Path, curves: Curves, trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(path: Path, value: object) -> None:
-        raise StorageError("killed")
+    def killed(path: Path, value: dict[str, Any]) -> None:
+        if value["delivered"]:
+            raise StorageError("killed")
+        write_json(path, value)
 
     tracker = Tracker(outbox_of(tmp_path), uri, "study")
     say(tracker, trial)
@@ -177,6 +181,23 @@ def test_a_kill_between_store_and_cursor_makes_no_second_run(
     say(Tracker(outbox_of(tmp_path), uri, "study"), trial)
     sync(outbox_of(tmp_path))
     assert curves(uri) == expected(trial)
+
+
+def test_an_outbox_that_lost_what_was_on_its_way_is_refused(
+    uri: str, tmp_path: Path, trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(self: Mirror, chunk: object) -> None:
+        raise ConnectionError
+
+    say(Tracker(outbox_of(tmp_path), uri, "study"), trial)
+    with monkeypatch.context() as patch:
+        patch.setattr(Mirror, "deliver", killed)
+        with pytest.raises(ConnectionError):
+            Delivery(Outbox(outbox_of(tmp_path))).drain()
+    lines = outbox_of(tmp_path).read_bytes().splitlines(keepends=True)
+    outbox_of(tmp_path).write_bytes(b"".join(lines[:-1]))
+    with pytest.raises(TrackingError, match="entries were sent but"):
+        Tracker(outbox_of(tmp_path), uri, "study")
 
 
 def test_a_failure_in_the_middle_of_a_chunk_repeats_nothing(
