@@ -10,7 +10,7 @@ from fault_kinds.outcomes import Row
 TEXT = """\
 # Fault campaign
 Made by `python benchmarks/faults.py --minutes {minutes:g} --seed {seed} --write`, all of it, on
-{date}: {processor}, {cores} cores, busy with other work at the same time or not.
+{date}: {processor}, {cores} cores that other work may have shared. More minutes: more of all.
 
 A tiny study (ACGAN on 24 images of 16 x 16 pixels, frozen resnet18, a search over K) is disturbed
 while it runs and then started again with the same command. Its `results.json` must be that of the
@@ -74,7 +74,7 @@ def _line(row: Row) -> str:
 
 
 def summary(rows: Iterable[Row]) -> str:
-    """Return the totals in one sentence, which the README repeats."""
+    """Return the totals in one sentence, which docs/reference.md repeats."""
     every = sum(rows, Row(""))
     return (
         f"{every.faults:,} faults in {every.runs} runs, {every.identical} of them with identical "

@@ -124,3 +124,11 @@ def test_moments_fall_into_stages_that_are_still_to_come(kinds, tmp_path):
     process = SimpleNamespace(wait=lambda seconds: None if next(polls) % 50 else 0)
     tried = [moments.waits(process, tmp_path, 0, "test") for _ in range(60)]
     assert 10 < sum(tried) < 50  # search comes at once, test never does, and the run may end
+
+
+def test_the_page_and_what_the_reference_says_are_those_of_the_numbers(kinds):
+    content = json.loads((BENCHMARKS / "faults.json").read_text())
+    rows = [kinds.outcomes.Row.from_json(row) for row in content["rows"]]
+    assert kinds.page.page(content) == (BENCHMARKS / "faults.md").read_text()
+    assert kinds.page.summary(rows) in (ROOT / "docs" / "reference.md").read_text()
+    assert all(row.is_right for row in rows)
