@@ -44,7 +44,7 @@ REDUCED = {
         "per_class = [100, 500, 1000, 2000, 3000, 4000]": "per_class = [2, 4]",
     },
     "roglin2022": {
-        "size = 64": "size = 32",
+        "size = 64": "size = 16",
         "train = 300": "train = 24",
         "tune = 100": "tune = 16",
         "test = 200": "test = 24",
