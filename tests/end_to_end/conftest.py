@@ -2,6 +2,7 @@ import contextlib
 import functools
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -77,13 +78,20 @@ class Call:
         socket.send_fds(channel, [json.dumps(call).encode()], writing)
         for end in writing:
             os.close(end)
-        self.stdout, self.stderr, self._told = (os.fdopen(end) for end, _ in ends)
+        self.stdout, self.stderr = (os.fdopen(end) for end, _ in ends[:2])
+        self._told = os.fdopen(ends[2][0], "rb", buffering=0)
         self.pid = int(self._told.readline())
         self.returncode: int | None = None
 
     def send_signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
+
+    def poll(self) -> int | None:
+        """Return the exit code; None as long as it runs."""
+        if self.returncode is None and select.select([self._told], [], [], 0)[0]:
+            self.returncode = int(self._told.readline())
+        return self.returncode
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
@@ -94,7 +102,8 @@ class Call:
         limit.start()
         with ThreadPoolExecutor(2) as threads, self.stdout, self.stderr, self._told:
             out, err = threads.map(lambda file: file.read(), (self.stdout, self.stderr))
-            self.returncode = int(self._told.readline())
+            if self.returncode is None:
+                self.returncode = int(self._told.readline())
         limit.cancel()
         return out, err
 
