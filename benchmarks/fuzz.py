@@ -16,7 +16,6 @@ import argparse
 import importlib
 import json
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -98,7 +97,7 @@ def main() -> None:
         shares -= KINDS[name].share
         print(f"{name}: {dict(campaigns[-1].counts)}", flush=True)
     shutil.rmtree(root, ignore_errors=True)
-    _write(campaigns, time.monotonic() - started, limits)
+    _write(campaigns, limits)
     if any(one.counts[fault] for one in campaigns for fault in FAULTS):
         print(f"failures: {limits.keep}")
         sys.exit(1)
@@ -116,21 +115,26 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--run", type=Path, help="a finished run with a reader page, to be changed")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="write the page here, too")
-    parser.add_argument("--json", type=Path, help="write the rows of the table here")
+    parser.add_argument(
+        "--json", type=Path, help="write the rows here; of some --kinds: into what is there"
+    )
     return parser.parse_args()
 
 
-def _write(campaigns: list[Campaign], seconds: float, limits: argparse.Namespace) -> None:
+def _write(campaigns: list[Campaign], limits: argparse.Namespace) -> None:
+    found = rows(campaigns, limits.seed)
     command = f"python benchmarks/fuzz.py --minutes {limits.minutes:g} --seed {limits.seed}"
-    if limits.kinds != list(KINDS):
-        command += f" --kinds {shlex.join(limits.kinds)}"
-    text = page(campaigns, command, seconds, limits)
+    if limits.json and limits.json.exists() and limits.kinds != list(KINDS):
+        before = json.loads(limits.json.read_text())
+        anew = {row["kind"]: row for row in found}
+        found = [anew.pop(row["kind"], row) for row in before["rows"]] + [*anew.values()]
+        command = before["command"]
+    text = page(found, command, limits)
     print(text)
     if limits.out:
         limits.out.write_text(text)
     if limits.json:
-        content = {"minutes": limits.minutes, "seed": limits.seed, "seconds": round(seconds)}
-        limits.json.write_text(json.dumps(content | {"rows": rows(campaigns)}, indent=2) + "\n")
+        limits.json.write_text(json.dumps({"command": command, "rows": found}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -23,46 +22,46 @@ _MEANING = """\
 case added and the time that it took, at most."""
 
 
-def page(campaigns: Sequence[Campaign], command: str, seconds: float, limits: Any) -> str:
+Rows = list[dict[str, Any]]
+
+
+def rows(campaigns: Sequence[Campaign], seed: int) -> Rows:
+    """Return the results, a row for each kind."""
+    return [
+        {"kind": one.name}
+        | {column: one.counts[column] for column in COLUMNS}
+        | {"largest_mib": one.largest, "longest_s": round(one.longest, 1), "seed": seed}
+        for one in campaigns
+    ]
+
+
+def page(found: Rows, command: str, limits: Any) -> str:
     """Return benchmarks/fuzz.md."""
     meaning = _MEANING.format(seconds=limits.seconds, mebibytes=limits.mebibytes)
-    kinds = "\n".join(f"- {one.name}: {KINDS[one.name].about}" for one in campaigns)
-    total = sum(one.counts["cases"] for one in campaigns)
+    kinds = "\n".join(f"- {row['kind']}: {KINDS[row['kind']].about}" for row in found)
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    total = sum(row["cases"] for row in found)
     return f"""\
 # Hostile input
-Written by `{command}` ({platform.python_implementation()} {platform.python_version()}, \
-{seconds / 60:.0f} minutes on {platform.machine()}, beside other work). Files that were damaged or \
-made to do harm go to what the commands call, in processes with a limit on their address space: \
-{total:,} cases, made by Hypothesis from the seed.
+Written by `{command}` ({python}, beside other work). Files that were damaged or made to do harm \
+go to what the commands call, in processes with a limit on their address space: {total:,} cases, \
+made by Hypothesis from the seed. A kind that was tried again with `--kinds` has its new row.
 
 {kinds}
 
-{chr(10).join(table(campaigns))}
+{chr(10).join(table(found))}
 
 {meaning}
 """
 
 
-def table(campaigns: Sequence[Campaign]) -> Iterator[str]:
+def table(found: Rows) -> Iterator[str]:
     """Yield the lines of the results, as Markdown."""
-    yield f"| input | {' | '.join(COLUMNS)} | largest (MiB) | longest (s) |"
-    yield f"| --- |{' ---: |' * (len(COLUMNS) + 2)}"
-    total: Counter[str] = Counter()
-    for one in campaigns:
-        total += one.counts
-        cells = " | ".join(f"{one.counts[column]:,}" for column in COLUMNS)
-        yield f"| {one.name} | {cells} | {one.largest:,} | {one.longest:.1f} |"
-    cells = " | ".join(f"{total[column]:,}" for column in COLUMNS)
-    largest = max(one.largest for one in campaigns)
-    longest = max(one.longest for one in campaigns)
-    yield f"| **all** | {cells} | {largest:,} | {longest:.1f} |"
-
-
-def rows(campaigns: Sequence[Campaign]) -> list[dict[str, Any]]:
-    """Return the results, a row for each kind, for a JSON file."""
-    return [
-        {"kind": one.name}
-        | {column: one.counts[column] for column in COLUMNS}
-        | {"largest_mib": one.largest, "longest_s": round(one.longest, 1)}
-        for one in campaigns
-    ]
+    yield f"| input | seed | {' | '.join(COLUMNS)} | largest (MiB) | longest (s) |"
+    yield f"| --- |{' ---: |' * (len(COLUMNS) + 3)}"
+    total = {column: sum(row[column] for row in found) for column in COLUMNS}
+    total |= {key: max(row[key] for row in found) for key in ("largest_mib", "longest_s")}
+    for row in [*found, {"kind": "**all**", "seed": "", **total}]:
+        cells = " | ".join(f"{row[column]:,}" for column in COLUMNS)
+        ends = f"{row['largest_mib']:,} | {row['longest_s']:.1f}"
+        yield f"| {row['kind']} | {row['seed']} | {cells} | {ends} |"
