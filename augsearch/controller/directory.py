@@ -256,24 +256,16 @@ def claimed(
             `base` is a file.
         StorageError: A store does not answer.
     """
-    if base.exists() and not base.is_dir():
-        raise RunDirectoryError(
-            f"{base} must be a folder, or not be there, but is a file; choose another --out."
-        )
+    _refuse_what_is_no_run(base)
     path = following(base, stores) if fresh else latest(base, study.name, stores)
     directory = RunDirectory(path, stores)
     if directory.path.is_dir():
         no_ways_out(directory.path)
-    new = not (directory.path / "study.json").exists()
     lock = directory.path / "run.lock"
-    if new and directory.path.exists() and any(directory.path.iterdir()) and not lock.exists():
-        raise RunDirectoryError(
-            f"{directory.path} is not empty and not a run of augsearch; "
-            "choose another --out or empty it."
-        )
+    _refuse_what_is_no_run(directory.path)
     kept = _present(directory.path) if not lock.exists() else directory.path.parent
     with exclusive(lock):
-        # Asked again: another process may have made a run meanwhile.
+        # Asked once the lock is held: before, another process may have made a run.
         new = not (directory.path / "study.json").exists()
         try:
             directory.shared.adopt()
@@ -287,6 +279,19 @@ def claimed(
             if new and not directory.settled:
                 _remove(directory.path, kept)
             raise
+
+
+def _refuse_what_is_no_run(path: Path) -> None:
+    """Refuse to write to a place where something else is, or to begin beside it."""
+    if path.exists() and not path.is_dir():
+        raise RunDirectoryError(
+            f"{path} must be a folder, or not be there, but is a file; choose another --out."
+        )
+    is_run = any((path / name).exists() for name in ("study.json", "run.lock"))
+    if path.is_dir() and not is_run and any(path.iterdir()):
+        raise RunDirectoryError(
+            f"{path} is not empty and not a run of augsearch; choose another --out or empty it."
+        )
 
 
 def settle(directory: RunDirectory, study: StudyFile, text: str) -> None:

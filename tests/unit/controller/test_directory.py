@@ -101,7 +101,10 @@ def test_a_file_is_no_run_and_nothing_begins_beside_it(tmp_path, fresh):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(RunDirectoryError, match="but is a file; choose another --out"):
         start(tmp_path / "file", fresh=fresh)
+    with pytest.raises(RunDirectoryError, match="is not empty and not a run of augsearch"):
+        start(tmp_path, fresh=fresh)
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+    assert not tmp_path.with_name(f"{tmp_path.name}-2").exists()
 
 
 def test_a_run_that_began_stays_whatever_happens(base):
