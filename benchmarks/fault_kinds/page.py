@@ -37,9 +37,9 @@ takes. {lanes} kinds at a time are tried side by side. An undisturbed run took {
 - Damaged files: one bit flipped, the file cut short, or 512 bytes of zeros, at a random place of a
   random file of a run that was stopped in training, in the search or before the report, or of a
   finished one. The run makes the file again or does not need it; or it refuses it by name, the
-  file is removed as the message says, and the run goes on. Logs, tables, figures and the report are
-  written and never read back, nor is the ledger of a finished run, so they are not among these
-  files.
+  file is removed as the message says, and the run goes on. Not among these files: tables, figures
+  and the report, which are never read back; the ledger of a finished run, neither; and the log,
+  which has no checksum and gives a resumed run nothing but warnings and losses to show again.
 - MLflow: a real server behind a proxy that refuses connections, takes them and never answers,
   answers after a second, or cuts the connection once the server has the request; or the server
   itself is killed with all its processes and started again. `augsearch sync` sends what is left.
