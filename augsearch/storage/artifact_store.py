@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -25,8 +27,8 @@ from augsearch.messages import masked
 from augsearch.storage.remote import PassedOnError, StoredFile, answering, open_file_system
 
 _CHUNK = 1 << 20
-_LOOKS = 3
-"""How often a folder is looked at anew because somebody replaced a file meanwhile."""
+_PATIENCE_S = 30.0
+"""How long a folder is looked at anew after somebody has replaced a file meanwhile."""
 
 _STAYS_HERE = (".tmp", ".lock", ".holder", ".salt", ".db", ".db-journal", ".db-wal", ".db-shm")
 """Endings of what means something on one machine only (locks, databases that are in use), and of
@@ -108,20 +110,22 @@ class ArtifactStore:
         Raises:
             StorageError: The store does not answer, or nothing can be written here.
         """
-        fetched = 0
-        for _ in range(_LOOKS):
+        fetched, given_up = 0, math.inf
+        while True:
             try:
                 for path, versions in self._stored(folder, deep).items():
                     target = self._root / path
                     if not target.exists():
                         fetched += self._fetch(target, versions, notify)
                 return fetched
-            except _GoneError:  # a newer version came, and the older one went
-                continue
-        raise StorageError(
-            f"{folder} cannot be fetched from {masked(self._url)}: its files change all the time; "
-            "see that no other run writes there, then start the same command again."
-        )
+            except _GoneError as error:  # a newer version came, and the older one went
+                given_up = min(given_up, time.monotonic() + _PATIENCE_S)
+                if time.monotonic() >= given_up:
+                    raise StorageError(
+                        f"{folder} cannot be fetched from {masked(self._url)}: its files change "
+                        "all the time; see that no other run writes there, then start the same "
+                        "command again."
+                    ) from error
 
     def read(self, name: str) -> bytes | None:
         """Return the content of a file of the root in the store; None if it is not there.

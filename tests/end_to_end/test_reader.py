@@ -22,7 +22,7 @@ def finished(tiny_run):
 @pytest.fixture
 def run(finished, tmp_path):
     """A copy of the finished run that a test may spoil."""
-    ignored = shutil.ignore_patterns("features", "snapshots", "*.db", "figures", "*.lock")
+    ignored = shutil.ignore_patterns("features", "snapshots", "*.db", "figures", "reader", "*.lock")
     return shutil.copytree(finished, tmp_path / "runs" / "tiny", ignore=ignored)
 
 

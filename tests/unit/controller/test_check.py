@@ -1,8 +1,11 @@
+import numpy as np
 import pytest
+from PIL import Image
 
 from augsearch.controller.check import check_study
 from augsearch.controller.plan import PlannedWork
-from augsearch.events import Warned
+from augsearch.events import Warned, silent
+from augsearch.seeds import Seed
 from augsearch.study.schema.study import StudyFile
 
 STUDY = {
@@ -22,8 +25,7 @@ STUDY = {
 
 
 def test_the_plan_is_counted_and_timed(clock):
-    told = []
-    report = check_study(StudyFile.model_validate(STUDY), told.append)
+    report = check_study(StudyFile.model_validate(STUDY), silent)
     # K = 1, 2, 3 are certain, and "more" begins at K = 1; then the test trains each arm anew
     once = 60 + 16 + 2 * 0.01
     reading, *plan = report.plan
@@ -42,6 +44,20 @@ def test_the_plan_is_counted_and_timed(clock):
         )
         for stage, what, amount, unit, seconds in expected
     ]
-    warned = [event.message for event in told if isinstance(event, Warned)]
-    assert report.warnings == warned != []
     assert report.smallest_class[1] == min(row[2] for row in report.parts if row[0] == "train")
+
+
+def test_warnings_are_told_and_reported(clock, tmp_path):
+    drawn = Seed.of(0).generator().integers(0, 256, (2, 12, 8, 8), dtype=np.uint8)
+    drawn[1, 3] = 7
+    for label, images in enumerate(drawn):
+        (tmp_path / f"class-{label}").mkdir()
+        for number, pixels in enumerate(images):
+            Image.fromarray(pixels).save(
+                tmp_path / f"class-{label}" / f"{'abcdefghijkl'[number]}.png"
+            )
+    told = []
+    changes = {"data": {"kind": "folder", "path": tmp_path}, "split": {}, "external": None}
+    report = check_study(StudyFile.model_validate(STUDY | changes), told.append)
+    assert report.warnings == [event.message for event in told if isinstance(event, Warned)]
+    assert any("class-1/d.png" in warning for warning in report.warnings)

@@ -10,7 +10,7 @@ from fsspec.core import url_to_fs
 
 from augsearch.errors import StorageError
 from augsearch.events import Disturbed
-from augsearch.storage import ArtifactStore
+from augsearch.storage import ArtifactStore, artifact_store
 
 
 def write(root, files):
@@ -187,6 +187,19 @@ def test_a_reader_beside_a_writer_gets_one_whole_content(tmp_path, here, there):
             path.unlink()
     writer.join()
     assert len(seen) > 1
+
+
+def test_a_store_that_never_holds_still_is_given_up(tmp_path, here, there, monkeypatch):
+    url = (tmp_path / "share").as_uri()
+    ArtifactStore(url, here).push(here)
+
+    def gone(*args):
+        raise artifact_store._GoneError
+
+    monkeypatch.setattr(artifact_store, "_PATIENCE_S", 0.05)
+    monkeypatch.setattr(ArtifactStore, "_fetch", gone)
+    with pytest.raises(StorageError, match="its files change all the time"):
+        ArtifactStore(url, there).pull(there)
 
 
 @pytest.mark.parametrize(
