@@ -217,11 +217,18 @@ def _is_damaged(error: BaseException | None) -> bool:
     return False
 
 
+_BROKEN_TRANSACTION = "8s2b"
+"""SQLAlchemy's code for a transaction whose connection is gone."""
+
+
 def _lost(error: BaseException | None) -> bool:
     """Return whether a server is behind an error that waiting may cure."""
-    from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+    from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, PendingRollbackError
 
     while error is not None:
+        # Optuna passed over a broken connection and went on in the same transaction.
+        if isinstance(error, PendingRollbackError) and error.code == _BROKEN_TRANSACTION:
+            return True
         if isinstance(error, DBAPIError) and not isinstance(error.orig, sqlite3.Error):
             passing = isinstance(error, OperationalError | InterfaceError)
             return error.connection_invalidated or passing

@@ -18,7 +18,7 @@ from augsearch.events import Notify, Warned, silent
 from augsearch.files import read_json, write_json
 from augsearch.messages import masked
 from augsearch.tracking.mirror import Mirror, reason, refused
-from augsearch.tracking.outbox import Outbox, damaged
+from augsearch.tracking.outbox import Outbox, cursor_path, damaged
 from augsearch.tracking.store import absolute_uri, held
 
 _Count = Annotated[int, Field(ge=0)]
@@ -82,7 +82,7 @@ class Delivery:
         self._outbox = outbox
         self._notify = notify
         self._mirror = Mirror(outbox.destination, outbox.path.parent.resolve())
-        self._file = outbox.path.with_suffix(".cursor.json")
+        self._file = cursor_path(outbox.path)
         target = outbox.destination
         self._store = f"{masked(target.uri)} {target.experiment} {target.study_run}"
         self._cursor = Cursor.load(self._file, self._store)

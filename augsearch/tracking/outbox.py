@@ -179,6 +179,11 @@ def _decode(fields: dict[str, Any]) -> Entry:
     return _ENTRY.validate_python(head | {"action": _ACTIONS[kind].validate_python(asdict(action))})
 
 
+def cursor_path(outbox: Path) -> Path:
+    """Return the file that says how far delivery has come; it is made after the outbox."""
+    return outbox.with_suffix(".cursor.json")
+
+
 def damaged(path: Path, reason: str) -> TrackingError:
     """Return the error to raise where an outbox is not what was written."""
     return TrackingError(
@@ -229,7 +234,7 @@ class Outbox:
         try:
             box = cls(path)
         except TrackingError:
-            if path.exists() and b"\n" in path.read_bytes():
+            if path.exists() and (b"\n" in path.read_bytes() or cursor_path(path).exists()):
                 raise  # begun anew, everything would go out a second time under another id
             path.parent.mkdir(parents=True, exist_ok=True)
             first = Destination(uri, experiment, artifact_location, secrets.token_hex(8))

@@ -8,12 +8,14 @@ import time
 import optuna
 import pytest
 from optuna.trial import TrialState
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
 
 from augsearch.errors import RunDirectoryError, StorageError
 from augsearch.events import Disturbed
 from augsearch.search import database as patience
 from augsearch.search import find_optimal_multiple
-from augsearch.search.database import LostConnectionError
+from augsearch.search.database import LostConnectionError, calling_optuna
 from augsearch.search.ledger import stored_evaluations
 from augsearch.search.ownership import Ownership, ledger_url, owned
 from augsearch.search.tuning import try_settings
@@ -156,11 +158,24 @@ def test_a_server_that_stays_away_is_named_and_nothing_is_lost(
     assert states(database) == once_each(7)
 
 
+def test_a_transaction_whose_connection_is_gone_is_a_lost_connection(postgres, database):
+    # Optuna asks once more in the same transaction when a query for all trials fails.
+    engine = create_engine(ledger_url(database))
+    with engine.connect() as broken:
+        pid = broken.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        with engine.connect() as other:
+            other.execute(text(f"SELECT pg_terminate_backend({pid})"))
+        with pytest.raises(OperationalError):
+            broken.execute(text("SELECT 1"))
+        with pytest.raises(LostConnectionError), calling_optuna():
+            broken.execute(text("SELECT 1"))
+    engine.dispose()
+
+
 class Breaks:
     """Breaks the connection at the n-th commit: just before it, or after it, the answer lost."""
 
     def __init__(self, monkeypatch, at, arrived):
-        from sqlalchemy.exc import OperationalError
         from sqlalchemy.orm import Session
 
         self.commits, real = 0, Session.commit

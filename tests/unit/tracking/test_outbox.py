@@ -14,6 +14,7 @@ from augsearch.tracking.outbox import (
     PointsLogged,
     RunClosed,
     RunOpened,
+    cursor_path,
 )
 
 ACTIONS: list[tuple[str, Action]] = [
@@ -99,6 +100,18 @@ def test_any_changed_bit_of_an_entry_is_noticed(tmp_path: Path) -> None:
             box.path.write_bytes(damaged)
             with pytest.raises(TrackingError, match=r"outbox.jsonl is damaged: line \d is not"):
                 Outbox(box.path)
+
+
+def test_a_destination_cut_short_after_something_was_sent_is_not_begun_anew(
+    tmp_path: Path,
+) -> None:
+    box = opened(tmp_path)
+    box.path.write_bytes(box.path.read_bytes()[:30])
+    cursor_path(box.path).write_text("{}")
+    with pytest.raises(TrackingError, match="must be the outbox of a run"):
+        opened(tmp_path)
+    box.path.unlink()
+    assert opened(tmp_path).entries == []
 
 
 def test_a_damaged_destination_is_not_begun_anew(tmp_path: Path) -> None:
