@@ -48,14 +48,23 @@ class Cursor:
     @classmethod
     def load(cls, path: Path, store: str) -> Cursor:
         """Read the cursor of a store; if there is none, or a damaged one, delivery begins anew."""
-        try:
-            cursor = _CURSOR.validate_python(read_json(path))
-        except (StorageError, ValidationError):
-            return cls(store)
-        return cursor if cursor.store == store else cls(store)
+        cursor = _last(path)
+        return cursor if cursor and cursor.store == store else cls(store)
+
+    def sent(self, study_run: str) -> int:
+        """Return how many entries of that outbox a store may have, whatever store it was."""
+        is_its_own = self.store.endswith(f" {study_run}")
+        return max(self.delivered, self.sending) if is_its_own else 0
 
 
 _CURSOR = TypeAdapter(Cursor)
+
+
+def _last(path: Path) -> Cursor | None:
+    try:
+        return _CURSOR.validate_python(read_json(path))
+    except (StorageError, ValidationError):
+        return None
 
 
 @dataclass(frozen=True)
@@ -86,8 +95,9 @@ class Delivery:
         target = outbox.destination
         self._store = f"{masked(target.uri)} {target.experiment} {target.study_run}"
         self._cursor = Cursor.load(self._file, self._store)
-        sent, left = max(self._cursor.delivered, self._cursor.sending), len(outbox.entries)
-        if sent > left:
+        # Of the last cursor, even if the run or its store has moved: an outbox only grows.
+        last, left = _last(self._file), len(outbox.entries)
+        if last and (sent := last.sent(target.study_run)) > left:
             raise damaged(outbox.path, f"{sent} entries were sent but {left} are there")
         self._limit = _CHUNK
         self._suspect: int | None = None

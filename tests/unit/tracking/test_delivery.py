@@ -157,8 +157,9 @@ def test_an_outbox_that_lost_what_was_sent_is_refused_and_anew_is_sent_anew(
     sent = sync(outbox_of(tmp_path)).delivered
     lines = outbox_of(tmp_path).read_bytes().splitlines(keepends=True)
     outbox_of(tmp_path).write_bytes(b"".join(lines[:-2]))
-    with pytest.raises(TrackingError, match=f"{sent} entries were sent but {sent - 2} are there"):
-        Tracker(outbox_of(tmp_path), uri, "study")
+    for store in (uri, f"sqlite:///{tmp_path}/moved.db"):
+        with pytest.raises(TrackingError, match=f"{sent} entries were sent but {sent - 2} are"):
+            Tracker(outbox_of(tmp_path), store, "study")
     outbox_of(tmp_path).unlink()
     say(Tracker(outbox_of(tmp_path), uri, "study"), trial, last=3)
     assert sync(outbox_of(tmp_path)).delivered == sent
