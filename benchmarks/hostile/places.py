@@ -41,6 +41,8 @@ _NO_PLACES = [
     *("itself", "itself/itself", "pipe", "pipe/x", "to-zero"),
 ]
 """Where there is no run, or more than a file, or nothing that can be made."""
+_THE_RUN = ("", ".", "itself", "itself/itself")
+"""`--fresh` begins beside it, as it should, and that is outside the case."""
 PLACES = st.sampled_from(_NO_PLACES)
 _LINKS = {
     **{"loop": "loop", "dangling": "nowhere/at/all", "to-outside": "@OUTSIDE@", "itself": "."},
@@ -70,6 +72,7 @@ def exported(draw: st.DrawFn, run: Path, bulk: bool = True) -> Case:
 def named(draw: st.DrawFn, run: Path, bulk: bool = True) -> Case:
     """Give a whole run with odd things in it, and a command that is given a wrong place."""
     place = draw(PLACES)
+    anew = [] if place in _THE_RUN else [["run", "empty.toml", f"--out={place}", "--fresh"]]
     command = draw(
         st.sampled_from(
             [
@@ -85,7 +88,7 @@ def named(draw: st.DrawFn, run: Path, bulk: bool = True) -> Case:
                 ["check", place],
                 ["run", place],
                 ["run", "empty.toml", f"--out={place}"],
-                ["run", "empty.toml", f"--out={place}", "--fresh"],
+                *anew,
                 ["init", place],
                 ["init", "made", f"--out={place}"],
             ]
