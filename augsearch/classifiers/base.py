@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +53,7 @@ class Classifier(ABC):
             If not, every amount of a search is scored and kept before the next is trained.
     """
 
-    fits_together: ClassVar[bool] = False
+    fits_together: bool = False
 
     @abstractmethod
     def fit(

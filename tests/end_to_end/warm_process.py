@@ -7,6 +7,7 @@ outputs, that ends as `python -m augsearch` ends, and can be killed.
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import runpy
@@ -14,13 +15,14 @@ import socket
 import sys
 from pathlib import Path
 
-import matplotlib.pyplot  # noqa: F401
-import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
-import sklearn.linear_model  # noqa: F401
-import torchvision  # noqa: F401
-
-import augsearch.classifiers.adam_heads.cpu
-import augsearch.classifiers.adam_heads.shuffling  # noqa: F401
+LARGE = (
+    "matplotlib.pyplot",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "sklearn.linear_model",
+    "torchvision",
+    "augsearch.classifiers.adam_heads.cpu",
+    "augsearch.classifiers.adam_heads.shuffling",
+)
 
 
 def next_call(channel: socket.socket) -> list[str]:
@@ -64,6 +66,8 @@ def prepare(call: dict, files: list[int]) -> list[str]:
 
 
 if __name__ == "__main__":
+    for name in LARGE:
+        importlib.import_module(name)
     gc.collect()
     gc.freeze()
     sys.argv[1:] = next_call(socket.socket(fileno=int(sys.argv[1])))

@@ -6,8 +6,9 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from augsearch.errors import AugsearchError
 
@@ -112,8 +113,9 @@ def alive_nodes() -> list[Node]:
     """Return the nodes that the cluster has now."""
     import ray
 
+    nodes: Callable[[], list[dict[str, Any]]] = ray.nodes
     found = []
-    for node in ray.nodes():  # type: ignore[no-untyped-call]
+    for node in nodes():
         there = node["Resources"]
         if node["Alive"]:
             cpus, gpus = int(there.get("CPU", 0)), int(there.get("GPU", 0))

@@ -57,7 +57,7 @@ class ClassifierThere(Classifier):
 
     def __init__(self, reference: Any, fits_together: bool) -> None:
         self._reference = reference
-        self.fits_together = fits_together  # type: ignore[misc]
+        self.fits_together = fits_together
 
     def fit(
         self, training_sets: Sequence[TrainingSet], notify: Notify = silent
