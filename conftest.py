@@ -77,6 +77,8 @@ def enter(names: dict[str, Any]) -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory())).resolve()
         stack.enter_context(contextlib.chdir(folder))
         stack.enter_context(mock.patch.object(sys, "path", [str(folder), *sys.path]))
+        cache = stack.enter_context(tempfile.TemporaryDirectory())
+        stack.enter_context(mock.patch.dict(os.environ, XDG_CACHE_HOME=cache))
         names |= {"last study": ROOT / "studies" / "quickstart.toml", "rewritten": []}
         names["leave"] = stack.pop_all().close
 

@@ -13,6 +13,7 @@ machine.
 import argparse
 import csv
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -42,7 +43,8 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="augsearch-estimate-") as name:
         out = arguments.keep or Path(name) / "run"
-        plan = json.loads(call("check", arguments.study, "--json"))["plan"]
+        # Of a machine that has measured nothing yet.
+        plan = json.loads(call("check", arguments.study, "--json", XDG_CACHE_HOME=name))["plan"]
         call("run", arguments.study, "--out", out)
         result = StudyResult.model_validate_json((out / "results.json").read_text())
         counts = class_counts(out)
@@ -53,10 +55,13 @@ def main() -> None:
     record("estimate", facts)
 
 
-def call(*arguments: object) -> str:
-    """Run a command of augsearch and return what it printed."""
+def call(*arguments: object, **variables: str) -> str:
+    """Run a command of augsearch with these variables and return what it printed."""
     command = [sys.executable, "-m", "augsearch", *map(str, arguments), "--quiet"]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    environment = os.environ | variables
+    return subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, text=True, env=environment
+    ).stdout
 
 
 def class_counts(run: Path) -> list[tuple[int, ...]]:

@@ -5,10 +5,13 @@
 Measured from the start of the process to its end: ``augsearch --help`` (goal: under 0.3 s) and
 ``augsearch check`` on 600 images of 128 x 128 pixels in class folders, with the study file that
 ``augsearch init`` writes for them (an ACGAN, a frozen DenseNet-121, here with random weights so
-that nothing is downloaded; goal: under 3 s).
+that nothing is downloaded; goal: under 3 s): the first time on a machine, when it measures both
+networks, and again on the same day, when it knows.
 """
 
 import argparse
+import itertools
+import os
 import subprocess
 import sys
 import tempfile
@@ -33,21 +36,34 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="augsearch-startup-") as name:
         study = make_study(Path(name))
         augsearch = [sys.executable, "-m", "augsearch"]
-        commands = {
-            "python -c pass": [sys.executable, "-c", "pass"],
-            "augsearch --help": [*augsearch, "--help"],
-            f"augsearch check, {IMAGES} images": [*augsearch, "check", str(study), "--quiet"],
+        check = [*augsearch, "check", str(study), "--quiet"]
+        known = Path(name) / "known"
+        run(check, known)
+        again = {
+            "python -c pass": partial(run, [sys.executable, "-c", "pass"], known),
+            "augsearch --help": partial(run, [*augsearch, "--help"], known),
+            f"augsearch check, {IMAGES} images, again": partial(run, check, known),
         }
-        tasks = {what: partial(run, command) for what, command in commands.items()}
-        seconds = interleaved(tasks, repeats)
+        seconds = interleaved(again, repeats)
+        # Behind the others: it is work for both processors, and a measurement made on an idle
+        # machine is not taken for a busy one.
+        first = f"augsearch check, {IMAGES} images, the first time"
+        caches = (Path(name) / f"cache-{number}" for number in itertools.count())
+        seconds |= interleaved({first: lambda: run(check, next(caches))}, repeats)
     print(table(("command", "s"), list(seconds.items())))
-    _, of_help, of_check = seconds.values()
+    _, of_help, of_check, of_first = seconds.values()
     headline = [
         {"what": "`augsearch --help`", "augsearch": of_help, "unit": "s"},
         {
             "what": "`augsearch check`",
-            "note": f"{IMAGES} images",
+            "note": f"{IMAGES} images, again",
             "augsearch": of_check,
+            "unit": "s",
+        },
+        {
+            "what": "`augsearch check`",
+            "note": f"{IMAGES} images, the first time",
+            "augsearch": of_first,
             "unit": "s",
         },
     ]
@@ -67,9 +83,10 @@ def make_study(folder: Path) -> Path:
     return study
 
 
-def run(command: list[str]) -> None:
-    """Run a command, and fail with what it said if it fails."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def run(command: list[str], cache: Path) -> None:
+    """Run a command with this cache folder, and fail with what it said if it fails."""
+    environment = os.environ | {"XDG_CACHE_HOME": str(cache)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
 

@@ -16,6 +16,14 @@ settings.register_profile("augsearch", deadline=None, derandomize=True)
 settings.load_profile("augsearch")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory):
+    """A cache of the tests' own: nothing depends on what this machine was once measured at."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def save_dicom():
     """Write a DICOM file: path, values, and what differs from 16 bits, uncompressed, one patient.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,6 +103,9 @@ def print_check(report: CheckReport) -> None:
         plan.add_row(stage, escape(work.what), amount, _duration(work.seconds))
     plan.add_row("in all", "", "", _duration(sum(work.seconds for work in report.plan)))
     console.print(plan)
+    if report.measured_at:
+        at = datetime.fromisoformat(report.measured_at).astimezone()
+        console.print(f"as this machine was measured at {at:%H:%M on %d %B}", markup=False)
 
 
 def print_lab(report: LabReport) -> None:

@@ -6,12 +6,14 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 
+from augsearch.controller.costs import Costs
 from augsearch.controller.plan import PlannedWork, plan_work
-from augsearch.controller.preparation import prepare
+from augsearch.controller.preparation import equip, read_data
 from augsearch.data.splits import summary
 from augsearch.events import Event, Notify, Warned
 from augsearch.study.schema.study import StudyFile
@@ -27,6 +29,8 @@ class CheckReport:
         skipped: Unreadable images that are left out, with the reason.
         warnings: What the user should know.
         plan: The work ahead, if every window stops as early as it can.
+        measured_at: When the oldest measurement behind the plan was made, ISO 8601; None if all
+            were made just now.
     """
 
     parts: Sequence[tuple[str, str, int, int]]
@@ -34,10 +38,11 @@ class CheckReport:
     skipped: Sequence[str]
     warnings: Sequence[str]
     plan: Sequence[PlannedWork]
+    measured_at: str | None
 
 
 def check_study(study: StudyFile, notify: Notify) -> CheckReport:
-    """Read everything, train nothing but a few steps to measure their time; keep nothing.
+    """Read everything, train nothing but a few steps to measure their time; keep only that.
 
     Raises:
         AugsearchError: Anything in study or data that has to be put right.
@@ -51,17 +56,21 @@ def check_study(study: StudyFile, notify: Notify) -> CheckReport:
 
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="augsearch-check-") as name:
-        prepared = prepare(study, Path(name), listen)
-        read = len(prepared.images) + (len(prepared.external.labels) if prepared.external else 0)
+        folder = Path(name)
+        data = read_data(study, folder, listen)
+        read = len(data.images) + (len(data.external.labels) if data.external else 0)
         seconds = time.perf_counter() - started
         reading = PlannedWork("data", "reading", read, "images", seconds)
-        counts = [prepared.train_of(fold).class_counts() for fold in prepared.split.folds]
+        counts = [data.train_of(fold).class_counts() for fold in data.split.folds]
         smallest = np.min(counts, axis=0)
         label = int(np.argmin(smallest))
+        costs = Costs(data, cache(partial(equip, data, folder)))
+        plan = [reading, *plan_work(data, counts, costs)]
         return CheckReport(
-            parts=summary(prepared.dataset, prepared.split),
-            smallest_class=(prepared.images.classes[label], int(smallest[label])),
-            skipped=prepared.dataset.skipped,
+            parts=summary(data.dataset, data.split),
+            smallest_class=(data.images.classes[label], int(smallest[label])),
+            skipped=data.dataset.skipped,
             warnings=warnings,
-            plan=[reading, *plan_work(prepared, counts)],
+            plan=plan,
+            measured_at=costs.oldest.isoformat() if costs.oldest else None,
         )

@@ -5,28 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from augsearch.controller.preparation import Prepared, classifier_options
-from augsearch.controller.probes import (
-    ClassifierCost,
-    GeneratorCost,
-    measure_epochs,
-    measure_generator,
-    measure_heads,
-    one_epoch,
-)
+from augsearch.controller.costs import Costs
+from augsearch.controller.preparation import StudyData, classifier_options
+from augsearch.controller.probes import ClassifierCost, GeneratorCost
 from augsearch.controller.workload import Load, Share, Workload, workload
-from augsearch.study.schema.classifier import (
-    DiscriminatorOptions,
-    EndToEndOptions,
-    FrozenOptions,
-)
+from augsearch.study.schema.classifier import DiscriminatorOptions, EndToEndOptions
 from augsearch.study.schema.generators import TRAINED, AcganOptions
 
 STAGES = ("data", "sources", "audit", "search", "real shares", "controls", "generators", "test")
 """In the order of a run."""
-
-_BATCH = 64
-"""Images that a classifier looks at together if nothing is known about it."""
 
 
 @dataclass(frozen=True)
@@ -48,37 +35,40 @@ class PlannedWork:
     seconds: float
 
 
-def plan_work(prepared: Prepared, counts: Sequence[tuple[int, ...]]) -> list[PlannedWork]:
+def plan_work(
+    data: StudyData, counts: Sequence[tuple[int, ...]], costs: Costs
+) -> list[PlannedWork]:
     """Estimate every stage but the report, if every window stops as early as it can.
 
     Left out is what takes a few seconds whatever the study: the audit's distances, the verdict, the
     report.
 
     Args:
-        prepared: The study's images and tools.
+        data: The study's images.
         counts: Per fold the real training images of each class.
+        costs: What a unit of work takes.
     """
-    work = workload(prepared.study, counts)
+    work = workload(data.study, counts)
     generators = {
-        name: measure_generator(prepared, options)
-        for name, options in prepared.study.sources.items()
+        name: costs.generator(options)
+        for name, options in data.study.sources.items()
         if name in work.iterations and isinstance(options, TRAINED)
     }
     plan = [
         PlannedWork(stage, f"source {name}", amount, "iterations", amount * cost.iteration)
         for name, cost in generators.items()
-        for stage, amount in _trained(prepared, work.iterations[name]).items()
+        for stage, amount in _trained(data, work.iterations[name]).items()
         if amount
     ]
     plan += _drawing(work, generators)
     for name, load in work.loads.items():
-        plan += _classifier_plan(prepared, name, load, generators)
+        plan += _classifier_plan(data, name, load, costs)
     return sorted(plan, key=lambda one: STAGES.index(one.stage))
 
 
-def _trained(prepared: Prepared, iterations: int) -> dict[str, int]:
+def _trained(data: StudyData, iterations: int) -> dict[str, int]:
     """Return the iterations of a generator before the search, and of its further trainings."""
-    first = iterations // prepared.study.evaluation.generator_replicates
+    first = iterations // data.study.evaluation.generator_replicates
     return {"sources": first, "generators": iterations - first}
 
 
@@ -95,22 +85,17 @@ def _drawing(work: Workload, generators: Mapping[str, GeneratorCost]) -> Iterato
             yield PlannedWork(stage, f"images of {source}", count, "images", seconds)
 
 
-def _classifier_plan(
-    prepared: Prepared, name: str, load: Load, generators: Mapping[str, GeneratorCost]
-) -> list[PlannedWork]:
-    classifier, options = prepared.classifiers[name], classifier_options(prepared.study, name)
+def _classifier_plan(data: StudyData, name: str, load: Load, costs: Costs) -> list[PlannedWork]:
+    options = classifier_options(data.study, name)
     if isinstance(options, DiscriminatorOptions):
-        return list(_discriminators(prepared, name, options, load, generators))
+        return list(_discriminators(data, name, options, load, costs))
     size = max(1, -(-load.images // max(1, load.trainings)))
-    if classifier.fits_together:
-        batch = _batch(prepared, options) if isinstance(options, FrozenOptions) else _BATCH
-        cost = measure_heads(prepared, classifier, batch, load.trainings, size)
-        return list(_heads(prepared, name, load, cost))
-    epochs = 1
+    cost = costs.classifier(name, load.trainings, size)
+    if cost.together:
+        return list(_heads(data, name, load, cost))
+    epochs, tuning = 1, 0
     if isinstance(options, EndToEndOptions):
-        epochs, classifier = options.epochs, one_epoch(prepared, options)
-    cost = measure_epochs(prepared, classifier, size)
-    tuning = len(prepared.split.folds[0].tune) if isinstance(options, EndToEndOptions) else 0
+        epochs, tuning = options.epochs, len(data.split.folds[0].tune)
 
     def seconds(share: Share) -> float:
         looks = share.trainings * epochs * tuning * cost.look.slope
@@ -122,13 +107,11 @@ def _classifier_plan(
     ]
 
 
-def _heads(
-    prepared: Prepared, name: str, load: Load, cost: ClassifierCost
-) -> Iterator[PlannedWork]:
+def _heads(data: StudyData, name: str, load: Load, cost: ClassifierCost) -> Iterator[PlannedWork]:
     """Plan looking at images, real ones when they are first needed, and training on features."""
-    test = len(prepared.test.labels) if prepared.test else 0
-    test += len(prepared.external.labels) if prepared.external else 0
-    new, once = len(prepared.develop), cost.once
+    test = len(data.test.labels) if data.test else 0
+    test += len(data.external.labels) if data.external else 0
+    new, once = len(data.develop), cost.once
     for stage, share in _in_order(load):
         images = new + share.added.total() + (test if stage == "test" else 0)
         new = 0
@@ -142,14 +125,10 @@ def _heads(
 
 
 def _discriminators(
-    prepared: Prepared,
-    name: str,
-    options: DiscriminatorOptions,
-    load: Load,
-    generators: Mapping[str, GeneratorCost],
+    data: StudyData, name: str, options: DiscriminatorOptions, load: Load, costs: Costs
 ) -> Iterator[PlannedWork]:
-    acgan = AcganOptions.model_validate(prepared.study.sources[options.source])
-    cost = generators.get(options.source) or measure_generator(prepared, acgan)
+    acgan = AcganOptions.model_validate(data.study.sources[options.source])
+    cost = costs.generator(acgan)
     for stage, share in _in_order(load):
         if share.trainings:
             iterations = share.trainings * acgan.length(-(-share.images // share.trainings))
@@ -159,11 +138,3 @@ def _discriminators(
 
 def _in_order(load: Load) -> list[tuple[str, Share]]:
     return sorted(load.stages.items(), key=lambda one: STAGES.index(one[0]))
-
-
-def _batch(prepared: Prepared, options: FrozenOptions) -> int:
-    from augsearch.classifiers.network_inputs import batch_size
-    from augsearch.classifiers.torchvision_networks import SMALLEST_INPUT
-
-    side = max(*prepared.images.pixels.shape[1:3], SMALLEST_INPUT)
-    return batch_size(options.input_size or side, prepared.device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -48,8 +48,8 @@ def judging_name(study: StudyFile) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
-    """A study's images and tools, checked and ready.
+class StudyData:
+    """A study's images, read, split and checked, and what is built of its file without torch.
 
     Attributes:
         dataset: All real images.
@@ -58,14 +58,10 @@ class Prepared:
         develop_rows: int64, the dataset's rows that `develop` holds, increasing.
         test: The test images; None in a study without a test set.
         external: The external test images, if there are any.
-        make_classifier: Builds a classifier for these images from its settings.
-        classifiers: The classifiers that the arms use, by name (`classifier_name`).
         sources: The sources that the arms use, by name.
-        engine: Where all that is heavy takes place.
     """
 
     study: StudyFile
-    device: str
     seed: Seed
     dataset: Dataset
     split: Split
@@ -73,25 +69,13 @@ class Prepared:
     develop_rows: NDArray[np.int64]
     test: Portion | None
     external: Portion | None
-    make_classifier: Callable[[ClassifierOptions], Classifier]
-    classifiers: Mapping[str, Classifier]
     metric: Metric
     sources: Mapping[str, Source]
-    engine: Engine = LOCAL
 
     @property
     def direction(self) -> Literal["maximize", "minimize"]:
         """Which way the metric is better."""
         return "maximize" if self.metric.greater_is_better else "minimize"
-
-    @property
-    def judging(self) -> Classifier:
-        """The classifier that judges sources: the study's own, or that of the first arm."""
-        return self.classifiers[judging_name(self.study)]
-
-    def classifier_of(self, arm: str) -> Classifier:
-        """Return an arm's classifier."""
-        return self.classifiers[classifier_name(self.study, arm)]
 
     @property
     def images(self) -> LabelledImages:
@@ -119,6 +103,31 @@ class Prepared:
         }
 
 
+@dataclass(frozen=True, eq=False)
+class Prepared(StudyData):
+    """A study's images and tools, checked and ready.
+
+    Attributes:
+        make_classifier: Builds a classifier for these images from its settings.
+        classifiers: The classifiers that the arms use, by name (`classifier_name`).
+        engine: Where all that is heavy takes place.
+    """
+
+    device: str
+    make_classifier: Callable[[ClassifierOptions], Classifier]
+    classifiers: Mapping[str, Classifier]
+    engine: Engine = LOCAL
+
+    @property
+    def judging(self) -> Classifier:
+        """The classifier that judges sources: the study's own, or that of the first arm."""
+        return self.classifiers[judging_name(self.study)]
+
+    def classifier_of(self, arm: str) -> Classifier:
+        """Return an arm's classifier."""
+        return self.classifiers[classifier_name(self.study, arm)]
+
+
 def prepare(study: StudyFile, folder: Path, notify: Notify, engine: Engine = LOCAL) -> Prepared:
     """Read, split and build everything, and compute nothing else.
 
@@ -127,6 +136,20 @@ def prepare(study: StudyFile, folder: Path, notify: Notify, engine: Engine = LOC
         folder: Where decoded images and features are kept.
         notify: Takes progress and warnings.
         engine: Where the rest of the run takes place.
+
+    Raises:
+        AugsearchError: Anything in study or data that the user has to put right.
+    """
+    return equip(read_data(study, folder, notify), folder, engine)
+
+
+def read_data(study: StudyFile, folder: Path, notify: Notify) -> StudyData:
+    """Read and split a study's images; nothing of it needs torch.
+
+    Args:
+        study: The study.
+        folder: Where decoded images are kept.
+        notify: Takes progress and warnings.
 
     Raises:
         AugsearchError: Anything in study or data that the user has to put right.
@@ -148,45 +171,67 @@ def prepare(study: StudyFile, folder: Path, notify: Notify, engine: Engine = LOC
         refuse(leaks)
     for warning in describe(leaks):
         notify(Warned(warning))
-    device = engine.pick_device(study.device)  # the first thing that needs torch
-    make_classifier = _classifier_maker(study, dataset, folder, seed, device, engine)
     develop_rows = np.unique(np.concatenate([[*fold.train, *fold.tune] for fold in split.folds]))
-    return Prepared(
+    return StudyData(
         study=study,
-        device=device,
         seed=seed,
         dataset=dataset,
         split=split,
-        develop=engine.block(ImageBlock.of(dataset.images.pixels[develop_rows])),
+        develop=ImageBlock.of(dataset.images.pixels[develop_rows]),
         develop_rows=develop_rows,
-        test=_whole(dataset.images.take(split.test), engine) if len(split.test) else None,
-        external=_whole(external.images, engine) if external else None,
+        test=Portion.whole(dataset.images.take(split.test)) if len(split.test) else None,
+        external=Portion.whole(external.images) if external else None,
+        metric=metric,
+        sources={name: create_source(study.sources[name]) for name in used_sources(study)},
+    )
+
+
+def equip(data: StudyData, folder: Path, engine: Engine = LOCAL) -> Prepared:
+    """Add to a study's images what they are worked on with.
+
+    Args:
+        data: The images.
+        folder: Where features are kept.
+        engine: Where the rest of the run takes place.
+
+    Raises:
+        AugsearchError: A device or a network that the study names cannot be had.
+    """
+    study = data.study
+    device = engine.pick_device(study.device)
+    make_classifier = _classifier_maker(data, folder, device, engine)
+    read = {field.name: getattr(data, field.name) for field in fields(data)}
+    there = {
+        "develop": engine.block(data.develop),
+        "test": _there(data.test, engine),
+        "external": _there(data.external, engine),
+    }
+    return Prepared(
+        **(read | there),
+        device=device,
         make_classifier=make_classifier,
         classifiers={
             name: make_classifier(classifier_options(study, name))
             for name in dict.fromkeys(classifier_name(study, arm) for arm in study.arms)
         },
-        metric=metric,
-        sources={name: create_source(study.sources[name]) for name in used_sources(study)},
         engine=engine,
     )
 
 
-def _whole(images: LabelledImages, engine: Engine) -> Portion:
-    portion = Portion.whole(images)
-    return replace(portion, block=engine.block(portion.block))
+def _there(portion: Portion | None, engine: Engine) -> Portion | None:
+    return replace(portion, block=engine.block(portion.block)) if portion else None
 
 
 def _classifier_maker(
-    study: StudyFile, dataset: Dataset, folder: Path, seed: Seed, device: str, engine: Engine
+    data: StudyData, folder: Path, device: str, engine: Engine
 ) -> Callable[[ClassifierOptions], Classifier]:
     create = partial(
         create_classifier,
-        image_shape=dataset.images.pixels.shape[1:],
+        image_shape=data.images.pixels.shape[1:],
         cache=folder / "features",
-        seed=seed.child("backbone"),
+        seed=data.seed.child("backbone"),
         device=device,
-        sources=study.sources,
+        sources=data.study.sources,
     )
     return lambda options: engine.classifier(options.kind, partial(create, options))
 

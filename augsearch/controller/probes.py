@@ -16,14 +16,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from augsearch.classifiers.base import Classifier, FittedClassifier
-from augsearch.controller.preparation import Prepared
+from augsearch.controller.preparation import Prepared, classifier_options
 from augsearch.device import thread_count
 from augsearch.records import ImageBlock, Portion, TrainingSet
-from augsearch.study.schema.classifier import EndToEndOptions
+from augsearch.study.schema.classifier import EndToEndOptions, FrozenOptions
 from augsearch.study.schema.generators import AcganOptions, TrainedOptions
 
 _FIRST = 16
 """Images that everything is done once with."""
+
+_BATCH = 64
+"""Images that a classifier looks at together if nothing is known about it."""
 
 ENOUGH = 0.1
 """Seconds after which a measurement needs no larger size."""
@@ -51,12 +54,14 @@ class ClassifierCost:
     """What a classifier takes.
 
     Attributes:
+        together: Whether it trains many sets in one call, on features that it keeps.
         once: Seconds to begin with: libraries, networks, kernels.
         look: Of looking at so many images that it has not seen before.
         train: Of trainings in one call, by the images in their training sets (times epochs, if it
             trains end to end).
     """
 
+    together: bool
     once: float
     look: Line
     train: Line
@@ -70,19 +75,28 @@ class GeneratorCost:
     image: float
 
 
-def measure_heads(
-    prepared: Prepared, classifier: Classifier, batch: int, trainings: int, size: int
-) -> ClassifierCost:
-    """Measure a classifier that trains many sets in one call, on features that it keeps.
+def measure_classifier(prepared: Prepared, name: str, trainings: int, size: int) -> ClassifierCost:
+    """Measure a classifier of the study.
 
     Args:
         prepared: The study's images and tools.
-        classifier: The classifier.
-        batch: Images that it looks at together.
+        name: Which one.
         trainings: How many it will train at most.
         size: Images in a training set, about.
     """
-    images = _Images(prepared)
+    images, options = _Images(prepared), classifier_options(prepared.study, name)
+    if prepared.classifiers[name].fits_together:
+        batch = _batch(prepared, options) if isinstance(options, FrozenOptions) else _BATCH
+        return _heads(prepared.classifiers[name], images, batch, trainings, size)
+    if isinstance(options, EndToEndOptions):  # an epoch tells how long the others take
+        options = options.model_copy(update={"epochs": 1, "patience": None})
+        return _epochs(prepared.make_classifier(options), images, size)
+    return _epochs(prepared.classifiers[name], images, size)
+
+
+def _heads(
+    classifier: Classifier, images: _Images, batch: int, trainings: int, size: int
+) -> ClassifierCost:
     once, fitted = _begun(classifier, images)
     look = measured(_looking(fitted, images), doubled(batch), least=1)
     # As many at a time as there are threads, because each head has one.
@@ -91,24 +105,18 @@ def measure_heads(
     def train(n_images: int) -> object:
         return classifier.fit([images.training_set(size, n) for n in range(n_images // size)])
 
-    return ClassifierCost(once, look, measured(train, doubled(count * size, 2 * trainings * size)))
+    taken = measured(train, doubled(count * size, 2 * trainings * size))
+    return ClassifierCost(together=True, once=once, look=look, train=taken)
 
 
-def measure_epochs(prepared: Prepared, classifier: Classifier, size: int) -> ClassifierCost:
-    """Measure a classifier that trains one set after the other, all of it.
-
-    Args:
-        prepared: The study's images and tools.
-        classifier: The classifier, with a single epoch if it has epochs.
-        size: Images in a training set, about.
-    """
-    images = _Images(prepared)
+def _epochs(classifier: Classifier, images: _Images, size: int) -> ClassifierCost:
     once, fitted = _begun(classifier, images)
     sizes = doubled(images.least, 2 * size)
     return ClassifierCost(
-        once,
-        measured(_looking(fitted, images), sizes),
-        measured(lambda n: classifier.fit([images.training_set(n, n)]), sizes),
+        together=False,
+        once=once,
+        look=measured(_looking(fitted, images), sizes),
+        train=measured(lambda n: classifier.fit([images.training_set(n, n)]), sizes),
     )
 
 
@@ -176,9 +184,12 @@ def doubled(size: int, most: int | None = None) -> list[int]:
     return [one for place, one in enumerate(sizes) if place < 2 or most is None or one <= most]
 
 
-def one_epoch(prepared: Prepared, options: EndToEndOptions) -> Classifier:
-    """Return the classifier with a single epoch, which tells how long the others take."""
-    return prepared.make_classifier(options.model_copy(update={"epochs": 1, "patience": None}))
+def _batch(prepared: Prepared, options: FrozenOptions) -> int:
+    from augsearch.classifiers.network_inputs import batch_size
+    from augsearch.classifiers.torchvision_networks import SMALLEST_INPUT
+
+    side = max(*prepared.images.pixels.shape[1:3], SMALLEST_INPUT)
+    return batch_size(options.input_size or side, prepared.device)
 
 
 class _Images:

@@ -7,7 +7,6 @@ from typing import final
 
 from augsearch.records import LabelledImages
 from augsearch.sources.base import FitContext, Pool, Source
-from augsearch.sources.generators.strategies import fit_class, fit_generators
 from augsearch.study.schema.generators import TrainedOptions
 
 
@@ -32,6 +31,8 @@ class GeneratorSource(Source):
                 needed has no image.
             StorageError: A file in the folder is damaged, or nothing can be written.
         """
+        from augsearch.sources.generators.strategies import fit_generators  # loads torch
+
         return fit_generators(self._options, train, context)
 
     def parts(self, train: LabelledImages) -> Sequence[Source]:
@@ -57,4 +58,6 @@ class ClassGenerator(Source):
 
     def fit(self, train: LabelledImages, context: FitContext) -> Pool:
         """Train it, or go on training, and return its images as those of label 0."""
+        from augsearch.sources.generators.strategies import fit_class  # loads torch
+
         return fit_class(self._options, train, context, self._label)

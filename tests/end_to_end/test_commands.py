@@ -8,15 +8,38 @@ import pytest
 
 from augsearch.study.json_schema import results_schema, study_schema
 
+DEMO = """\
+[images]
+size = 16
+
+[data]
+kind = "demo"
+train = 24
+tune = 24
+test = 30
+
+[split]
+method = "given"
+
+[classifier]
+backbone = "resnet18"
+weights = "random"
+
+[sources.acgan]
+kind = "acgan"
+generator_filters = [8]
+discriminator_filters = [8]
+iterations = 700
+
+[arms.real]
+
+[arms.gan]
+search = {source = "acgan", window = 2, start = 1.5, step = 0.5, max_multiple = 2}
+"""
+
 
 def test_check_gives_json(call, tmp_path):
-    (tmp_path / "demo.toml").write_text(
-        '[images]\nsize = 16\n[data]\nkind = "demo"\ntrain = 24\ntune = 24\ntest = 30\n'
-        '[split]\nmethod = "given"\n[classifier]\nbackbone = "resnet18"\nweights = "random"\n'
-        '[sources.acgan]\nkind = "acgan"\ngenerator_filters = [8]\ndiscriminator_filters = [8]\n'
-        "iterations = 700\n[arms.real]\n[arms.gan]\n"
-        'search = {source = "acgan", window = 2, start = 1.5, step = 0.5, max_multiple = 2}\n'
-    )
+    (tmp_path / "demo.toml").write_text(DEMO)
     code, out, err = call("check", "demo.toml", "--json", "--quiet")
     report = json.loads(out)
     assert code == 0
@@ -38,6 +61,24 @@ def test_check_gives_json(call, tmp_path):
     ]
     assert all(0 < work["seconds"] < 3600 for work in report["plan"])
     assert [path.name for path in tmp_path.iterdir()] == ["demo.toml"]
+
+
+def test_the_next_check_needs_no_torch(call, tmp_path):
+    demo = DEMO.replace("size = 16", "size = 20")  # which nothing else has measured
+    (tmp_path / "demo.toml").write_text(demo)
+    assert "as this machine was measured at" not in call("check", "demo.toml", "--quiet")[1]
+    (tmp_path / "longer.toml").write_text(demo.replace("700", "1400"))
+    again = (
+        "import sys\nfrom augsearch.cli import main\nsys.argv[1:] = ['check', 'longer.toml']\n"
+        "try: main()\nfinally: print('torch' in sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", again], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    *_, measured, loaded = done.stdout.splitlines()
+    assert "1,400 iterations" in done.stdout
+    assert measured.startswith("as this machine was measured at")
+    assert loaded == "False"
 
 
 def test_init_writes_a_study_that_check_accepts(call, save_image, tmp_path):

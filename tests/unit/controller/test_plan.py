@@ -1,10 +1,13 @@
+from functools import partial
+from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from augsearch.controller.costs import Costs
 from augsearch.controller.plan import PlannedWork, plan_work
-from augsearch.controller.preparation import prepare
+from augsearch.controller.preparation import equip, read_data
 from augsearch.controller.probes import doubled, measured
 from augsearch.events import silent
 from augsearch.study.schema.study import StudyFile
@@ -27,9 +30,10 @@ def plan(tmp_path, clock):
     """Give changes of STUDY -> (stage, what) -> planned work."""
 
     def run(**changes):
-        prepared = prepare(StudyFile.model_validate(STUDY | changes), tmp_path, silent)
-        counts = [prepared.train_of(fold).class_counts() for fold in prepared.split.folds]
-        return {(one.stage, one.what): one for one in plan_work(prepared, counts)}
+        data = read_data(StudyFile.model_validate(STUDY | changes), tmp_path, silent)
+        counts = [data.train_of(fold).class_counts() for fold in data.split.folds]
+        costs = Costs(data, partial(equip, data, tmp_path), tmp_path / "costs")
+        return {(one.stage, one.what): one for one in plan_work(data, counts, costs)}
 
     return run
 
@@ -142,6 +146,7 @@ def stepping(clock, monkeypatch):
         made.append(Stepping(clock))
         return made[-1]
 
+    import_module("augsearch.sources.generators.fitting")  # holds the true one from now on
     monkeypatch.setattr("augsearch.gan.create.create_gan", create)
     monkeypatch.setattr("augsearch.sources.generators.pool.GeneratorPool", Drawing)
     return made
@@ -162,7 +167,8 @@ def test_a_generator_is_trained_on_the_arm_that_it_names(plan, stepping):
         PlannedWork("sources", f"source {name}", n, "iterations", pytest.approx(2.0 * n))
         for name, n in expected.items()
     ]
-    assert [one.steps for one in stepping] == [1 + 1] * 2  # few, each of them for seconds
+    # Few, each of them for seconds; another length and other images are no other networks.
+    assert [one.steps for one in stepping] == [1 + 1]
     # The audit looks at 200 images of each class, more than the search: 2 x 20; the test at others.
     drawn = {key: found[key] for key in found if key[1] == "images of on-real"}
     assert drawn == {
