@@ -13,7 +13,7 @@ from augsearch.controller.exports.chosen import ChosenTraining, chosen_arm, chos
 from augsearch.controller.exports.features import export_features
 from augsearch.controller.exports.images import export_images
 from augsearch.controller.exports.model import PYFUNC, export_model
-from augsearch.controller.mirror import Mirror
+from augsearch.controller.mirror import Mirror, tracking_uri
 from augsearch.controller.revisit import revisit
 from augsearch.controller.sharing import NO_STORES, Stores
 from augsearch.errors import AugsearchError, RunDirectoryError
@@ -21,6 +21,7 @@ from augsearch.events import Notify, silent
 from augsearch.export.images import ImageFormat
 from augsearch.files import new_folder, real_path
 from augsearch.report.sentences import verdict_sentence
+from augsearch.tracking.trust import no_sign_in
 
 What = Literal["images", "model", "features"]
 
@@ -116,6 +117,7 @@ def _check_tracked(conclusion: Conclusion, target: Path) -> None:
             "tracking.enabled = false; leave --track out."
         )
     run = conclusion.directory.path
+    no_sign_in(tracking_uri(conclusion.prepared.study, run))
     if not real_path(target).is_relative_to(run):
         # `augsearch sync` sends nothing that lies elsewhere: the run may be somebody else's.
         raise RunDirectoryError(
@@ -127,7 +129,7 @@ def _check_tracked(conclusion: Conclusion, target: Path) -> None:
 def _track(
     conclusion: Conclusion, chosen: ChosenTraining, folder: Path, what: What, notify: Notify
 ) -> None:
-    mirror = Mirror(conclusion.prepared.study, conclusion.directory, notify)
+    mirror = Mirror(conclusion.prepared.study, conclusion.directory, notify, foreign=True)
     try:
         model = folder / PYFUNC if what == "model" else None
         mirror.exported(chosen.arm.name, folder, model)

@@ -32,6 +32,7 @@ from augsearch.tracking.audits import audit_metrics, audit_tags, worst_verdict
 from augsearch.tracking.delivery import SyncReport, sync
 from augsearch.tracking.layout import DESCRIPTION
 from augsearch.tracking.tracker import Tracker
+from augsearch.tracking.trust import sync_command
 
 _OF_ONE_ARM = ("search", "metrics", "ms-ssim")
 """Figures of a single arm, KIND-ARM.svg; the others show all arms."""
@@ -40,7 +41,17 @@ _OF_ONE_ARM = ("search", "metrics", "ms-ssim")
 class Mirror:
     """One-way copy of a run into MLflow; every call may be repeated and never disturbs the run."""
 
-    def __init__(self, study: StudyFile, directory: RunDirectory, notify: Notify) -> None:
+    def __init__(
+        self, study: StudyFile, directory: RunDirectory, notify: Notify, foreign: bool = False
+    ) -> None:
+        """Open the outbox, if the study is to be tracked.
+
+        Args:
+            study: The study.
+            directory: Of its run.
+            notify: Takes warnings.
+            foreign: Whether the run, and so the study in it, may be somebody else's.
+        """
         self._study = study
         self._directory = directory
         self._notify = notify
@@ -54,6 +65,7 @@ class Mirror:
                 artifact_location=_artifact_location(study, directory.path),
                 title="" if study.tracking.experiment in (None, study.name) else study.name,
                 notify=notify,
+                foreign=foreign,
             )
 
     def start(self, facts: Mapping[str, str]) -> None:
@@ -168,10 +180,12 @@ class Mirror:
             Whether the run has been finished and MLflow has taken all of it.
         """
         if self._tracker and self._tracker.close():
+            run = self._directory.path
+            command = sync_command(run, tracking_uri(self._study, run))
             self._notify(
                 Warned(
                     "MLflow has not taken everything yet; nothing is lost: "
-                    f"augsearch sync {self._directory.path} sends the rest."
+                    f"{command} sends the rest."
                 )
             )
             return False

@@ -87,10 +87,20 @@ class SyncReport:
 class Delivery:
     """Brings the entries of an outbox to the store, in order."""
 
-    def __init__(self, outbox: Outbox, notify: Notify = silent) -> None:
+    def __init__(self, outbox: Outbox, notify: Notify = silent, foreign: bool = False) -> None:
+        """Read how far it has come.
+
+        Args:
+            outbox: What is delivered.
+            notify: Takes warnings.
+            foreign: Whether the run may be somebody else's, as in `mirror`.
+
+        Raises:
+            TrackingError: The outbox lacks what was sent.
+        """
         self._outbox = outbox
         self._notify = notify
-        self._mirror = Mirror(outbox.destination, outbox.path.parent.resolve())
+        self._mirror = Mirror(outbox.destination, outbox.path.parent.resolve(), foreign)
         self._file = cursor_path(outbox.path)
         target = outbox.destination
         self._store = f"{masked(target.uri)} {target.experiment} {target.study_run}"
@@ -144,7 +154,8 @@ class Delivery:
 
     def _connect(self) -> None:
         if not self._mirror.connected and not self._mirror.connect(self._cursor.runs):
-            self._cursor = Cursor(self._store)
+            # Kept, or `drain` would read again that all of it is there.
+            self._save(Cursor(self._store, sending=self._cursor.sending))
 
     def _step(self) -> int:
         """Send one chunk, return its length.
@@ -195,7 +206,8 @@ def sync(outbox: Path, uri: str | None = None) -> SyncReport:
         uri: Another store than the run's own.
 
     Raises:
-        TrackingError: The store does not answer, or there is no outbox.
+        TrackingError: The store does not answer, there is no outbox, or MLflow would sign in at a
+            server that the outbox alone has named.
     """
     box = Outbox(outbox)
     if uri is not None:
@@ -207,7 +219,7 @@ def sync(outbox: Path, uri: str | None = None) -> SyncReport:
         if isinstance(event, Warned):
             messages.append(event.message)
 
-    delivery = Delivery(box, note)
+    delivery = Delivery(box, note, foreign=uri is None)
     try:
         delivery.recheck()
         delivered = delivery.drain()

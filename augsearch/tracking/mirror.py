@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from augsearch.errors import TrackingError
 from augsearch.files import real_path, replacing
-from augsearch.messages import masked
+from augsearch.messages import masked, show
 from augsearch.tracking.outbox import (
     Destination,
     Entry,
@@ -34,10 +34,12 @@ from augsearch.tracking.store import (
     sqlite_file,
     sqlite_uri,
 )
+from augsearch.tracking.trust import is_named, keeps_to_store, no_sign_in
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
+    from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
 _TAG = "augsearch.key"
 _MAX_METRICS = 1000
@@ -73,15 +75,19 @@ class Mirror:
         run_ids: Key of a run in the study -> MLflow's run id.
     """
 
-    def __init__(self, destination: Destination, base: Path) -> None:
+    def __init__(self, destination: Destination, base: Path, foreign: bool = False) -> None:
         """Connect to nothing yet.
 
         Args:
             destination: Store, experiment and the study run's id.
             base: The run directory: paths of artifacts start at it, and none leads out of it.
+            foreign: Whether the destination may be somebody else's choice: then nobody signs in
+                there, and no file leaves the store, unless the user has named it.
         """
         self._destination = destination
         self._base = base
+        self._foreign = foreign and not is_named(destination.uri)
+        self._repositories: dict[str, ArtifactRepository] = {}
         self._client: MlflowClient | None = None
         self._experiment_id = ""
         self.run_ids: dict[str, str] = {}
@@ -101,9 +107,11 @@ class Mirror:
         """
         for name, value in _ENVIRONMENT.items():
             os.environ.setdefault(name, value)
+        uri = self._destination.uri
+        if self._foreign:
+            no_sign_in(uri)
         from mlflow import MlflowClient
 
-        uri = self._destination.uri
         with creating(uri):
             _create_whole(uri)
             client = MlflowClient(tracking_uri=uri)
@@ -120,6 +128,7 @@ class Mirror:
     def disconnect(self) -> None:
         """Forget the store; what is there has to be looked up anew."""
         self._client = None
+        self._repositories.clear()
 
     def deliver(self, entries: Sequence[Entry]) -> None:
         """Replay entries, in an order that every action's needs are met, in few requests.
@@ -218,11 +227,31 @@ class Mirror:
             # A run that somebody else made must not send this machine's files to its server.
             raise ValueError(f"{path} must lie in the run directory, {self._base}, but does not")
         if place.is_dir():
-            client.log_artifacts(run_id, str(place), folder or place.name)
+            folder = folder or place.name
+            self._repository(client, run_id, folder).log_artifacts(str(place), folder)
         elif place.exists():
-            client.log_artifact(run_id, str(place), folder or None)
+            self._repository(client, run_id, folder).log_artifact(str(place), folder or None)
         else:
             raise FileNotFoundError(f"{place} is no longer there")
+
+    def _repository(self, client: MlflowClient, run_id: str, folder: str) -> ArtifactRepository:
+        """Return where a run's files go, as the store said once: asked again, it may say another.
+
+        Raises:
+            ValueError: That is elsewhere, and the user has not named the store.
+        """
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        uri, known = self._destination.uri, self._repositories.get(run_id)
+        place = known.artifact_uri if known else str(client.get_run(run_id).info.artifact_uri)
+        if self._foreign and not keeps_to_store(uri, place, folder):
+            raise ValueError(
+                f"files must stay with the store that the run names but would go to "
+                f"{show(masked(place))}; if the store is yours, set MLFLOW_TRACKING_URI to it"
+            )
+        if known is None:  # only now: making one may sign in
+            known = self._repositories[run_id] = get_artifact_repository(place, tracking_uri=uri)
+        return known
 
 
 def refused(error: Exception) -> bool:

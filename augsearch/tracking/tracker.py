@@ -23,6 +23,7 @@ from augsearch.tracking.outbox import (
     TagsSet,
 )
 from augsearch.tracking.store import absolute_uri
+from augsearch.tracking.trust import sync_command
 
 Named = tuple[str, Action]
 
@@ -47,6 +48,7 @@ class Tracker:
         artifact_location: str | None = None,
         title: str = "",
         notify: Notify = silent,
+        foreign: bool = False,
     ) -> None:
         """Open the outbox and begin to deliver what an earlier process left in it.
 
@@ -59,16 +61,17 @@ class Tracker:
             title: Stands before the name of every run without a parent, for an experiment that
                 several studies share.
             notify: Takes warnings; called from the delivering thread.
+            foreign: Whether the store may be somebody else's choice, as in `mirror`.
         """
         self._outbox = Outbox.open(outbox, absolute_uri(uri), experiment, artifact_location)
         self._title = f"{title}: " if title else ""
         self._trials: dict[str, dict[float, _Trial]] = {}
-        self._delivery = Delivery(self._outbox, notify)
+        self._delivery = Delivery(self._outbox, notify, foreign)
         self._courier = Courier(
             self._delivery,
             notify,
             f"Everything is kept in {outbox} and sent as soon as the store answers; if the run "
-            f"ends before that: augsearch sync {outbox.parent}",
+            f"ends before that: {sync_command(outbox.parent, uri)}",
         )
         self._courier.wake()
 

@@ -244,6 +244,20 @@ def test_an_export_becomes_artifacts_of_the_arms_run(call, run, tmp_path):
     np.testing.assert_allclose(model.predict(images), stored(run, "critic"), atol=1e-3)
 
 
+def test_an_export_signs_in_at_no_server_that_the_run_alone_names(call, run, tmp_path, monkeypatch):
+    foreign = shutil.copytree(run, tmp_path / "foreign")
+    study = json.loads((foreign / "study.json").read_text())
+    study["tracking"]["uri"] = "http://127.0.0.1:9"
+    (foreign / "study.json").write_text(json.dumps(study))
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "the-S3cret")
+    code, out, err = call("export", foreign, "--what", "images", "--track", "--quiet")
+    assert (code, out) == (2, "")
+    assert "must be named by you" in err
+    assert not (foreign / "exports").exists()
+    outbox = "outbox.jsonl"
+    assert (foreign / outbox).read_bytes() == (run / outbox).read_bytes()
+
+
 def test_features_are_those_of_the_images(call, run, tmp_path):
     code, out, err = call("export", run, "--what", "features", "--out", "f", "--quiet")
     assert code == 0, err

@@ -125,6 +125,7 @@ def test_a_server_that_dies_half_way_and_comes_back(
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", PASSWORD)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
     path = tmp_path / "run" / "outbox.jsonl"
     report = tmp_path / "run" / "report.html"
     told: list[Event] = []
@@ -156,6 +157,10 @@ def test_a_server_that_dies_half_way_and_comes_back(
         first = sync(path)
         assert first.delivered > 0
         assert sync(path).delivered == 0
+        with monkeypatch.context() as patched:
+            patched.delenv("MLFLOW_TRACKING_URI")
+            with pytest.raises(TrackingError, match=f"MLFLOW_TRACKING_URI={url} for this command"):
+                sync(path)
         found = stored(url)
         curve = Counter({("score", k): 1 for k in range(1, 27)})
         children = {f"fold {fold}, replicate {replicate}": curve for fold, replicate in CELLS}

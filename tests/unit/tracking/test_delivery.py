@@ -255,6 +255,9 @@ def test_a_run_deleted_by_hand_comes_back_whole(
     tracker._delivery.drain()
     assert tracker.close() == 0
     assert curves(uri) == expected(trial)
+    MlflowClient(uri).delete_run(runs(uri)[0].info.run_id)
+    assert sync(outbox_of(tmp_path)).delivered > 0
+    assert curves(uri) == expected(trial)
 
 
 def test_another_store_gets_everything(
