@@ -182,11 +182,12 @@ def print_epochs(epochs: list[dict[str, Any]]) -> None:
 
 def print_stacked(stacked: list[dict[str, Any]]) -> None:
     print("\nMilliseconds for one step of one network, four networks in all:\n")
+    ways = [way for way in WAYS if any(way in one["ms"] for one in stacked)]
     rows = [
-        [one["network"], one["batch_size"], one["precision"], *map(one["ms"].get, WAYS)]
+        [one["network"], one["batch_size"], one["precision"], *map(one["ms"].get, ways)]
         for one in stacked
     ]
-    print(table(["network", "batch", "precision", *WAYS], rows))
+    print(table(["network", "batch", "precision", *ways], rows))
 
 
 def main() -> None:
@@ -204,7 +205,8 @@ def main() -> None:
     found = [epochs_per_second(case, n_images, epochs, repeats, device) for case in cases]
     print_epochs(found)
     small = STACKED[:1] if given.quick else STACKED
-    stacked = stacked_networks(1 if given.quick else 5, repeats, device, small)
+    steps = 1 if given.quick else 5 if device == "cpu" else 100
+    stacked = stacked_networks(steps, repeats, device, small)
     print_stacked(stacked)
     if not given.quick:
         facts = {"device": device, "epochs": found, "stacked": stacked}

@@ -2,14 +2,18 @@
 
 What `end_to_end.py` prints as its second table. The ways:
 
-plain: one after the other, with all threads, as augsearch trains cells.
+plain: one after the other, with all threads, as augsearch trains cells on a CPU.
+captured: the same, each one's step one CUDA graph, as augsearch trains them on a GPU.
+streams: those graphs side by side, each network's on a stream of its own (GPU only).
 processes: as many processes as cores, one thread each (CPU only).
 vmap: torch.func, parameters stacked along a new first dimension.
 grouped: one network with R times the channels, whose convolutions have R groups.
+grouped graph: the step of that one as a CUDA graph.
 """
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import time
 from collections.abc import Callable, Sequence
@@ -23,16 +27,19 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.nn import functional
 
+from augsearch.classifiers.captured import Captured
 from augsearch.classifiers.end_to_end.own_networks import fridadar2018, roglin2022
 from augsearch.classifiers.end_to_end.precision import computing_in
 from augsearch.device import Precision, has_bf16
 
-WAYS = ("plain", "processes", "vmap", "grouped")
+WAYS = ("plain", "captured", "streams", "processes", "vmap", "grouped", "grouped graph")
 NETWORKS = 4
 SIZE = 64
 CASES = (("fridadar2018", 64), ("fridadar2018", 8), ("roglin2022", 8))
 
 Step = Callable[[], object]
+Loss = Callable[[], Tensor]
+"""A step that gives its loss."""
 
 
 def stacked_networks(
@@ -56,6 +63,11 @@ def _timed(
     }
     if name == "fridadar2018":
         ways["grouped"] = _grouped(batch, precision, device)
+    if device == "cuda":
+        ways["captured"] = _captured(name, batch, precision, beside=False)
+        ways["streams"] = _captured(name, batch, precision, beside=True)
+        if name == "fridadar2018":
+            ways["grouped graph"] = _as_graph(_grouped(batch, precision, device))
     ways = {way: step for way, step in ways.items() if _works(f"{way}, {name}, {precision}", step)}
     taken = interleaved(
         {way: _repeated(step, steps, device) for way, step in ways.items()}, repeats
@@ -108,28 +120,54 @@ def _step(
     labels: Tensor,
     precision: Precision,
     factor: int = 1,
-) -> None:
+) -> Tensor:
     optimizer.zero_grad()
     with computing_in(precision, labels.device.type):
         found = scores()
     loss = functional.cross_entropy(found.float().reshape(-1, 3), labels.reshape(-1))
     (loss * factor).backward()
     optimizer.step()
+    return loss.detach()
+
+
+def _single(name: str, precision: Precision, images: Tensor, labels: Tensor) -> Loss:
+    """Return what takes a step of one network of its own."""
+    network = _network(name).to(images.device).to(memory_format=torch.channels_last)
+    optimizer = _optimizer(list(network.parameters()))
+    seen = images.contiguous(memory_format=torch.channels_last)
+    return lambda: _step(optimizer, lambda: network(seen), labels, precision)
 
 
 def _plain(name: str, batch: int, precision: Precision, device: str) -> Step:
-    networks = [
-        _network(name).to(device).to(memory_format=torch.channels_last) for _ in range(NETWORKS)
-    ]
-    optimizers = [_optimizer(list(network.parameters())) for network in networks]
-    images, labels = _images(batch, device)
-    seen = [some.contiguous(memory_format=torch.channels_last) for some in images]
+    every = [_single(name, precision, *own) for own in zip(*_images(batch, device), strict=True)]
+    return lambda: [step() for step in every]
+
+
+def _captured(name: str, batch: int, precision: Precision, *, beside: bool) -> Step:
+    """Return a step of all networks, recorded; beside: each on a stream of its own."""
+    own = zip(*_images(batch, "cuda"), strict=True)
+    every = [_as_graph(_single(name, precision, x, y)) for x, y in own]
+    streams = [torch.cuda.Stream() for _ in every] if beside else [torch.cuda.current_stream()]
 
     def step() -> None:
-        for network, optimizer, x, y in zip(networks, optimizers, seen, labels, strict=True):
-            _step(optimizer, lambda network=network, x=x: network(x), y, precision)
+        for replay, stream in zip(every, itertools.cycle(streams), strict=False):
+            with torch.cuda.stream(stream):
+                replay()
 
     return step
+
+
+def _as_graph(step: Loss) -> Step:
+    """Return a step that is recorded once and replayed from then on."""
+    captured, nothing = Captured(lambda _: step()), torch.zeros((), device="cuda")
+
+    def replay() -> None:
+        captured(nothing)
+
+    for _ in range(5):  # warm up and record, on the stream that all begin with
+        replay()
+    torch.cuda.synchronize()
+    return replay
 
 
 def _vmapped(name: str, batch: int, precision: Precision, device: str) -> Step:
@@ -170,7 +208,7 @@ class Grouped(nn.Module):
         return torch.baddbmm(self.last_bias, functional.dropout(x, 0.5), self.last)
 
 
-def _grouped(batch: int, precision: Precision, device: str) -> Step:
+def _grouped(batch: int, precision: Precision, device: str) -> Loss:
     network = Grouped().to(device).to(memory_format=torch.channels_last)
     optimizer = _optimizer(list(network.parameters()))
     images, labels = _images(batch, device)
