@@ -24,8 +24,8 @@ from typing import Any
 
 from measure import record, table
 
+from augsearch.controller.planning.workload import Took, workload
 from augsearch.controller.study import load_study
-from augsearch.controller.workload import Took, workload
 from augsearch.study.results import StudyResult
 from augsearch.study.schema.study import StudyFile
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from augsearch.controller.check import CheckReport
+    from augsearch.controller.planning.check import CheckReport
     from augsearch.controller.study import Study
     from augsearch.lab.findings import LabReport
     from augsearch.reader.scoring import Assessment

@@ -16,7 +16,7 @@ from augsearch.study.results import StudyResult
 from augsearch.study.schema.study import StudyFile
 
 if TYPE_CHECKING:
-    from augsearch.controller.check import CheckReport
+    from augsearch.controller.planning.check import CheckReport
     from augsearch.execution.engines.choice import EngineName
 
 
@@ -80,7 +80,7 @@ class Study:
     def check(self, notify: Notify = silent) -> CheckReport:
         """Read study and data, and say what a run would compute; nothing is kept."""
         # Loaded late, as above: a look at a study needs nothing of what runs it and writes reports.
-        from augsearch.controller.check import check_study
+        from augsearch.controller.planning.check import check_study
 
         return check_study(self.settings, notify)
 

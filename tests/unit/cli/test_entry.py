@@ -61,5 +61,5 @@ def test_a_study_is_read_with_numpy_alone() -> None:
 
 
 def test_a_check_loads_nothing_that_only_a_run_needs() -> None:
-    code = "import sys\nimport augsearch.controller.check, augsearch.classifiers.frozen"
+    code = "import sys\nimport augsearch.controller.planning.check, augsearch.classifiers.frozen"
     assert _loaded(ONLY_TO_RUN, code) == "['torch']"

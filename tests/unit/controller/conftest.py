@@ -158,6 +158,6 @@ class Clock:
 def clock(monkeypatch):
     """A clock that the `Slow` classifiers, which all studies then have, move on."""
     clock = Clock()
-    monkeypatch.setattr("augsearch.controller.probes.time", clock)
+    monkeypatch.setattr("augsearch.controller.planning.probes.time", clock)
     monkeypatch.setattr(preparation, "create_classifier", lambda *a, **k: Slow(clock))
     return clock

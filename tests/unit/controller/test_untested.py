@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from augsearch.controller.answer import declare
-from augsearch.controller.check import check_study
+from augsearch.controller.planning.check import check_study
 from augsearch.controller.results import study_result
 from augsearch.controller.untested import judge_on_tuning_set
 from augsearch.data.splits import summary

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from augsearch.controller.costs import Costs
-from augsearch.controller.plan import PlannedWork, plan_work
+from augsearch.controller.planning.costs import Costs
+from augsearch.controller.planning.plan import PlannedWork, plan_work
 from augsearch.controller.preparation import equip, read_data
 from augsearch.data.splits import summary
 from augsearch.events import Event, Notify, Warned

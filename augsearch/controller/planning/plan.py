@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from augsearch.controller.costs import Costs
+from augsearch.controller.planning.costs import Costs
+from augsearch.controller.planning.probes import ClassifierCost, GeneratorCost
+from augsearch.controller.planning.workload import Load, Share, Workload, workload
 from augsearch.controller.preparation import StudyData, classifier_options
-from augsearch.controller.probes import ClassifierCost, GeneratorCost
-from augsearch.controller.workload import Load, Share, Workload, workload
 from augsearch.study.schema.classifier import DiscriminatorOptions, EndToEndOptions
 from augsearch.study.schema.generators import TRAINED, AcganOptions
 

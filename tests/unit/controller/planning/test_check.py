@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from augsearch.controller.check import check_study
-from augsearch.controller.plan import PlannedWork
+from augsearch.controller.planning.check import check_study
+from augsearch.controller.planning.plan import PlannedWork
 from augsearch.events import Warned, silent
 from augsearch.seeds import Seed
 from augsearch.study.schema.study import StudyFile

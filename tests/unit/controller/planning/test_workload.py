@@ -7,8 +7,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from augsearch.controller.planning.workload import asked_amounts, workload
 from augsearch.controller.run import run_in
-from augsearch.controller.workload import asked_amounts, workload
 from augsearch.events import silent
 from augsearch.search import find_optimal_multiple
 from augsearch.search.halving import Halving

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from augsearch.controller.costs import Costs
-from augsearch.controller.plan import PlannedWork, plan_work
+from augsearch.controller.planning.costs import Costs
+from augsearch.controller.planning.plan import PlannedWork, plan_work
+from augsearch.controller.planning.probes import doubled, measured
 from augsearch.controller.preparation import equip, read_data
-from augsearch.controller.probes import doubled, measured
 from augsearch.events import silent
 from augsearch.study.schema.study import StudyFile
 

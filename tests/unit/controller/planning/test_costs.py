@@ -5,10 +5,10 @@ from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
-from augsearch.controller import costs as module
-from augsearch.controller.costs import Costs
+from augsearch.controller.planning import costs as module
+from augsearch.controller.planning.costs import Costs
+from augsearch.controller.planning.probes import GeneratorCost
 from augsearch.controller.preparation import equip, read_data
-from augsearch.controller.probes import GeneratorCost
 from augsearch.events import silent
 from augsearch.files import read_json, write_json
 from augsearch.study.schema import tables

@@ -28,13 +28,13 @@ from typing import Any, TypeVar
 from platformdirs import user_cache_path
 from pydantic import TypeAdapter
 
-from augsearch.controller.preparation import Prepared, StudyData, classifier_options
-from augsearch.controller.probes import (
+from augsearch.controller.planning.probes import (
     ClassifierCost,
     GeneratorCost,
     measure_classifier,
     measure_generator,
 )
+from augsearch.controller.preparation import Prepared, StudyData, classifier_options
 from augsearch.errors import StorageError
 from augsearch.files import read_json, write_json
 from augsearch.study.schema.classifier import PluginClassifierOptions

@@ -1,0 +1,1 @@
+"""What a study would compute and about how long: counted work times what was measured here."""
