@@ -13,9 +13,6 @@ machine.
 import argparse
 import csv
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -23,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from measure import record, table
+from tiny import call
 
 from augsearch.controller.planning.workload import Took, workload
 from augsearch.controller.study import load_study
@@ -44,8 +42,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="augsearch-estimate-") as name:
         out = arguments.keep or Path(name) / "run"
         # Of a machine that has measured nothing yet.
-        plan = json.loads(call("check", arguments.study, "--json", XDG_CACHE_HOME=name))["plan"]
-        call("run", arguments.study, "--out", out)
+        check = ("check", arguments.study, "--json", "--quiet")
+        plan = json.loads(call(*check, XDG_CACHE_HOME=name))["plan"]
+        call("run", arguments.study, "--out", out, "--quiet")
         result = StudyResult.model_validate_json((out / "results.json").read_text())
         counts = class_counts(out)
     study = load_study(arguments.study).settings
@@ -53,15 +52,6 @@ def main() -> None:
     print(table(("stage", "predicted, s", "for what it took, s", "measured, s", "ratio"), rows))
     facts = {"study": study.name, "within": WITHIN, "stages": rows}
     record("estimate", facts)
-
-
-def call(*arguments: object, **variables: str) -> str:
-    """Run a command of augsearch with these variables and return what it printed."""
-    command = [sys.executable, "-m", "augsearch", *map(str, arguments), "--quiet"]
-    environment = os.environ | variables
-    return subprocess.run(
-        command, check=True, stdout=subprocess.PIPE, text=True, env=environment
-    ).stdout
 
 
 def class_counts(run: Path) -> list[tuple[int, ...]]:

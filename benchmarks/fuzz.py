@@ -17,7 +17,6 @@ import importlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -29,52 +28,26 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from hostile.campaign import FAULTS, Campaign  # noqa: E402
 from hostile.kinds import KINDS  # noqa: E402
 from hostile.page import page, rows  # noqa: E402
+from tiny import call, tiny_study  # noqa: E402
 
 _HEAVY = ("torchvision", "matplotlib.backends.backend_svg", "sklearn.linear_model", "optuna")
 """What the processes would load one by one."""
 _TO_BEGIN, _LEAST = 20.0, 5.0
 """Seconds that a kind takes before its first case, and that it gets for its cases at least."""
-_STUDY = """\
-seed = 7
-device = "cpu"
-[images]
-size = 16
-[data]
-kind = "demo"
-train = 24
-tune = 24
-test = 60
-[split]
-method = "given"
-[sources.acgan]
-kind = "acgan"
-generator_filters = [16, 8]
-discriminator_filters = [8, 16]
-batch_size = 8
-iterations = 20
-snapshot_every = 20
-[classifier]
-backbone = "resnet18"
-weights = "random"
-input_size = 32
-head = {kind = "logistic"}
-[arms.real]
-[arms.search]
-search = {source = "acgan", window = 2, max_multiple = 3}
-[evaluation]
-replicates = 2
-test_replicates = 2
-[tracking]
-enabled = false
-"""
+_STUDY = tiny_study(
+    test=60,
+    iterations=20,
+    most=3,
+    generator="snapshot_every = 20\n",
+    more="[tracking]\nenabled = false\n",
+)
 
 
 def finished_run(folder: Path) -> Path:
     """Run a tiny study and make a page for readers; the changed runs are copies of it."""
     (folder / "tiny.toml").write_text(_STUDY)
     for arguments in (["run", "tiny.toml"], ["reader", "make", "runs/tiny"]):
-        command = [sys.executable, "-m", "augsearch", *arguments]
-        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+        call(*arguments, folder=folder, seconds=300)
     return folder / "runs" / "tiny"
 
 

@@ -18,43 +18,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tiny import tiny_study
+
 from fault_kinds.outcomes import Ended, Row, ended
 
-STUDY = """\
-seed = 7
-device = "cpu"
-max_hours = 1
-[images]
-size = 16
-[data]
-kind = "demo"
-train = 24
-tune = 24
-test = 30
-[split]
-method = "given"
-[sources.acgan]
-kind = "acgan"
-generator_filters = [16, 8]
-discriminator_filters = [8, 16]
-batch_size = 8
-iterations = 24
-snapshot_every = 12
-checkpoint_every = 4
-[classifier]
-backbone = "resnet18"
-weights = "random"
-input_size = 32
-head = {kind = "logistic"}
-[arms.real]
-[arms.search]
-search = {source = "acgan", window = 2, max_multiple = 4}
-[audit]
-images_per_class = 20
-[evaluation]
-replicates = 2
-test_replicates = 2
-"""
+STUDY = tiny_study(
+    test=30,
+    iterations=24,
+    most=4,
+    generator="snapshot_every = 12\ncheckpoint_every = 4\n",
+    head="max_hours = 1\n",
+    more="[audit]\nimages_per_class = 20\n",
+)
 _PR_SET_PDEATHSIG = 1
 
 
