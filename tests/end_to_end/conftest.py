@@ -114,6 +114,7 @@ class WarmProcess:
     def __init__(self) -> None:
         self._channel, theirs = socket.socketpair()
         self._read_at_start = read_at_start(os.environ)
+        self._seen: set[str] = set()
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, WARM, str(theirs.fileno())],
@@ -123,11 +124,16 @@ class WarmProcess:
             )
 
     def start(self, arguments: list[str], folder: Path, environment: dict) -> Call | None:
-        """Start a call; None where the libraries have to be loaded anew for its environment."""
+        """Start a call; None where the libraries have to be loaded anew for its environment.
+
+        The first call of every command takes Python apart at its end, as all of them do in use.
+        """
         if read_at_start(environment) != self._read_at_start:
             return None
+        whole = arguments[0] not in self._seen
+        self._seen.add(arguments[0])
         call = {"arguments": arguments, "folder": str(folder), "environment": environment}
-        return Call(self._channel, call)
+        return Call(self._channel, call | {"whole": whole})
 
     def stop(self) -> None:
         self._channel.close()

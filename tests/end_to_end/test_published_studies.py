@@ -51,7 +51,7 @@ REDUCED = {
         'kind = "acgan"\npreset = "roglin2022"': 'kind = "acgan"\npreset = "roglin2022"\n'
         "iterations = 2\nwidth = 0.05\nbatch_size = 8",
         'kind = "end-to-end"\npreset = "roglin2022"': 'kind = "end-to-end"\n'
-        'preset = "roglin2022"\nepochs = 1',
+        'preset = "roglin2022"\nepochs = 1\nnetwork = "fridadar2018"',
         "replicates = 5": "replicates = 2",
         "[8, 16, 32]": "[16]",
         "[1e-2, 5e-3, 1e-3, 5e-4, 1e-4, 5e-5]": "[1e-3, 1e-4]",
@@ -67,6 +67,7 @@ REDUCED = {
         'kind = "end-to-end"\npreset = "cheng2021"': 'kind = "end-to-end"\npreset = "cheng2021"\n'
         'weights = "random"\nepochs = 1\ninput_size = 32',
         'network = "resnet101"': 'network = "resnet18"',
+        'network = "densenet121"': 'network = "fridadar2018"',
         "threshold = 0.8, of = 2000": "threshold = 0.5, of = 128",
         "[evaluation]": f"{AUDIT}[evaluation]",
         "test_replicates = 5": "test_replicates = 2",
@@ -79,7 +80,7 @@ REDUCED = {
         'preset = "dhawan2024"       # dense': 'preset = "dhawan2024"\niterations = 2\n'
         "width = 0.02\nbatch_size = 8       # dense",
         'kind = "end-to-end"\npreset = "dhawan2024"': 'kind = "end-to-end"\npreset = "dhawan2024"\n'
-        'weights = "random"\nepochs = 1\nnetwork = "resnet18"',
+        'weights = "random"\nepochs = 1\nnetwork = "fridadar2018"',
         "[evaluation]": f"{AUDIT}[evaluation]",
         "test_replicates = 5": "test_replicates = 2",
     },

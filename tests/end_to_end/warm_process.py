@@ -2,9 +2,11 @@
 
 Loading torch, torchvision, MLflow, scikit-learn and what numba compiles takes longer than most of
 the tests' runs. Every call is a fork: a process of its own, with its own folder, environment and
-outputs, that ends as `python -m augsearch` ends, and can be killed.
+outputs, that ends as `python -m augsearch` ends, and can be killed. Taking the libraries apart
+again at the end takes long too: only those calls do it that are told to be `whole`.
 """
 
+import atexit
 import contextlib
 import gc
 import importlib
@@ -13,6 +15,7 @@ import os
 import runpy
 import socket
 import sys
+import threading
 from pathlib import Path
 
 LARGE = (
@@ -22,14 +25,17 @@ LARGE = (
     "torchvision",
     "augsearch.classifiers.adam_heads.cpu",
     "augsearch.classifiers.adam_heads.shuffling",
+    "matplotlib.backends.backend_svg",
+    "optuna.storages",
+    "augsearch.controller.run",
 )
 
 
-def next_call(channel: socket.socket) -> list[str]:
-    """Wait for calls; returns the arguments of one of them, in the process that is to run it.
+def next_call(channel: socket.socket) -> dict:
+    """Wait for calls; returns one of them, in the process that is to run it.
 
-    A call is one message, {folder, environment, arguments}, with three files: stdout, stderr, and
-    one that is told the process number and then, when it has ended, the exit code.
+    A call is one message, {folder, environment, arguments, whole}, with three files: stdout,
+    stderr, and one that is told the process number and then, when it has ended, the exit code.
     """
     while True:
         with contextlib.suppress(ChildProcessError):
@@ -40,12 +46,14 @@ def next_call(channel: socket.socket) -> list[str]:
             sys.exit()  # the tests have ended
         if os.fork() == 0:
             channel.close()
-            return prepare(json.loads(message), files)
+            call = json.loads(message)
+            prepare(call, files)
+            return call
         for file in files:
             os.close(file)
 
 
-def prepare(call: dict, files: list[int]) -> list[str]:
+def prepare(call: dict, files: list[int]) -> None:
     """Give the call a process, and stay behind to tell how it ends."""
     out, err, told = files
     process = os.fork()
@@ -62,7 +70,23 @@ def prepare(call: dict, files: list[int]) -> list[str]:
     os.chdir(call["folder"])
     os.environ.clear()
     os.environ.update(call["environment"])
-    return call["arguments"]
+
+
+def run(call: dict) -> None:
+    """Be the command line, to the end of Python's last steps but one: the modules stay."""
+    sys.argv[1:] = call["arguments"]
+    sys.path[0] = str(Path.cwd())
+    try:
+        runpy.run_module("augsearch", run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        if not call["whole"] and isinstance(ended.code, int | None):
+            threading._shutdown()
+            atexit._run_exitfuncs()
+            with contextlib.suppress(OSError):  # Python's own end has words for it
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(ended.code or 0)
+        raise
 
 
 if __name__ == "__main__":
@@ -70,6 +94,4 @@ if __name__ == "__main__":
         importlib.import_module(name)
     gc.collect()
     gc.freeze()
-    sys.argv[1:] = next_call(socket.socket(fileno=int(sys.argv[1])))
-    sys.path[0] = str(Path.cwd())
-    runpy.run_module("augsearch", run_name="__main__", alter_sys=True)
+    run(next_call(socket.socket(fileno=int(sys.argv[1]))))

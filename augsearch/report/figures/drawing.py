@@ -9,6 +9,7 @@ from html import escape
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from augsearch.report.figures.palette import FRAME, GRID, INK, PAPER
@@ -109,6 +110,12 @@ def svg(figure: Figure, description: str) -> str:
         description: What it shows in a sentence or two, with its main numbers, for those who do
             not see it.
     """
+    FigureCanvasSVG(figure)
+    figure.dpi = 72  # as SVG has it
+    if layout := figure.get_layout_engine():
+        # Matplotlib itself would draw the whole figure twice for the sake of its layout.
+        layout.execute(figure)
+        figure.set_layout_engine(None)
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = re.sub(r"^.*?(?=<svg)", "", buffer.getvalue(), count=1, flags=re.DOTALL)

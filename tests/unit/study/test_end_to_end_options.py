@@ -47,6 +47,9 @@ def test_what_the_papers_fixed(load: Load) -> None:
     assert isinstance(cheng, EndToEndOptions)
     assert (cheng.network, cheng.batch_size, cheng.epochs) == ("densenet121", 64, 40)
     assert cheng.learning_rate == 1e-4
+    roglin = load(HEAD + 'preset = "roglin2022"').classifier
+    assert isinstance(roglin, EndToEndOptions)
+    assert roglin.network == "roglin2022"
     dhawan = load(HEAD + 'preset = "dhawan2024"').classifier
     assert isinstance(dhawan, EndToEndOptions)
     assert dhawan.network == "efficientnet_v2_s"
