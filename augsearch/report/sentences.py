@@ -34,12 +34,16 @@ def verdict_sentences(result: StudyResult, confidence: float) -> list[str]:
     answer = result.verdict
     if answer is None:
         sentences = [_no_verdict(result), _note(opened_before(result.test_opened_before))]
-    elif answer.gain == answer.low == answer.high == 0:
+    elif _is_same(answer):
         sentences = [_same(result, answer), _note(opened_before(result.test_opened_before))]
     else:
         said = _judged(result, answer, confidence)
         sentences = [said, _control_sentence(answer), _worth(result), _note(answer.note)]
     return [sentence for sentence in sentences if sentence]
+
+
+def _is_same(answer: VerdictResult) -> bool:
+    return answer.gain == answer.low == answer.high == 0
 
 
 def _same(result: StudyResult, answer: VerdictResult) -> str:
@@ -80,12 +84,13 @@ def endpoint_sentences(result: StudyResult, confidence: float) -> list[str]:
 
     Returns:
         One sentence per endpoint of the declared arm, and one that they are secondary; nothing
-        without endpoints or a verdict.
+        without endpoints or a verdict, or where the verdict is that nothing was added.
     """
-    gains = result.arms[result.verdict.arm].endpoints if result.verdict else {}
-    if result.verdict is None or not gains:
+    answer = result.verdict
+    gains = result.arms[answer.arm].endpoints if answer and not _is_same(answer) else {}
+    if answer is None or not gains:
         return []
-    arm = f"arm {result.verdict.arm!r}"
+    arm = f"arm {answer.arm!r}"
     sentences = [_endpoint(name, gain, arm, confidence) for name, gain in gains.items()]
     if len(gains) == 1:
         return [*sentences, "This endpoint is secondary: the verdict is the one in the AUC."]
@@ -197,12 +202,18 @@ def metric_title(name: str) -> str:
 def with_interval(interval: Interval | None, sign: bool = False) -> str:
     """Write a value and its interval: "0.871 (0.840 to 0.902)"; "-" where there is none.
 
+    A gain (`sign`) of nothing at all is no measurement but says that both trained on the same.
+
     Example:
         >>> with_interval(Interval(value=0.5, low=0.25, high=0.75))
         '0.500 (0.250 to 0.750)'
+        >>> with_interval(Interval(value=0.0, low=0.0, high=0.0), sign=True)
+        '0 (same outputs)'
     """
     if interval is None or interval.value is None:
         return "-"
+    if sign and interval.value == interval.low == interval.high == 0:
+        return "0 (same outputs)"
     form = "+.3f" if sign else ".3f"
     if interval.low is None or interval.high is None:
         return f"{interval.value:{form}}"

@@ -106,6 +106,14 @@ def test_without_endpoints_or_a_verdict_nothing_is_said_of_them(make, with_endpo
     assert endpoint_sentences(result.model_copy(update={"verdict": None}), 0.95) == []
 
 
+def test_where_nothing_was_added_nothing_is_said_of_endpoints(with_endpoints):
+    result = with_endpoints(kappa=gain("no evidence", 0.0, 0.0, 0.0))
+    nothing = result.verdict.model_copy(update={"gain": 0.0, "low": 0.0, "high": 0.0})
+    result = result.model_copy(update={"verdict": nothing})
+    assert "the training set of arm 'real' itself" in verdict_sentence(result, 0.95)
+    assert endpoint_sentences(result, 0.95) == []
+
+
 def test_a_verdict_from_the_tuning_set_says_so(make):
     result = make().result.model_copy(update={"judged_on": "tuning"})
     assert "(tuning AUC +0.100 against arm 'real', 95% interval" in verdict_sentence(result, 0.95)
