@@ -22,6 +22,7 @@ from augsearch.events import (
     TrialCompleted,
     Warned,
 )
+from augsearch.messages import printable
 from augsearch.records import Evaluation
 from augsearch.study.settings import setting_words
 
@@ -66,7 +67,7 @@ class PlainDisplay(Display):
     def __call__(self, event: Event) -> None:
         """Print the event's line, if it has one."""
         if isinstance(event, Warned):
-            self._print(f"warning: {event.message}")
+            self._print(printable(f"warning: {event.message}"))
         elif self._trials and isinstance(event, StageStarted):
             self._print(f"stage: {event.stage}")
         elif self._trials and isinstance(event, TrialCompleted):
@@ -117,7 +118,7 @@ class LiveDisplay(Display):
         elif isinstance(event, TrialCompleted):
             self._trials.setdefault(event.arm, []).append(event)
         elif isinstance(event, Warned):
-            self._live.console.print(Text(f"warning: {event.message}"))
+            self._live.console.print(Text(printable(f"warning: {event.message}")))
         elif isinstance(event, SettingTried):
             self._live.console.print(Text(setting_line(event)))
         elif isinstance(event, Selected):

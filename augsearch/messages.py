@@ -6,6 +6,7 @@ import datetime
 import difflib
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 
@@ -24,7 +25,7 @@ def show(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:56]} ..."
 
 
-def _cut(text: str, most: int) -> str:
+def cut(text: str, most: int) -> str:
     """Cut what nobody reads to the end: a cell of a table can have 100,000 characters."""
     return text if len(text) <= most else f"{text[: most - 4]} ..."
 
@@ -32,13 +33,13 @@ def _cut(text: str, most: int) -> str:
 def names(words: Iterable[str], limit: int = 20) -> str:
     """Write words in quotes, the first `limit` of them and how many more."""
     chosen = list(words)
-    text = ", ".join(_cut(repr(word), 200) for word in chosen[:limit])
+    text = ", ".join(cut(repr(word), 200) for word in chosen[:limit])
     return text + (f" and {len(chosen) - limit} more" if len(chosen) > limit else "")
 
 
 def lines(problems: Sequence[str], limit: int = 20) -> str:
     """Write problems one to a line, the first `limit` of them and how many more."""
-    shown = [f"\n  {_cut(problem, 600)}" for problem in problems[:limit]]
+    shown = [f"\n  {cut(problem, 600)}" for problem in problems[:limit]]
     if len(problems) > limit:
         shown.append(f"\n  and {len(problems) - limit} more")
     return "".join(shown)
@@ -76,6 +77,21 @@ def masked(text: str) -> str:
     """
     without_user = _BARE_USER.sub("***@", _USER.sub("://***@", text))
     return _SECRET_OPTION.sub(r"\1***", without_user)
+
+
+def printable(text: str) -> str:
+    """Return `text` with what a terminal would obey written out; line ends and tabs stay.
+
+    Example:
+        >>> len(printable(chr(27))), printable("no answer")
+        (4, 'no answer')
+    """
+    return "".join(
+        repr(letter)[1:-1]
+        if letter not in "\n\t" and unicodedata.category(letter) in ("Cc", "Cf", "Cs")
+        else letter
+        for letter in text
+    )
 
 
 def has_password(url: str) -> bool:

@@ -27,7 +27,7 @@ from augsearch.cli.options import (
 )
 from augsearch.cli.printing import print_check, print_lab, print_result
 from augsearch.errors import AugsearchError
-from augsearch.messages import masked
+from augsearch.messages import masked, printable
 
 
 def run(
@@ -131,8 +131,9 @@ def sync(run: Annotated[Path, typer.Argument(metavar="RUN", help="the run direct
 
     report = sync_run(run)
     for refusal in report.refused:
-        typer.echo(f"warning: {refusal}", err=True)
-    typer.echo(f"{report.delivered} entries sent to {report.uri}; {report.total} there in all")
+        typer.echo(printable(f"warning: {refusal}"), err=True)
+    sent = f"{report.delivered} entries sent to {report.uri}; {report.total} there in all"
+    typer.echo(printable(sent))
 
 
 def lab(

@@ -12,6 +12,7 @@ from augsearch.cli import commands, jobs
 from augsearch.cli.export import export
 from augsearch.cli.reader import reader
 from augsearch.errors import AugsearchError
+from augsearch.messages import printable
 
 app = typer.Typer(
     help="How many synthetic images should be added to the training set, and does it help?",
@@ -48,9 +49,10 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except AugsearchError as error:
-        typer.echo(f"augsearch: {error}", err=True)
+        typer.echo(printable(f"augsearch: {error}"), err=True)
         sys.exit(error.exit_code)
     except OSError as error:
         place = f" {error.filename}" if error.filename else ""
-        typer.echo(f"augsearch: cannot use{place}: {error.strerror or error}.", err=True)
+        said = f"augsearch: cannot use{place}: {error.strerror or error}."
+        typer.echo(printable(said), err=True)
         sys.exit(2)

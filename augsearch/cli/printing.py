@@ -31,6 +31,7 @@ def print_result(study: Study, result: StudyResult, directory: Path) -> None:
 
     from augsearch.amounts import amount_words
     from augsearch.controller.mirror import tracking_uri
+    from augsearch.messages import printable
     from augsearch.report.sentences import endpoint_sentences, verdict_sentence, with_interval
     from augsearch.tracking.store import ui_command
 
@@ -56,7 +57,7 @@ def print_result(study: Study, result: StudyResult, directory: Path) -> None:
     console.print(f"report: {directory / 'report.html'}", markup=False)
     if settings.tracking.enabled:
         command = ui_command(tracking_uri(settings, directory.resolve()))
-        console.print(f"MLflow: {command}", markup=False)
+        console.print(printable(f"MLflow: {command}"), markup=False)
 
 
 def _print_paper_tables(console: Console, study: Study, directory: Path) -> None:

@@ -20,7 +20,7 @@ from augsearch.events import (
     Warned,
 )
 from augsearch.execution.recipes import sources_of_arm
-from augsearch.messages import has_password, masked
+from augsearch.messages import cut, has_password, masked
 from augsearch.records import Evaluation
 from augsearch.report.sentences import verdict_sentence
 from augsearch.search.tuning import Setting, SettingTrial
@@ -201,8 +201,8 @@ def tracking_uri(study: StudyFile, run: Path) -> str:
     given = study.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI")
     if given and has_password(given):
         raise TrackingError(
-            f"MLFLOW_TRACKING_URI must have no password in it but is {masked(given)}; set "
-            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in its place."
+            f"MLFLOW_TRACKING_URI must have no password in it but is {cut(masked(given), 500)}; "
+            "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in its place."
         )
     return given or f"sqlite:///{run.parent / 'mlflow.db'}"
 

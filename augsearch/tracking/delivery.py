@@ -16,7 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from augsearch.errors import StorageError, TrackingError
 from augsearch.events import Notify, Warned, silent
 from augsearch.files import read_json, write_json
-from augsearch.messages import masked
+from augsearch.messages import cut, masked
 from augsearch.tracking.mirror import Mirror, reason, refused
 from augsearch.tracking.outbox import Outbox, cursor_path, damaged
 from augsearch.tracking.store import absolute_uri, held
@@ -111,6 +111,7 @@ class Delivery:
             raise damaged(outbox.path, f"{sent} entries were sent but {left} are there")
         self._limit = _CHUNK
         self._suspect: int | None = None
+        self._anew = False
 
     @property
     def undelivered(self) -> int:
@@ -136,6 +137,7 @@ class Delivery:
         if self._cursor.delivered >= len(self._outbox.entries):
             return 0
         sent = 0
+        self._anew = False
         with self._locked():
             # Another process may have delivered in the meantime.
             self._cursor = Cursor.load(self._file, self._store)
@@ -154,6 +156,12 @@ class Delivery:
 
     def _connect(self) -> None:
         if not self._mirror.connected and not self._mirror.connect(self._cursor.runs):
+            if self._anew:  # or it would go on for ever
+                raise TrackingError(
+                    "a store must keep the runs that it takes but has lost them twice meanwhile; "
+                    "look at that server, then try again."
+                )
+            self._anew = True
             # Kept, or `drain` would read again that all of it is there.
             self._save(Cursor(self._store, sending=self._cursor.sending))
 
@@ -212,7 +220,7 @@ def sync(outbox: Path, uri: str | None = None) -> SyncReport:
     box = Outbox(outbox)
     if uri is not None:
         box.destination = replace(box.destination, uri=absolute_uri(uri), artifact_location=None)
-    shown = masked(box.destination.uri)
+    shown = cut(masked(box.destination.uri), 500)
     messages: list[str] = []
 
     def note(event: object) -> None:

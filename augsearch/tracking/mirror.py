@@ -86,7 +86,8 @@ class Mirror:
         """
         self._destination = destination
         self._base = base
-        self._foreign = foreign and not is_named(destination.uri)
+        self._foreign = foreign
+        self._is_stranger = foreign and not is_named(destination.uri)
         self._repositories: dict[str, ArtifactRepository] = {}
         self._client: MlflowClient | None = None
         self._experiment_id = ""
@@ -108,12 +109,13 @@ class Mirror:
         for name, value in _ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         uri = self._destination.uri
-        if self._foreign:
+        if self._is_stranger:
             no_sign_in(uri)
         from mlflow import MlflowClient
 
         with creating(uri):
             _create_whole(uri)
+            _answers(uri)
             client = MlflowClient(tracking_uri=uri)
             self._experiment_id = self._get_or_create_experiment(client)
         self.run_ids = self._find_runs(client, known)
@@ -165,13 +167,17 @@ class Mirror:
                     _close(client, self.run_ids[run], tags, entry.time_ms)
 
     def _get_or_create_experiment(self, client: MlflowClient) -> str:
-        name = self._destination.experiment
+        uri, name = self._destination.uri, self._destination.experiment
         experiment = client.get_experiment_by_name(name)
         if experiment is None:
             location = self._destination.artifact_location
-            return client.create_experiment(
-                name, location or default_artifact_location(self._destination.uri, name)
-            )
+            if self._foreign and location and not keeps_to_store(uri, location, ""):
+                # Asked of a store of the user's own, it would become the store's word.
+                raise TrackingError(
+                    "a new experiment's files must stay with its store but the run wants them at "
+                    f"{show(masked(location))}; make experiment {show(name)} there yourself first."
+                )
+            return client.create_experiment(name, location or default_artifact_location(uri, name))
         if experiment.lifecycle_stage == "deleted":
             raise TrackingError(
                 f"experiment {name!r} must be active but was deleted; bring it back with "
@@ -244,7 +250,7 @@ class Mirror:
 
         uri, known = self._destination.uri, self._repositories.get(run_id)
         place = known.artifact_uri if known else str(client.get_run(run_id).info.artifact_uri)
-        if self._foreign and not keeps_to_store(uri, place, folder):
+        if self._is_stranger and not keeps_to_store(uri, place, folder):
             raise ValueError(
                 f"files must stay with the store that the run names but would go to "
                 f"{show(masked(place))}; if the store is yours, set MLFLOW_TRACKING_URI to it"
@@ -290,6 +296,18 @@ def _create_whole(uri: str) -> None:
     if file is not None and not (file.exists() and file.stat().st_size):
         with replacing(file) as temporary:
             MlflowClient(tracking_uri=sqlite_uri(temporary))
+
+
+def _answers(uri: str) -> None:
+    """Ask a database once: one that is gone MLflow would ask for minutes, without a word."""
+    from mlflow.store.db.db_types import DATABASE_ENGINES
+    from mlflow.utils.uri import get_uri_scheme
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
+
+    if get_uri_scheme(uri) in DATABASE_ENGINES:
+        with create_engine(uri, poolclass=NullPool).connect():
+            pass
 
 
 def _search(client: MlflowClient, experiment_id: str, query: str) -> Iterator[Run]:

@@ -15,6 +15,7 @@ from augsearch.errors import TrackingError
 from augsearch.messages import masked
 
 _SQLITE = "sqlite:///"
+_MAGIC = b"SQLite format 3\0"
 _CREATION_S = 60.0
 
 
@@ -33,7 +34,8 @@ def sqlite_file(uri: str) -> Path | None:
         True
     """
     name = uri.removeprefix(_SQLITE).partition("?")[0]
-    return Path(name) if uri.startswith(_SQLITE) and name not in ("", ":memory:") else None
+    is_file = uri.startswith(_SQLITE) and name not in ("", ":memory:") and "\0" not in name
+    return Path(name) if is_file else None
 
 
 def absolute_uri(uri: str) -> str:
@@ -83,22 +85,39 @@ def ui_command(uri: str) -> str:
 
 @contextlib.contextmanager
 def creating(uri: str) -> Iterator[None]:
-    """Hold off other processes while a SQLite store is opened and perhaps created.
+    """Hold off other processes while a SQLite store is looked at and perhaps created.
 
     Several processes that create the same store at once break each other ("table experiments
     already exists"); other kinds of store need no guard.
 
     Raises:
-        TrackingError: Another process held the lock for a minute.
+        TrackingError: Another process held the lock for a minute, or something else is there.
     """
     file = sqlite_file(uri)
     if file is None:
         yield
         return
+    _check_kind(file)
     file.parent.mkdir(parents=True, exist_ok=True)
     lock = file.with_name(file.name + ".lock")
     with held(lock, _CREATION_S, f"another process has been creating {file}"):
         yield
+
+
+def _check_kind(file: Path) -> None:
+    """Refuse what is no database, before a lock lies beside it: MLflow would try for minutes."""
+    found = "a folder" if file.is_dir() else "a device or a pipe"
+    if file.is_file():
+        with file.open("rb") as opened:
+            if opened.read(len(_MAGIC)) in (_MAGIC, b""):
+                return
+        found = "another kind of file"
+    elif not file.exists():
+        return
+    raise TrackingError(
+        f"a SQLite store of MLflow must be a database or not there yet but {file} is {found}; "
+        "name another place."
+    )
 
 
 @contextlib.contextmanager

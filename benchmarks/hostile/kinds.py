@@ -9,7 +9,18 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from hostile import arrays, dicoms, outboxes, pictures, places, runs, studies, tables, weights
+from hostile import (
+    addresses,
+    arrays,
+    dicoms,
+    outboxes,
+    pictures,
+    places,
+    runs,
+    studies,
+    tables,
+    weights,
+)
 from hostile.arena import Case
 
 
@@ -96,6 +107,15 @@ KINDS = {
         outboxes.act,
         2,
         outboxes.FIRST,
+        of_run=True,
+    ),
+    "MLflow address": Kind(
+        "addresses in outbox, study and environment, with passwords held, for `sync` and `run`; "
+        "what a server answers is played",
+        addresses.cases,
+        addresses.act,
+        1.5,
+        addresses.FIRST,
         of_run=True,
     ),
     "places": Kind(

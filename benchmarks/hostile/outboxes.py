@@ -83,21 +83,19 @@ def cases(draw: st.DrawFn, run: Path, bulk: bool = True) -> Case:
     the study's.
     """
     store = f"mlflow-{draw(st.integers(0, 2**40))}.db"  # MLflow keeps each store that it has opened
-    entries = [
-        {"id": f"e{number}", "time_ms": 10**12, **one} for number, one in enumerate(_ENTRIES)
-    ]
+    entries = numbered()
     for _ in range(draw(st.integers(0, 3))):
         _change(draw, draw(st.sampled_from(entries)))
     if draw(st.booleans()):
         changed = json.loads(draw(changed_json(json.dumps(entries))))
         entries = changed if isinstance(changed, list) else [changed]
-    lines = _lines(entries)
+    sent = as_lines(entries)
     if draw(st.integers(0, 3)) == 0:
-        lines = draw(mutated(b"\n".join(lines))).split(b"\n")
+        sent = draw(mutated(b"\n".join(sent))).split(b"\n")
     if bulk and draw(st.integers(0, 30)) == 0:
-        lines.append(draw(st.sampled_from([b"[" * 100_000, b"9" * 10_000_000, b"\0" * 1000])))
+        sent.append(draw(st.sampled_from([b"[" * 100_000, b"9" * 10_000_000, b"\0" * 1000])))
     first = json.dumps({"destination": _destination(draw, store)}).encode()
-    outbox = b"\n".join([first, *lines, b""])
+    outbox = b"\n".join([first, *sent, b""])
     files = {"outbox.jsonl": outbox}
     if draw(st.booleans()):
         good = json.dumps(
@@ -113,7 +111,8 @@ def cases(draw: st.DrawFn, run: Path, bulk: bool = True) -> Case:
     return Case(files, links, (), {store: _empty_store(run)})
 
 
-def _numbered() -> list[Any]:
+def numbered() -> list[Any]:
+    """Return entries as they should be."""
     return [{"id": f"e{number}", "time_ms": 10**12, **one} for number, one in enumerate(_ENTRIES)]
 
 
@@ -148,14 +147,15 @@ def _good_destination(store: str) -> dict[str, Any]:
     }
 
 
-def _lines(entries: list[Any]) -> list[bytes]:
+def as_lines(entries: list[Any]) -> list[bytes]:
+    """Return the lines of an outbox."""
     return [json.dumps(entry).encode() for entry in entries]
 
 
 FIRST = Case(
     {
         "outbox.jsonl": b"\n".join(
-            _lines([{"destination": _good_destination("mlflow.db")}, *_numbered(), ""])
+            as_lines([{"destination": _good_destination("mlflow.db")}, *numbered(), ""])
         )
     }
 )

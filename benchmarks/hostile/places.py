@@ -119,17 +119,17 @@ def act(folder: Path) -> None:
     call(json.loads((folder / ARGUMENTS).read_text()))
 
 
-def call(arguments: list[str]) -> None:
-    """Run the command line in this process, and judge what it ended with.
+def call(arguments: list[str]) -> str:
+    """Run the command line in this process, judge what it ended with, return what it printed.
 
     Raises:
         AugsearchError: It was refused with this message.
         AssertionError: It ended with another exit code than 0 and 2.
     """
-    said = io.StringIO()
+    said, printed = io.StringIO(), io.StringIO()
     with (
         mock.patch.object(sys, "argv", ["augsearch", *arguments]),
-        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stdout(printed),
         contextlib.redirect_stderr(said),
     ):
         try:
@@ -140,3 +140,4 @@ def call(arguments: list[str]) -> None:
         raise AugsearchError(said.getvalue())
     if code:
         raise AssertionError(f"exit code {code}: {said.getvalue()[-300:]}")
+    return printed.getvalue() + said.getvalue()

@@ -16,7 +16,7 @@ from hostile.kinds import KINDS
 
 EXAMPLES = {"reader answers": 25, "run: lab --from": 12, "run: report of two": 12}
 EXAMPLES |= {"run: reader make": 15, "run: report": 2, "run: export": 2, "run: sync": 5}
-EXAMPLES |= {"places": 10}
+EXAMPLES |= {"places": 10, "MLflow address": 12}
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 import pytest
 
-from augsearch.messages import hint, lines, masked, names, show
+from augsearch.messages import hint, lines, masked, names, printable, show
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,11 @@ def test_no_part_of_a_password_is_left(text):
 )
 def test_what_is_no_secret_stays(text):
     assert masked(text) == text
+
+
+def test_what_a_terminal_would_obey_is_written_out() -> None:
+    assert printable("a\x1b[2Jb\r\x07\u202ec\udcff") == "a\\x1b[2Jb\\r\\x07\\u202ec\\udcff"
+    assert printable("réponse\tà\n…") == "réponse\tà\n…"
 
 
 def test_what_is_long_is_cut() -> None:

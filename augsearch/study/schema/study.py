@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from augsearch.messages import has_password, masked
+from augsearch.messages import cut, has_password, masked
 from augsearch.study.schema.arms import Arm
 from augsearch.study.schema.audit import AuditOptions
 from augsearch.study.schema.classifier import ClassifierOptions, FrozenOptions
@@ -48,8 +48,8 @@ def _without_password(uri: str) -> str:
     """Refuse a password: the study is kept in every run, and MLflow gets all of it."""
     if has_password(uri):
         raise ValueError(
-            f"must have no password in it but got {masked(uri)}; set MLFLOW_TRACKING_USERNAME and "
-            "MLFLOW_TRACKING_PASSWORD in the environment"
+            f"must have no password in it but got {cut(masked(uri), 500)}; set "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in the environment"
         )
     return uri
 

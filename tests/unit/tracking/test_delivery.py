@@ -3,6 +3,7 @@
 import math
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import stdev
@@ -335,6 +336,22 @@ def test_no_server_is_an_error_that_says_what_to_do(
         sync(outbox_of(tmp_path))
     sync(outbox_of(tmp_path), uri)
     assert curves(uri) == expected(trial)
+
+
+@pytest.mark.parametrize("uri", ["postgresql+psycopg://127.0.0.1:9/x", "sqlite:///a\0b"])
+def test_a_database_that_is_not_there_is_asked_once(tmp_path: Path, uri: str, trial: Trial) -> None:
+    say(Tracker(outbox_of(tmp_path), uri, "study"), trial)
+    begin = time.monotonic()
+    with pytest.raises(TrackingError, match="nothing is lost"):
+        sync(outbox_of(tmp_path))
+    assert time.monotonic() - begin < 20  # MLflow alone asks for 100 s
+
+
+def test_a_long_address_is_cut(tmp_path: Path, trial: Trial) -> None:
+    say(Tracker(outbox_of(tmp_path), "nosuch://" + "x" * 50_000, "study"), trial)
+    with pytest.raises(TrackingError) as refused:
+        sync(outbox_of(tmp_path))
+    assert len(str(refused.value)) < 2000
 
 
 def test_a_deleted_experiment_is_an_error_that_says_what_to_do(

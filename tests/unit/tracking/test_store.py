@@ -1,3 +1,4 @@
+import os
 import shlex
 import shutil
 import threading
@@ -27,6 +28,22 @@ def test_the_ui_command_survives_a_shell(tmp_path: Path) -> None:
     command, *arguments = shlex.split(store.ui_command(uri))
     assert arguments == ["ui", "--backend-store-uri", uri]
     assert shutil.which(command)  # also where the environment is not activated
+
+
+@pytest.mark.parametrize("what", ["a folder", "a device or a pipe", "another kind of file"])
+def test_what_is_no_database_is_refused_before_anything_lies_beside_it(
+    tmp_path: Path, what: str
+) -> None:
+    place = tmp_path / "there"
+    if what == "a folder":
+        place.mkdir()
+    elif what == "another kind of file":
+        place.write_text("text")
+    else:
+        os.mkfifo(place)
+    with pytest.raises(TrackingError, match=f"is {what}"), store.creating(store.sqlite_uri(place)):
+        pytest.fail("it was not refused")
+    assert list(tmp_path.iterdir()) == [place]
 
 
 def test_passwords_are_not_shown() -> None:

@@ -218,12 +218,31 @@ def test_a_foreign_outbox_gets_no_password_and_writes_nothing_elsewhere(
 def test_an_outbox_cannot_send_its_files_past_its_store(
     uri: str, tmp_path: Path, hostile: tuple[str, list[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from mlflow import MlflowClient
+
     url, asked, _ = hostile
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "the-S3cret")
     box = Outbox.open(tmp_path / "run" / "outbox.jsonl", uri, "study", f"{url}/x")
     (tmp_path / "run" / "a.txt").write_text("a")
     added = FileAdded("study", "a.txt", "")
     box.append([("run:study", RunOpened("study", "study")), ("file", added)])
+    for named in ("", uri):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", named)
+        with pytest.raises(TrackingError, match="a new experiment's files must stay"):
+            sync(box.path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    MlflowClient(uri).create_experiment("study", f"{url}/x")
     [refusal] = sync(box.path).refused
     assert "files must stay with the store" in refusal
     assert asked == []
+
+
+def test_a_server_that_forgets_every_run_is_not_told_for_ever(
+    hostile: tuple[str, list[str], Path], tmp_path: Path
+) -> None:
+    url, _, _ = hostile
+    box = Outbox.open(tmp_path / "run" / "outbox.jsonl", url, "study")
+    added = [(f"file {n}", FileAdded("study", f"{n}.txt", "")) for n in range(4)]
+    box.append([("run:study", RunOpened("study", "study")), *added])
+    with pytest.raises(TrackingError, match="must keep the runs that it takes"):
+        sync(box.path)
