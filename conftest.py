@@ -23,6 +23,7 @@ import gc
 import io
 import os
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -49,6 +50,7 @@ os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "CRITICAL")
 gc.set_threshold(50_000, 20)
 
 ROOT = Path(__file__).parent
+runpy.run_path(str(ROOT / "tests" / "quick_disk.py"))
 SHOWN_AS = "/home/you/project"
 """What pages call the folder that they run in."""
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.REPORT_UDIFF
@@ -58,8 +60,10 @@ VERDICT = re.compile(r"^(?:Helps: |Harms: |No evidence ).*?(?= Note: |$)", re.MU
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # The longest files first, so that no worker is left alone with one of them at the end.
-    items.sort(key=lambda item: not item.nodeid.startswith(("tests/end_to_end", "docs/")))
+    # The longest files first and the shortest, examples in docstrings, last: no worker is left
+    # alone with a long one at the end.
+    order = ("tests/end_to_end/", "docs/", "tests/", "")
+    items.sort(key=lambda item: [item.nodeid.startswith(start) for start in order].index(True))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

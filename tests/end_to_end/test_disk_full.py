@@ -1,4 +1,7 @@
-"""A disk that fills up in the middle of a run: one message, and the run can go on."""
+"""A disk that fills up in the middle of a run: one message, and the run can go on.
+
+Without MLflow, whose own file would only fill up first.
+"""
 
 import contextlib
 import subprocess
@@ -11,10 +14,7 @@ from augsearch.errors import StorageError
 
 resource = pytest.importorskip("resource")  # not on Windows
 
-NO_TRACKING = "\n[tracking]\nenabled = false\n"  # MLflow's own file would only fill up first
-
-SMALL = (
-    """\
+SMALL = """\
 [images]
 size = 16
 [data]
@@ -36,9 +36,9 @@ head = {kind = "logistic"}
 search = {source = "repeat", window = 1, max_multiple = 3}
 [evaluation]
 test_replicates = 2
+[tracking]
+enabled = false
 """
-    + NO_TRACKING
-)
 
 LIMITED = """\
 import resource
@@ -60,7 +60,7 @@ def files_of_at_most(size):
 
 
 def test_the_command_says_which_file_and_goes_on_later(tiny_run, augsearch):
-    augsearch.write(augsearch.tiny + NO_TRACKING)
+    augsearch.write(augsearch.untracked)
     stopped = subprocess.run(
         [sys.executable, "-c", LIMITED, "run", "tiny.toml"],
         cwd=augsearch.folder,

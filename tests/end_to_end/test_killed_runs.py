@@ -26,7 +26,7 @@ def test_killed_at_random_moments_a_run_ends_with_the_same_numbers(tiny_run, aug
 
 
 def test_a_run_goes_on_with_the_threads_that_it_began_with(tiny_run, augsearch, monkeypatch):
-    augsearch.write()
+    augsearch.write(augsearch.untracked)
     process = augsearch.start("run", "tiny.toml")
     for line in process.stderr:
         if line.startswith("stage: sources"):
@@ -39,7 +39,7 @@ def test_a_run_goes_on_with_the_threads_that_it_began_with(tiny_run, augsearch, 
 
 
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tiny_run, augsearch):
-    augsearch.write()
+    augsearch.write(augsearch.untracked)
     process = augsearch.start("run", "tiny.toml")
     for line in process.stderr:
         if line.startswith("stage: sources"):
@@ -54,7 +54,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tiny_run, augsearch):
 
 
 def test_a_second_process_is_told_who_holds_the_run(augsearch):
-    augsearch.write()
+    augsearch.write(augsearch.untracked)
     first = augsearch.start("run", "tiny.toml")
     try:
         for line in first.stderr:
@@ -72,7 +72,7 @@ def test_max_hours_stops_in_time_and_the_same_command_goes_on(
     tiny_run, augsearch, call, monkeypatch
 ):
     def study(hours):
-        augsearch.write(f"max_hours = {hours}\n{augsearch.tiny}")
+        augsearch.write(f"max_hours = {hours}\n{augsearch.untracked}")
 
     study(1e-6)
     code, out, err = call("run", "tiny.toml", "--quiet")
@@ -92,7 +92,7 @@ def test_max_hours_stops_in_time_and_the_same_command_goes_on(
     assert not (run / "results.json").exists() and not (run / "test_opened.json").exists()
     seconds = json.loads((run / "seconds.json").read_text())
     monkeypatch.undo()
-    augsearch.write()
+    augsearch.write(augsearch.untracked)
     assert augsearch("run", "tiny.toml").returncode == 0
     assert augsearch.numbers() == tiny_run[0].numbers()
     assert augsearch.results()["seconds"]["sources"] >= seconds["sources"] > 0

@@ -92,6 +92,7 @@ def run(call: dict) -> None:
 if __name__ == "__main__":
     for name in LARGE:
         importlib.import_module(name)
+    runpy.run_path(str(Path(__file__).parents[1] / "quick_disk.py"))
     gc.collect()
     gc.freeze()
     run(next_call(socket.socket(fileno=int(sys.argv[1]))))
