@@ -94,8 +94,10 @@ class Tasks:
             return
         with contextlib.suppress(ray.exceptions.RayError):
             ray.get(self._mailbox.stop.remote(channel))
-            ray.wait(tasks, num_returns=len(tasks), timeout=_GRACE)
-            for task in tasks:
+            _, running = ray.wait(tasks, num_returns=len(tasks), timeout=_GRACE)
+            # Not those that have ended: cancelling one whose end is just being noted kills this
+            # process ("Tried to complete task that was not pending", Ray 2.60).
+            for task in running:
                 ray.cancel(task, force=True)
 
     def _function(self, share: Share, threads: int) -> Any:
