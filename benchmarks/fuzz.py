@@ -3,11 +3,11 @@
     python benchmarks/fuzz.py --minutes 25 --out benchmarks/fuzz.md
 
 Study files, tables, images, MedMNIST archives, DICOM files, weights, readers' answers, finished
-runs, outboxes and arguments, damaged or made to do harm (``benchmarks/hostile``), go to the
-functions that the commands call, or to the command line. Each kind has its processes, one after the
-other; a case that takes too long is ended from outside. What is counted is in the page that --out
-writes. Exit code 1 if anything but "accepted" or "refused" came of a case; cases that fail are kept
-in the folder that is printed.
+runs, outboxes, addresses and arguments, damaged or made to do harm (``benchmarks/hostile``), go to
+the functions that the commands call, or to the command line. Each kind has its processes, one after
+the other; a case that takes too long is ended from outside. What is counted is in the page that
+--out writes. Exit code 1 if anything but "accepted" or "refused" came of a case; cases that fail
+are kept in the folder that is printed.
 """
 
 from __future__ import annotations

@@ -95,6 +95,8 @@ _PLACES = [
     *("models:/x/1", "dbfs:/x", "\x1b[2J", "file://@OUTSIDE@/file.txt", None, 7),
 ]
 """Where a server says that a run's files go."""
+_NAMED = [None, OWN, "http://evil.example"]
+"""What the user has named, unless it is the address itself."""
 _ANSWERS = ["good", "good", "good", "refuses", "redirects", "breaks", "rubbish", "hangs", "is gone"]
 
 
@@ -107,7 +109,7 @@ def cases(draw: st.DrawFn, run: Path, bulk: bool = True) -> Case:
     )
     location = draw(st.sampled_from([None, None, None, *_PLACES]))
     study = json.loads((run / "study.json").read_text())
-    named = draw(st.sampled_from([None, OWN, "http://evil.example"]))
+    named = draw(st.sampled_from(_NAMED))
     if draw(st.integers(0, 5)) == 0 and "\0" not in address:
         named, study["tracking"]["uri"] = address, None
     else:
@@ -126,6 +128,7 @@ def cases(draw: st.DrawFn, run: Path, bulk: bool = True) -> Case:
         "place": place,
     }
     text = (run / "study.toml").read_text().replace("enabled = false", "enabled = true")
+    text = f"name = {json.dumps(study['name'])}\n{text}"  # which the file's name was
     uri = study["tracking"]["uri"]
     files = {
         ARGUMENTS: json.dumps(told).encode(),
@@ -220,8 +223,9 @@ def act(folder: Path) -> None:
             _look(folder, str(error))
             raise
         finally:
-            if told["arguments"][0] == "sync":
-                _look_at_servers(server, told["environment"].get("MLFLOW_TRACKING_URI"))
+            named = told["environment"].get("MLFLOW_TRACKING_URI")
+            if told["arguments"][0] == "sync" and named in _NAMED:
+                _look_at_servers(server, named)
     _look(folder, printed)
 
 
