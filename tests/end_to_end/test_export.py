@@ -245,7 +245,8 @@ def test_an_export_becomes_artifacts_of_the_arms_run(call, run, tmp_path):
 
 
 def test_an_export_signs_in_at_no_server_that_the_run_alone_names(call, run, tmp_path, monkeypatch):
-    foreign = shutil.copytree(run, tmp_path / "foreign")
+    without_exports = shutil.ignore_patterns("exports")  # of other tests
+    foreign = shutil.copytree(run, tmp_path / "foreign", ignore=without_exports)
     study = json.loads((foreign / "study.json").read_text())
     study["tracking"]["uri"] = "http://127.0.0.1:9"
     (foreign / "study.json").write_text(json.dumps(study))
