@@ -60,11 +60,12 @@ def check_study(study: StudyFile, notify: Notify) -> CheckReport:
         data = read_data(study, folder, listen)
         read = len(data.images) + (len(data.external.labels) if data.external else 0)
         seconds = time.perf_counter() - started
-        reading = PlannedWork("data", "reading", read, "images", seconds)
         counts = [data.train_of(fold).class_counts() for fold in data.split.folds]
         smallest = np.min(counts, axis=0)
         label = int(np.argmin(smallest))
         costs = Costs(data, cache(partial(equip, data, folder)))
+        seconds += costs.tools().seconds
+        reading = PlannedWork("data", "reading", read, "images", seconds)
         plan = [reading, *plan_work(data, counts, costs)]
         return CheckReport(
             parts=summary(data.dataset, data.split),

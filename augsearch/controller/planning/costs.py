@@ -31,10 +31,17 @@ from pydantic import TypeAdapter
 from augsearch.controller.planning.probes import (
     ClassifierCost,
     GeneratorCost,
+    ToolsCost,
     measure_classifier,
     measure_generator,
+    measure_tools,
 )
-from augsearch.controller.preparation import Prepared, StudyData, classifier_options
+from augsearch.controller.preparation import (
+    Prepared,
+    StudyData,
+    classifier_name,
+    classifier_options,
+)
 from augsearch.errors import StorageError
 from augsearch.files import read_json, write_json
 from augsearch.study.schema.classifier import PluginClassifierOptions
@@ -55,7 +62,7 @@ _OF_NO_ACCOUNT = {
 _VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
 _PACKAGES = ("augsearch", "torch", "torchvision", "numba")
 
-Cost = TypeVar("Cost", GeneratorCost, ClassifierCost)
+Cost = TypeVar("Cost", ToolsCost, GeneratorCost, ClassifierCost)
 
 
 class Costs:
@@ -79,6 +86,13 @@ class Costs:
         self._folder = folder or user_cache_path("augsearch") / "costs"
         self._known: dict[str, Any] = {}
         self.oldest: datetime | None = None
+
+    def tools(self) -> ToolsCost:
+        """Return the cost of what else is prepared; to be asked for before all others."""
+        study = self._data.study
+        used = dict.fromkeys(classifier_name(study, arm) for arm in study.arms)
+        facts = {"classifiers": [self._facts(name) for name in used]}
+        return self._kept(ToolsCost, facts, lambda: measure_tools(self._prepare))
 
     def generator(self, options: TrainedOptions) -> GeneratorCost:
         """Return the cost of a generator with these settings."""
@@ -105,13 +119,16 @@ class Costs:
 
         if isinstance(options, PluginClassifierOptions):  # its code may be another tomorrow
             return measure()
-        facts = {
+        facts = {**self._facts(name), "trainings": trainings, "size": size}
+        return self._kept(ClassifierCost, facts, measure)
+
+    def _facts(self, name: str) -> dict[str, Any]:
+        """Return what tells a classifier from others."""
+        options = classifier_options(self._data.study, name)
+        return {
             "options": options.model_dump(mode="json", exclude=_OF_NO_ACCOUNT),
             "weights": _state(getattr(options, "weights", None)),
-            "trainings": trainings,
-            "size": size,
         }
-        return self._kept(ClassifierCost, facts, measure)
 
     def _kept(self, kind: type[Cost], facts: dict[str, Any], measure: Callable[[], Cost]) -> Cost:
         """Return what was measured before, here or in the last day; else measure and keep it."""
@@ -154,7 +171,7 @@ class Costs:
         }
 
 
-def _keep(path: Path, cost: GeneratorCost | ClassifierCost, load: float) -> None:
+def _keep(path: Path, cost: ToolsCost | GeneratorCost | ClassifierCost, load: float) -> None:
     """Keep a measurement, and let go of those whose day is over."""
     with suppress(OSError, StorageError):  # a home folder may be read-only: measured again then
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -68,11 +68,25 @@ class ClassifierCost:
 
 
 @dataclass(frozen=True)
+class ToolsCost:
+    """What it takes until the tools of a study are there: seconds to load and build everything."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
 class GeneratorCost:
     """What a generator takes: seconds of an iteration of its training, and of an image."""
 
     iteration: float
     image: float
+
+
+def measure_tools(prepare: Callable[[], object]) -> ToolsCost:
+    """Measure what `prepare` takes, which nobody has called in this process."""
+    started = time.perf_counter()
+    prepare()
+    return ToolsCost(time.perf_counter() - started)
 
 
 def measure_classifier(prepared: Prepared, name: str, trainings: int, size: int) -> ClassifierCost:

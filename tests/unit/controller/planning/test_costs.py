@@ -7,7 +7,7 @@ import pytest
 
 from augsearch.controller.planning import costs as module
 from augsearch.controller.planning.costs import Costs
-from augsearch.controller.planning.probes import GeneratorCost
+from augsearch.controller.planning.probes import GeneratorCost, ToolsCost
 from augsearch.controller.preparation import equip, read_data
 from augsearch.events import silent
 from augsearch.files import read_json, write_json
@@ -51,6 +51,7 @@ def costs(tmp_path, clock, load, monkeypatch):
 
         def prepare():
             measured.append("prepared")
+            clock.now += 4
             return equip(read, tmp_path / "run")
 
         return Costs(read, prepare, tmp_path / "costs")
@@ -227,3 +228,10 @@ def test_nothing_of_the_images_is_kept(costs, tmp_path):
     ask(costs())
     for path in files(tmp_path):
         assert set(json.loads(path.read_text())) <= {"at", "load", "cost", "crc32"}
+
+
+def test_what_loading_takes_is_known_too(costs):
+    assert costs().tools() == costs().tools() == ToolsCost(4.0)
+    assert costs.measured == ["prepared"]
+    costs(classifier=STUDY["classifier"] | {"backbone": "resnet18"}).tools()
+    assert costs.measured == ["prepared"] * 2
