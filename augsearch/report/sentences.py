@@ -34,7 +34,7 @@ def verdict_sentences(result: StudyResult, confidence: float) -> list[str]:
     answer = result.verdict
     if answer is None:
         sentences = [_no_verdict(result), _note(opened_before(result.test_opened_before))]
-    elif _is_same(answer):
+    elif _is_same(result, answer):
         sentences = [_same(result, answer), _note(opened_before(result.test_opened_before))]
     else:
         said = _judged(result, answer, confidence)
@@ -42,8 +42,10 @@ def verdict_sentences(result: StudyResult, confidence: float) -> list[str]:
     return [sentence for sentence in sentences if sentence]
 
 
-def _is_same(answer: VerdictResult) -> bool:
-    return answer.gain == answer.low == answer.high == 0
+def _is_same(result: StudyResult, answer: VerdictResult) -> bool:
+    """Return whether nothing was added. Two training sets can rank the images alike, too."""
+    added = result.arms[answer.arm].n_train - result.arms[result.baseline].n_train
+    return answer.gain == answer.low == answer.high == added == 0
 
 
 def _same(result: StudyResult, answer: VerdictResult) -> str:
@@ -87,7 +89,7 @@ def endpoint_sentences(result: StudyResult, confidence: float) -> list[str]:
         without endpoints or a verdict, or where the verdict is that nothing was added.
     """
     answer = result.verdict
-    gains = result.arms[answer.arm].endpoints if answer and not _is_same(answer) else {}
+    gains = result.arms[answer.arm].endpoints if answer and not _is_same(result, answer) else {}
     if answer is None or not gains:
         return []
     arm = f"arm {answer.arm!r}"
@@ -202,18 +204,19 @@ def metric_title(name: str) -> str:
 def with_interval(interval: Interval | None, sign: bool = False) -> str:
     """Write a value and its interval: "0.871 (0.840 to 0.902)"; "-" where there is none.
 
-    A gain (`sign`) of nothing at all is no measurement but says that both trained on the same.
+    A gain (`sign`) of nothing at all is no measurement of something small: every training of the
+    two scored the same, as trainings on the same images do.
 
     Example:
         >>> with_interval(Interval(value=0.5, low=0.25, high=0.75))
         '0.500 (0.250 to 0.750)'
         >>> with_interval(Interval(value=0.0, low=0.0, high=0.0), sign=True)
-        '0 (same outputs)'
+        '0 (same scores)'
     """
     if interval is None or interval.value is None:
         return "-"
     if sign and interval.value == interval.low == interval.high == 0:
-        return "0 (same outputs)"
+        return "0 (same scores)"
     form = "+.3f" if sign else ".3f"
     if interval.low is None or interval.high is None:
         return f"{interval.value:{form}}"

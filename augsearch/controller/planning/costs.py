@@ -44,7 +44,7 @@ from augsearch.controller.preparation import (
 )
 from augsearch.errors import StorageError
 from augsearch.files import read_json, write_json
-from augsearch.study.schema.classifier import PluginClassifierOptions
+from augsearch.study.schema.classifier import DiscriminatorOptions, PluginClassifierOptions
 from augsearch.study.schema.generators import TrainedOptions
 
 KEPT = timedelta(days=1)
@@ -125,10 +125,16 @@ class Costs:
     def _facts(self, name: str) -> dict[str, Any]:
         """Return what tells a classifier from others."""
         options = classifier_options(self._data.study, name)
-        return {
+        facts = {
             "options": options.model_dump(mode="json", exclude=_OF_NO_ACCOUNT),
             "weights": _state(getattr(options, "weights", None)),
         }
+        source = None
+        if isinstance(options, DiscriminatorOptions):  # cannot be built of every source
+            source = self._data.study.sources.get(options.source)
+        if source:
+            facts["source"] = source.model_dump(mode="json", exclude=_OF_NO_ACCOUNT)
+        return facts
 
     def _kept(self, kind: type[Cost], facts: dict[str, Any], measure: Callable[[], Cost]) -> Cost:
         """Return what was measured before, here or in the last day; else measure and keep it."""

@@ -16,13 +16,7 @@ from augsearch.study.results import (
         ("helps", 0.1, 0.05, 0.15, "Helps: arm 'more' at +500 images is better"),
         ("harms", -0.1, -0.15, -0.05, "Harms: arm 'more' at +500 images is worse"),
         ("no evidence", 0.1, -0.1, 0.3, "No evidence that arm 'more' at +500 images is"),
-        (
-            "no evidence",
-            0.0,
-            0.0,
-            0.0,
-            "No evidence that adding images helps: arm 'more' chose +500 images",
-        ),
+        ("no evidence", 0.0, 0.0, 0.0, "No evidence that arm 'more' at +500 images is"),
     ],
 )
 def test_the_verdict_counts_amounts_in_the_arms_unit(make, label, gain, low, high, expected):
@@ -44,16 +38,28 @@ def test_the_verdict_says_what_is_left_over_the_best_control(make):
     )
 
 
+NOTHING = VerdictResult(arm="more", label="no evidence", gain=0, low=0, high=0)
+
+
+def adding_nothing(result):
+    """Return the result if the search had chosen the baseline's own training set."""
+    own = {"multiple": 0, "n_train": result.arms[result.baseline].n_train}
+    arms = result.arms | {"more": result.arms["more"].model_copy(update=own)}
+    return result.model_copy(update={"verdict": NOTHING, "arms": arms})
+
+
 @pytest.mark.parametrize("label", ["none", "same"])
 def test_an_earlier_look_at_the_test_images_is_told_without_a_gain_too(make, label):
-    same = VerdictResult(arm="more", label="no evidence", gain=0, low=0, high=0)
     openings = [
         EarlierOpening(run=name, opened_at="2026-01-31T12:00:00", arm="more", multiple=2)
         for name in ("a", "b")
     ]
-    verdict = same if label == "same" else None
-    update = {"verdict": verdict, "test_opened_before": openings}
-    sentence = verdict_sentence(make().result.model_copy(update=update), 0.95)
+    result = make().result
+    result = (
+        adding_nothing(result) if label == "same" else result.model_copy(update={"verdict": None})
+    )
+    result = result.model_copy(update={"test_opened_before": openings})
+    sentence = verdict_sentence(result, 0.95)
     assert "Note: the test images were opened before, by runs 'a', 'b' (first on 2026" in sentence
 
 
@@ -107,11 +113,21 @@ def test_without_endpoints_or_a_verdict_nothing_is_said_of_them(make, with_endpo
 
 
 def test_where_nothing_was_added_nothing_is_said_of_endpoints(with_endpoints):
-    result = with_endpoints(kappa=gain("no evidence", 0.0, 0.0, 0.0))
-    nothing = result.verdict.model_copy(update={"gain": 0.0, "low": 0.0, "high": 0.0})
-    result = result.model_copy(update={"verdict": nothing})
-    assert "the training set of arm 'real' itself" in verdict_sentence(result, 0.95)
+    result = adding_nothing(with_endpoints(kappa=gain("no evidence", 0.0, 0.0, 0.0)))
+    assert verdict_sentence(result, 0.95) == (
+        "No evidence that adding images helps: arm 'more' chose +0 images, the training set of "
+        "arm 'real' itself."
+    )
     assert endpoint_sentences(result, 0.95) == []
+
+
+def test_other_images_that_score_the_same_are_not_called_the_baselines(with_endpoints):
+    result = with_endpoints(kappa=gain("no evidence", 0.1, -0.1, 0.3))
+    result = result.model_copy(update={"verdict": NOTHING})
+    said = verdict_sentence(result, 0.95)
+    assert said.startswith("No evidence that arm 'more' at ")
+    assert "itself" not in said
+    assert len(endpoint_sentences(result, 0.95)) == 2
 
 
 def test_a_verdict_from_the_tuning_set_says_so(make):

@@ -235,3 +235,10 @@ def test_what_loading_takes_is_known_too(costs):
     assert costs.measured == ["prepared"]
     costs(classifier=STUDY["classifier"] | {"backbone": "resnet18"}).tools()
     assert costs.measured == ["prepared"] * 2
+
+
+def test_a_discriminator_is_built_anew_of_another_kind_of_source(costs):
+    table = {"classifier": {"kind": "discriminator", "source": "gan"}}
+    for sources in (STUDY["sources"], {"gan": {"kind": "dcgan"}}, STUDY["sources"]):
+        costs(**table, sources=sources).tools()
+    assert costs.measured == ["prepared"] * 2
