@@ -44,8 +44,9 @@ def verdict_sentences(result: StudyResult, confidence: float) -> list[str]:
 
 def _is_same(result: StudyResult, answer: VerdictResult) -> bool:
     """Return whether nothing was added. Two training sets can rank the images alike, too."""
-    added = result.arms[answer.arm].n_train - result.arms[result.baseline].n_train
-    return answer.gain == answer.low == answer.high == added == 0
+    if not answer.gain == answer.low == answer.high == 0:
+        return False
+    return result.arms[answer.arm].n_train == result.arms[result.baseline].n_train
 
 
 def _same(result: StudyResult, answer: VerdictResult) -> str:
