@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Literal, final
 
 import numpy as np
@@ -15,7 +16,7 @@ from augsearch.classifiers.captured import Captured
 from augsearch.classifiers.folding import fold_batch_norms
 from augsearch.classifiers.image_network import ImageNetwork
 from augsearch.classifiers.linear_head import LinearHead
-from augsearch.classifiers.network_inputs import Inputs, batch_size, row_by_row
+from augsearch.classifiers.network_inputs import Inputs, batch_size, begin_row_by_row
 from augsearch.classifiers.torchvision_networks import SMALLEST_INPUT, Weights, headless
 from augsearch.device import Precision, pick_precision
 from augsearch.errors import DataError, WeightsError
@@ -93,12 +94,23 @@ class TorchvisionBackbone(Backbone):
             DataError: The images have another shape or dtype.
             WeightsError: A feature is not finite: the weights do not suit the images.
         """
+        return self.begin(images)()
+
+    def begin(self, images: NDArray[np.uint8]) -> Callable[[], NDArray[np.float32]]:
+        """Hand images to a GPU, and return what waits for the features and looks at them.
+
+        Raises:
+            DataError: As in `features`, at once.
+        """
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
             raise DataError(
                 "images must be uint8 of shape (N, H, W, 1) or (N, H, W, 3) but are "
                 f"{images.dtype} of shape {images.shape}."
             )
-        features = row_by_row(images, self._forward, batch=self._batch, device=self._device)
+        wait = begin_row_by_row(images, self._forward, batch=self._batch, device=self._device)
+        return lambda: self._finite(wait())
+
+    def _finite(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         if not np.isfinite(features).all():
             raise WeightsError(
                 f"features of {self._name} must be finite but are not; choose other weights."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,6 +80,10 @@ class Backbone(ABC):
 
         Row i depends on image i alone, to the last bit.
         """
+
+    def begin(self, images: NDArray[np.uint8]) -> Callable[[], NDArray[np.float32]]:
+        """Return what waits for the features, whose making may begin now (on a GPU it does)."""
+        return lambda: self.features(images)
 
     def image_network(self, head: LinearHead) -> ImageNetwork | None:
         """Return the backbone under a head as one torch module; None if it is no torch module."""

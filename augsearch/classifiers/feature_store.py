@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -22,8 +23,9 @@ from augsearch.records import ImageBlock
 _SMALLEST, _LARGEST = 16, 1024
 """Images that go to the backbone in one call; powers of two, as the batch sizes are."""
 
-_CHUNK_BYTES = 32 << 20
-"""Most bytes of pixels in one call. Up to four such chunks are in memory at once."""
+_CHUNK_BYTES = 256 * 224 * 224 * 3
+"""Most bytes of pixels in one call: a full batch of any GPU's in colour (see `batch_size`). Up to
+five such chunks are in memory at once."""
 
 _Chunk = tuple[list[int], NDArray[np.uint8]]
 """How many images each block, or part of a large one, has here, and the pixels of all of them."""
@@ -109,9 +111,19 @@ class FeatureStore:
 
     def _pieces(self, chunks: Iterable[_Chunk]) -> Iterator[NDArray[np.float32]]:
         """Yield the features of each block, of large ones part by part."""
+        begun: deque[tuple[list[int], Callable[[], NDArray[np.float32]]]] = deque()
         for lengths, pixels in chunks:
-            features = self.backbone.features(pixels)
-            yield from np.split(features, np.cumsum(lengths)[:-1])
+            begun.append((lengths, self.backbone.begin(pixels)))
+            if len(begun) > 1:  # a GPU has the next chunk while this one is waited for
+                yield from _parts(*begun.popleft())
+        for last in begun:
+            yield from _parts(*last)
+
+
+def _parts(
+    lengths: Sequence[int], wait: Callable[[], NDArray[np.float32]]
+) -> list[NDArray[np.float32]]:
+    return np.split(wait(), np.cumsum(lengths)[:-1])
 
 
 def _chunks(blocks: Iterable[ImageBlock]) -> Iterator[_Chunk]:

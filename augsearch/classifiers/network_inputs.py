@@ -99,6 +99,37 @@ def row_by_row(
         batch: Images at a time, a power of two (see `batch_size`).
         device: The torch device.
     """
+    return begin_row_by_row(images, network, batch=batch, device=device)()
+
+
+def begin_row_by_row(
+    images: NDArray[np.uint8], network: Callable[[Tensor], Tensor], *, batch: int, device: str
+) -> Callable[[], NDArray[np.float32]]:
+    """Hand images to a GPU, and return what waits for `row_by_row`'s outputs.
+
+    A GPU that is given the next images before anyone waits for these has always something to do.
+    A CPU has nothing else to do it with, and begins when it is waited for.
+    """
+    if torch.device(device).type != "cuda":
+        return lambda: _outputs(images, network, batch, device).numpy()
+    outputs = _outputs(images, network, batch, device)
+    fetched = torch.empty(outputs.shape, dtype=outputs.dtype, pin_memory=True)
+    fetched.copy_(outputs, non_blocking=True)
+    new_event: Callable[[], torch.cuda.Event] = torch.cuda.Event  # untyped in torch
+    done = new_event()
+    done.record()
+
+    def wait() -> NDArray[np.float32]:
+        done.synchronize()
+        return fetched.numpy()
+
+    return wait
+
+
+def _outputs(
+    images: NDArray[np.uint8], network: Callable[[Tensor], Tensor], batch: int, device: str
+) -> Tensor:
+    """Return the outputs on the device, float32, (N, D); a GPU may still be computing them."""
     starts = range(0, max(len(images), 1), batch)
     sent = _Sender(images.shape[1:], batch, device)
     with (
@@ -108,12 +139,12 @@ def row_by_row(
             enabled=True, benchmark=False, deterministic=True, allow_tf32=False
         ),
     ):
-        # Outputs are fetched at the end, so that a GPU computes while the next batch is sent.
-        parts = [
-            network(sent(images[start : start + batch]))[: len(images) - start] for start in starts
-        ]
-        outputs: NDArray[np.float32] = torch.cat(parts).cpu().numpy()
-    return outputs
+        return torch.cat(
+            [
+                network(sent(images[start : start + batch]))[: len(images) - start]
+                for start in starts
+            ]
+        )
 
 
 def batch_size(input_size: int, device: str = "cpu") -> int:

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from augsearch.classifiers import feature_store
 from augsearch.classifiers.base import Backbone
 from augsearch.classifiers.feature_store import FeatureStore
+from augsearch.classifiers.network_inputs import batch_size
 from augsearch.errors import StorageError
 from augsearch.events import Advanced, Event
 from augsearch.records import ImageBlock
@@ -135,6 +137,39 @@ def test_large_images_go_through_a_few_at_a_time(tmp_path: Path) -> None:
     pixels = np.zeros((20, 1500, 1500, 1), dtype=np.uint8)
     FeatureStore(backbone, tmp_path).features(ImageBlock.of(pixels))
     assert backbone.calls == [16, 4]
+
+
+class Recording(CountingBackbone):
+    """Tells what was begun and what was waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str] = []
+
+    def begin(self, images: NDArray[np.uint8]) -> Callable[[], NDArray[np.float32]]:
+        number = sum(one.startswith("begin") for one in self.told)
+        self.told.append(f"begin {number}")
+
+        def wait() -> NDArray[np.float32]:
+            self.told.append(f"wait {number}")
+            return self.features(images)
+
+        return wait
+
+
+def test_a_chunk_is_begun_before_the_one_before_it_is_waited_for(tmp_path: Path) -> None:
+    backbone, images = Recording(), block(2500)
+    features = FeatureStore(backbone, tmp_path).features(images)
+    assert backbone.told == ["begin 0", "begin 1", "wait 0", "begin 2", "wait 1", "wait 2"]
+    np.testing.assert_array_equal(features, images.pixels.reshape(2500, 4).astype(np.float32))
+
+
+@pytest.mark.parametrize("side", [32, 56, 112, 224, 256, 299, 320, 448, 512, 1024])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_chunks_are_whole_batches(device: str, side: int, channels: int) -> None:
+    most = feature_store._most_images(np.zeros((1, side, side, channels), dtype=np.uint8))
+    assert most % batch_size(side, device) == 0
 
 
 def test_what_was_made_before_a_kill_stays(tmp_path: Path) -> None:
