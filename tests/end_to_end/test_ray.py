@@ -160,6 +160,8 @@ def head():
         patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("OMP_NUM_THREADS", "1")
+        # Else its workers let every other test go first.
+        patch.setenv("RAY_worker_niceness", "0")
         head = Head(folder)
         try:
             head.wait()
