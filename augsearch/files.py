@@ -126,16 +126,23 @@ def unwritable(path: Path, error: OSError) -> StorageError:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Append one line of text to a log.
+    """Append one line of text and its checksum to a log.
 
     Raises:
         StorageError: Nothing could be written.
     """
     try:
         with path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+            file.write(f"{line}{_blanks(line.encode())}\n")
     except OSError as error:
         raise unwritable(path, error) from error
+
+
+def read_lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a log, but those that a kill has torn or a disk has changed."""
+    for line in path.read_bytes().split(b"\n") if path.exists() else ():
+        with contextlib.suppress(ValueError):
+            yield _unsealed(line)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -155,6 +162,19 @@ def _blanks(content: bytes) -> str:
     return f"{zlib.crc32(content):032b}".translate(_BLANKS)
 
 
+def _unsealed(whole: bytes) -> bytes:
+    """Return JSON without the checksum behind it; some has none.
+
+    Raises:
+        ValueError: It is not what was written.
+    """
+    content = whole.rstrip(b" \t\r\n")
+    sealed = whole[len(content) :].strip(b"\r\n")
+    if sealed and sealed != _blanks(content).encode():
+        raise ValueError("its content does not match its checksum")
+    return content
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file that augsearch wrote.
 
@@ -162,12 +182,7 @@ def read_json(path: Path) -> Any:
         StorageError: The file is missing or damaged.
     """
     try:
-        whole = read_whole(path, LARGEST_JSON)
-        content = whole.rstrip(b" \t\r\n")
-        sealed = whole[len(content) :].strip(b"\r\n")
-        if sealed and sealed != _blanks(content).encode():
-            raise ValueError("its content does not match its checksum")
-        return json.loads(content)
+        return json.loads(_unsealed(read_whole(path, LARGEST_JSON)))
     except (OSError, ValueError, RecursionError) as error:
         raise _unreadable(path, error) from error
 

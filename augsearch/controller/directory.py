@@ -8,11 +8,11 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from augsearch.controller.links import no_ways_out
 from augsearch.controller.numbering import following, latest
@@ -23,6 +23,7 @@ from augsearch.files import (
     append_line,
     exclusive,
     read_json,
+    read_lines,
     real_path,
     remove_empty,
     write_json,
@@ -32,6 +33,7 @@ from augsearch.study.compare import differences
 from augsearch.study.results import StudyResult
 from augsearch.study.schema.study import StudyFile
 
+Logged = TypeVar("Logged", bound=Event)
 Settings = TypeVar("Settings", bound=BaseModel)
 
 _CONTRADICTIONS = (
@@ -171,16 +173,16 @@ class RunDirectory:
 
         Numbers in them count as such: iteration 500 stands before iteration 1000.
         """
-        return sorted({one["message"] for one in self.logged(Warned)}, key=_in_parts)
+        return sorted({one.message for one in self.logged(Warned)}, key=_in_parts)
 
-    def logged(self, kind: type[Event]) -> Iterator[dict[str, Any]]:
-        """Yield the fields of every event of a type that any process of this run has logged."""
-        path = self.path / "log.jsonl"
-        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-            with suppress(ValueError):  # a kill may tear the line it was writing
+    def logged(self, kind: type[Logged]) -> Iterator[Logged]:
+        """Yield every event of a type that any process of this run has logged, if it is whole."""
+        event = TypeAdapter(kind)
+        for line in read_lines(self.path / "log.jsonl"):
+            with suppress(ValueError, RecursionError):
                 entry = json.loads(line)
-                if entry["event"] == kind.__name__:
-                    yield {field.name: entry[field.name] for field in fields(kind)}
+                if isinstance(entry, dict) and entry.pop("event", None) == kind.__name__:
+                    yield event.validate_python(entry)
 
 
 def _in_parts(text: str) -> list[tuple[int, str]]:

@@ -78,8 +78,8 @@ class Mirror:
             for arm in self._study.arms:
                 self._tracker.start_arm(arm, flatten(self._study) | dict(facts))
             for kind in (TrainingLogged, Selected):
-                for fields in self._directory.logged(kind):
-                    self.listen(kind(**fields))
+                for event in self._directory.logged(kind):
+                    self.listen(event)
 
     def listen(self, event: Event) -> None:
         """Mirror losses and pictures of a source in training, and settings as they are tried."""

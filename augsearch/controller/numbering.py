@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from augsearch.controller.sharing import NO_STORES, Stores
 from augsearch.files import read_json
@@ -24,7 +25,7 @@ def latest(base: Path, study: str, stores: Stores = NO_STORES) -> Path:
     own = [
         (number, path)
         for number, path in _here(base)
-        if path != base and read_json(path / "study.json").get("name") == study
+        if path != base and _name_in(read_json(path / "study.json")) == study
     ]
     own += [
         (number, path)
@@ -68,8 +69,13 @@ def _elsewhere(base: Path, stores: Stores) -> list[tuple[int, Path]]:
     return found
 
 
-def _study_in(path: Path, stores: Stores) -> str | None:
+def _study_in(path: Path, stores: Stores) -> Any:
     """Return the name of the study that a run in the artifact store is of."""
     store = stores.store_of(path)
     text = store.read("study.json") if store is not None else None
-    return None if text is None else str(json.loads(text).get("name"))
+    return None if text is None else _name_in(json.loads(text))
+
+
+def _name_in(study: Any) -> Any:
+    """Return the name in a study.json, which may be somebody else's of the same name."""
+    return study.get("name") if isinstance(study, dict) else None

@@ -51,7 +51,8 @@ def _beside(directory: RunDirectory, fingerprint: object) -> Iterator[EarlierOpe
     for path in directory.path.parent.iterdir():
         if path == directory.path or not (path / f"{OPENED}.json").exists():
             continue
-        with suppress(StorageError, KeyError, TypeError):  # another run's damage is not this one's
+        # Another run's damage is not this one's.
+        with suppress(StorageError, KeyError, TypeError, ValueError):
             opened = read_json(path / f"{OPENED}.json")
             if opened["test"] == fingerprint:
                 yield _opening(path.name, opened, read_json(path / "declaration.json"))

@@ -39,7 +39,7 @@ takes. {lanes} kinds at a time are tried side by side. An undisturbed run took {
   finished one. The run makes the file again or does not need it; or it refuses it by name, the
   file is removed as the message says, and the run goes on. Not among these files: tables, figures
   and the report, which are never read back; the ledger of a finished run, neither; and the log,
-  which has no checksum and gives a resumed run nothing but warnings and losses to show again.
+  which gives a resumed run nothing but warnings and losses to show again.
 - MLflow: a real server behind a proxy that refuses connections, takes them and never answers,
   answers after a second, or cuts the connection once the server has the request; or the server
   itself is killed with all its processes and started again. `augsearch sync` sends what is left.

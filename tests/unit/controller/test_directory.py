@@ -81,6 +81,13 @@ def test_a_study_called_as_another_one_with_a_number_is_left_alone(base):
     assert latest(base.with_name("tiny-2"), "tiny-2") == base.with_name("tiny-2")
 
 
+@pytest.mark.parametrize("content", ["[]", "5", "{}"])
+def test_a_folder_beside_it_that_is_no_run_is_left_alone(base, content):
+    base.with_name("tiny-2").mkdir(parents=True)
+    (base.with_name("tiny-2") / "study.json").write_text(content)
+    assert latest(base, "tiny") == start(base) == base
+
+
 def test_a_run_that_never_began_leaves_nothing(base, tmp_path):
     fail(base, DataError("no images"))
     assert list(tmp_path.iterdir()) == []
@@ -230,6 +237,30 @@ def test_a_line_torn_by_a_kill_costs_no_warning(run):
     run.log(StageStarted("data"))  # what a process begins with
     run.log(Warned("second"))
     assert run.warnings == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(b"\xff\xfe", b"5", b"null", b"[" * 100_000, b'{"event": "Warned"}', b'{"message": "x"}'),
+        *(b'{"event": "Warned", "message": ["x"]}', b'{"event": ["Warned"], "message": "x"}'),
+    ],
+)
+def test_a_line_that_is_no_event_is_left_out(run, line):
+    run.log(Warned("first"))
+    with (run.path / "log.jsonl").open("ab") as file:
+        file.write(line + b"\n")
+    run.log(Warned("second"))
+    assert run.warnings == ["first", "second"]
+
+
+def test_a_line_that_a_disk_has_changed_is_left_out_and_one_of_an_earlier_version_is_not(run):
+    log = run.path / "log.jsonl"
+    log.write_text('{"time": 1, "event": "Warned", "message": "only 12 images"}\n')
+    run.log(Warned("only 34 images"))
+    assert run.warnings == ["only 12 images", "only 34 images"]
+    log.write_bytes(log.read_bytes().replace(b"34", b"94"))
+    assert run.warnings == ["only 12 images"]
 
 
 def test_what_was_made_good_is_no_warning_of_the_result(run):

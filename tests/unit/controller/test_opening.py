@@ -70,7 +70,10 @@ def test_what_was_found_outlives_the_other_run(run, tmp_path):
     assert run("second") == before
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"test": "same"}', '{"test": '])
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{}", '{"test": "same"}', '{"test": ', '{"test": "same", "opened_at": 5}'],
+)
 def test_another_runs_damaged_file_stops_nothing(run, tmp_path, content):
     run("damaged")
     (tmp_path / "damaged" / "test_opened.json").write_text(content)
