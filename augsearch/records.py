@@ -86,17 +86,19 @@ class Portion:
     Attributes:
         rows: int64, (M,), which images of the block.
         labels: int64, (M,), their classes.
+        patients: int64, (M,), equal numbers are the same patient; None: every image is of another.
     """
 
     block: ImageBlock
     rows: NDArray[np.int64]
     labels: NDArray[np.int64]
+    patients: NDArray[np.int64] | None = None
 
     @classmethod
     def whole(cls, images: LabelledImages) -> Portion:
         """Hash the images' pixels and take all of them."""
         rows = np.arange(len(images), dtype=np.int64)
-        return cls(ImageBlock.of(images.pixels), rows, images.labels)
+        return cls(ImageBlock.of(images.pixels), rows, images.labels, images.groups)
 
 
 @dataclass(frozen=True, eq=False)

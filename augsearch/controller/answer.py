@@ -215,14 +215,20 @@ def _gains(
     if declaration.baseline not in outputs:
         return {}
     base = outputs[declaration.baseline]
-    labels, confidence = _test_set(prepared).labels, prepared.study.evaluation.confidence
+    test, confidence = _test_set(prepared), prepared.study.evaluation.confidence
     own = groups[declaration.baseline]
     return {
         name: (
             NOTHING_TO_GAIN
             if values is base
             else verdict(
-                labels, base, values, confidence, base_groups=own, chosen_groups=groups[name]
+                test.labels,
+                base,
+                values,
+                confidence,
+                base_groups=own,
+                chosen_groups=groups[name],
+                patients=test.patients,
             )
         )
         for name, values in outputs.items()
@@ -265,14 +271,15 @@ def _against_control(
     arm, control = declaration.arm, declaration.control
     if arm is None or control is None:
         return None
-    labels, confidence = _test_set(prepared).labels, prepared.study.evaluation.confidence
+    test, confidence = _test_set(prepared), prepared.study.evaluation.confidence
     found = verdict(
-        labels,
+        test.labels,
         outputs[control],
         outputs[arm],
         confidence,
         base_groups=groups[control],
         chosen_groups=groups[arm],
+        patients=test.patients,
     )
     return ControlGain(arm=control, gain=found.gain, low=finite(found.low), high=finite(found.high))
 

@@ -52,7 +52,8 @@ def known_noise(prepared: Prepared, arm: SearchedArm) -> float | None:
     for number, fold in enumerate(arm.score.folds):
         first = np.array([one[number][0] for one in outputs])  # (amounts, N, n_classes)
         if len(first) > 1:
-            steps = np.diff(auc_influence(fold.tune.labels, first)[1], axis=0)
+            tune = fold.tune
+            steps = np.diff(auc_influence(tune.labels, first, tune.patients)[1], axis=0)
             variances += (steps**2).sum(axis=1).tolist()
     known = [one for one in variances if math.isfinite(one)]
     return 0.5 * float(np.mean(known)) + LUCK_VARIANCE if known else None
@@ -74,9 +75,11 @@ def confidence_sets(
         entries = merged(arm.found.history)
         scores = [arm.tuning_outputs(entry.multiple)[0] for entry in entries]
         if len({len(one) for one in scores}) == 1 and len(entries) > 1:
-            labels = arm.score.folds[0].tune.labels
+            tune = arm.score.folds[0].tune
             seed = prepared.seed.child("confidence set", name)
-            kept = confidence_set(labels, np.stack(scores), confidence, seed).kept
+            kept = confidence_set(
+                tune.labels, np.stack(scores), confidence, seed, patients=tune.patients
+            ).kept
             found[name] = tuple(
                 entry.multiple for entry, one in zip(entries, kept, strict=True) if one
             )

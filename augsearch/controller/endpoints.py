@@ -39,6 +39,7 @@ def endpoint_gains(
                 prepared.seed.child("endpoint", endpoint),  # the same draws for every arm
                 base_groups=outcome.groups.get(baseline),
                 chosen_groups=outcome.groups.get(name),
+                patients=prepared.test.patients,
             )
         gains[endpoint] = EndpointGain(
             value=finite(found.gain),

@@ -85,7 +85,8 @@ class StudyData:
     def block_of(self, rows: NDArray[np.int64]) -> Portion:
         """Return rows of the dataset as rows of `develop`."""
         places = np.searchsorted(self.develop_rows, rows)
-        return Portion(self.develop, places, self.images.labels[rows])
+        images = self.images
+        return Portion(self.develop, places, images.labels[rows], images.groups[rows])
 
     def train_of(self, fold: Fold) -> LabelledImages:
         """Return a fold's training images."""

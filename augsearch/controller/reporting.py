@@ -22,6 +22,7 @@ from augsearch.execution.cells import Floats
 from augsearch.execution.folds import FoldImages
 from augsearch.execution.recipes import describe
 from augsearch.files import read_json
+from augsearch.records import Portion
 from augsearch.report.contents import (
     Gallery,
     Likeness,
@@ -74,8 +75,8 @@ def write_run_report(conclusion: Conclusion, text: str) -> None:
         confidence=study.evaluation.confidence,
         rules={name: rule_words(arm.search) for name, arm in study.arms.items() if arm.search},
         recipes={name: describe(study.arms[name]) for name in study.arms},
-        test=Outputs(prepared.test.labels if prepared.test else NO_LABELS, outcome.test),
-        external=Outputs(external.labels, outcome.external) if external else None,
+        test=_outputs(prepared.test, outcome.test, outcome),
+        external=_outputs(external, outcome.external, outcome) if external else None,
         galleries=_galleries(prepared, folds[0]),
         generators=generators,
         snapshots={name: _snapshots(conclusion.directory, name, folds) for name in generators},
@@ -87,6 +88,7 @@ def write_run_report(conclusion: Conclusion, text: str) -> None:
         study=study,
         seed=prepared.seed,
         tuning={name: _tuning(arm) for name, arm in searched.items()},
+        tuning_patients=[prepared.images.groups[fold.tune] for fold in prepared.split.folds],
         embeddings=_embeddings(outcome) if "t-sne" in study.report.figures else {},
         likeness=_likenesses(prepared, searched) if "ms-ssim" in study.report.figures else {},
         training_curves={name: files.curve for name, files in outcome.files.items() if files.curve},
@@ -100,6 +102,14 @@ def write_run_report(conclusion: Conclusion, text: str) -> None:
         facts=conclusion.facts,
     )
     write_report(contents, conclusion.directory.path)
+
+
+def _outputs(
+    images: Portion | None, probabilities: Mapping[str, Floats], outcome: Outcome
+) -> Outputs:
+    if images is None:
+        return Outputs(NO_LABELS, probabilities)
+    return Outputs(images.labels, probabilities, images.patients, outcome.groups)
 
 
 def rule_words(search: SearchOptions) -> str:

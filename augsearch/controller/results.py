@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-from numpy.typing import NDArray
-
 from augsearch.controller.answer import Groups, Outcome, Outputs, finite
 from augsearch.controller.arms import SearchedArm
 from augsearch.controller.auditing import kept_audits
@@ -16,6 +13,7 @@ from augsearch.controller.generator_replicates import Generations, with_scope
 from augsearch.controller.preparation import Prepared
 from augsearch.controller.real_equivalence import RealCurve, equivalence
 from augsearch.evaluation.intervals import metric_interval
+from augsearch.records import Portion
 from augsearch.report.contents import Smoothed
 from augsearch.search.rounds import merged
 from augsearch.study.results import (
@@ -125,22 +123,21 @@ def _history(one: SearchedArm) -> list[HistoryEntry]:
 def _tested(prepared: Prepared, name: str, outcome: Outcome) -> dict[str, Interval]:
     if prepared.test is None or name not in outcome.test:
         return {}
-    labels, groups = prepared.test.labels, outcome.groups.get(name)
-    return intervals(prepared, name, "test", labels, outcome.test, groups)
+    return intervals(prepared, name, "test", prepared.test, outcome.test, outcome.groups.get(name))
 
 
 def _tested_outside(prepared: Prepared, name: str, outcome: Outcome) -> dict[str, Interval] | None:
     if prepared.external is None or name not in outcome.test:
         return None
-    labels, groups = prepared.external.labels, outcome.groups.get(name)
-    return intervals(prepared, name, "external", labels, outcome.external, groups)
+    groups = outcome.groups.get(name)
+    return intervals(prepared, name, "external", prepared.external, outcome.external, groups)
 
 
 def intervals(
     prepared: Prepared,
     name: str,
     part: str,
-    labels: NDArray[np.int64],
+    images: Portion,
     outputs: Outputs,
     groups: Groups = None,
 ) -> dict[str, Interval]:
@@ -150,7 +147,9 @@ def intervals(
     asked = (prepared.metric.name, *prepared.study.evaluation.endpoints)
     for metric in dict.fromkeys([*METRICS, *asked]):
         seed = prepared.seed.child("interval", part, metric)  # the same draws for every arm
-        values = metric_interval(metric, labels, outputs[name], confidence, seed, groups)
+        values = metric_interval(
+            metric, images.labels, outputs[name], confidence, seed, groups, images.patients
+        )
         table[metric] = Interval.model_validate(
             dict(zip(("value", "low", "high"), map(finite, values), strict=True))
         )

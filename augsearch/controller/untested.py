@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from augsearch.controller.answer import NOTHING_TO_GAIN, Declaration, Outcome, answer_of, recipe_of
 from augsearch.controller.arms import SearchedArm
@@ -13,6 +12,7 @@ from augsearch.controller.preparation import Prepared, classifier_name
 from augsearch.evaluation.max_t import MaxT, max_t
 from augsearch.evaluation.verdict import Verdict
 from augsearch.execution.cells import Floats
+from augsearch.records import Portion
 from augsearch.search.rounds import merged
 
 Recipes = tuple[object, ...]
@@ -45,7 +45,7 @@ def judge_on_tuning_set(
         outputs = _candidates(declaration, searched, prepared)
         places = list(outputs)
         [fold] = searched[declaration.baseline].score.folds
-        found = _compared(fold.tune.labels, outputs, places.index(base), prepared)
+        found = _compared(fold.tune, outputs, places.index(base), prepared)
         gains = {
             name: NOTHING_TO_GAIN if recipe == base else found.verdict(places.index(recipe))
             for name, recipe in chosen.items()
@@ -76,14 +76,15 @@ def _candidates(
 
 
 def _compared(
-    labels: NDArray[np.int64], outputs: Mapping[Recipes, Floats], base: int, prepared: Prepared
+    tune: Portion, outputs: Mapping[Recipes, Floats], base: int, prepared: Prepared
 ) -> MaxT:
     # A rule may train some amounts more often than others; the first trainings are those of all.
     common = min(map(len, outputs.values()))
     return max_t(
-        labels,
+        tune.labels,
         np.stack([one[:common] for one in outputs.values()]),
         base,
         prepared.study.evaluation.confidence,
         prepared.seed.child("max-t"),
+        patients=tune.patients,
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from augsearch.evaluation.patients import numbered, sums_of
 from augsearch.evaluation.precision import ZERO_VARIANCE
 from augsearch.evaluation.weighted import right_pairs
 
@@ -17,7 +18,10 @@ FEWEST_IMAGES = 10
 
 
 def bootstrap_variance(
-    labels: NDArray[np.int64], base: Floats, chosen: Floats
+    labels: NDArray[np.int64],
+    base: Floats,
+    chosen: Floats,
+    patients: ArrayLike | None = None,
 ) -> tuple[float, float]:
     """Return the bootstrap variance of the mean AUC of `chosen` minus that of `base`.
 
@@ -32,37 +36,46 @@ def bootstrap_variance(
 
     For two classes the first sum is the variance of DeLong et al.; the second is never negative.
     Its degrees of freedom are those of the first sum by Satterthwaite, class by class with m_c - 1.
+    Where patients have several images, patients are drawn: G less its mean, summed over the images
+    of each, takes the place of G and the patients of class c that of its images; the L of a patient
+    with images of several classes, times the roots of their f, add up before they are squared.
 
     Simulated with two models of AUC 0.8 and 9 positive images among 209, this claims a gain in
     1.9 % of flat studies (nominal 2.5 %), DeLong's variance with n - 2 degrees in 3.4 %.
 
     Args:
-        labels: (N,) class indices; every class occurs twice at least.
+        labels: (N,) class indices; every class has two images (patients) at least.
         base: (R, N, C) class probabilities of the base arm; with two classes column 1 is read.
         chosen: The same for the chosen arm.
+        patients: (N,) integers, equal ones are one patient; None: every image is of another.
 
     Returns:
         The variance and its degrees of freedom.
     """
-    n_classes = base.shape[2]
+    n_classes, known = base.shape[2], numbered(patients, len(labels))
+    whose = np.arange(len(labels)) if known is None else known
     members = [np.flatnonzero(labels == c) for c in range(n_classes)]
-    grow = [len(own) / (len(own) - 1) for own in members]
-    sums = [np.zeros(len(own)) for own in members]
+    owners, places = zip(
+        *(np.unique(whose[own], return_inverse=True) for own in members), strict=True
+    )
+    counts = [len(own) for own in owners]
+    grow = np.array([count / (count - 1) for count in counts])
+    sums = np.zeros((n_classes, int(whose.max()) + 1))
     interaction = 0.0
     for a, b in combinations(range(n_classes), 2):
         pairs = _pairs(members, a, b, chosen) - _pairs(members, a, b, base)
+        pairs = sums_of(sums_of(pairs - pairs.mean(), places[b]).T, places[a]).T
         rows, columns = pairs.sum(axis=1), pairs.sum(axis=0)
-        sums[a] += rows
-        sums[b] += columns
-        centred = pairs - rows[:, None] / len(columns) - columns / len(rows) + pairs.mean()
+        sums[a, owners[a]] += rows
+        sums[b, owners[b]] += columns
+        centred = pairs - rows[:, None] / counts[b] - columns / counts[a] + pairs.mean()
         interaction += grow[a] * grow[b] * float((centred**2).sum())
-    own = [f * len(one) * float(one.var()) for f, one in zip(grow, sums, strict=True)]
-    spread = sum(v**2 / (len(one) - 1) for v, one in zip(own, sums, strict=True))
-    variance = sum(own) + interaction
-    if sum(own) < ZERO_VARIANCE:  # no direction to take the freedom from but the smallest class
-        fewest = float(min(map(len, members)) - 1)
-        return (0.0 if variance < ZERO_VARIANCE else variance), fewest
-    return variance, sum(own) ** 2 / spread
+    own = grow * (sums**2).sum(axis=1)
+    linear = float(((np.sqrt(grow) @ sums) ** 2).sum())
+    variance = linear + interaction
+    if linear < ZERO_VARIANCE:  # no direction to take the freedom from but the smallest class
+        return (0.0 if variance < ZERO_VARIANCE else variance), float(min(counts) - 1)
+    return variance, float(own.sum() ** 2 / (own**2 / (np.array(counts) - 1)).sum())
 
 
 def _pairs(members: list[NDArray[np.intp]], a: int, b: int, probabilities: Floats) -> Floats:

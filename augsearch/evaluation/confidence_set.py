@@ -38,6 +38,7 @@ def confidence_set(
     confidence: float,
     seed: Seed,
     draws: int = DRAWS,
+    patients: ArrayLike | None = None,
 ) -> ConfidenceSet:
     """Return the amounts that cannot be told from the best one.
 
@@ -54,13 +55,14 @@ def confidence_set(
         confidence: Between 0 and 1.
         seed: Where the draws come from.
         draws: How many.
+        patients: (N,) integers, equal ones are one patient; None: every image is of another.
 
     Raises:
         ValueError: Shapes that do not match, a class without images, no amount without NaN, or a
             confidence outside its range.
     """
     check_confidence(confidence)
-    curve = SearchCurve.of(labels, scores)
+    curve = SearchCurve.of(labels, scores, patients)
     known = ~np.isnan(curve.aucs)
     statistics, critical = np.full((2, len(known)), np.nan)
     if not np.isnan(curve.covariance[np.ix_(known, known)]).any():

@@ -1,7 +1,7 @@
 """The variance of AUCs over test images, and the paper's test between two models.
 
 DeLong, DeLong and Clarke-Pearson 1988 (Biometrics 44); the fast form is Sun and Xu 2014 (IEEE
-Signal Processing Letters 21).
+Signal Processing Letters 21). With several images of a patient: Obuchowski 1997 (Biometrics 53).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
 from augsearch.evaluation.metrics import check
+from augsearch.evaluation.patients import Patients, count_of, numbered, sums_of
 from augsearch.evaluation.precision import ZERO_VARIANCE
 from augsearch.evaluation.ranking import placements
 
@@ -83,8 +84,10 @@ def auc_covariance(labels: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floats
     return aucs, influence @ influence.T
 
 
-def auc_influence(labels: ArrayLike, probabilities: ArrayLike) -> tuple[Floats, Floats]:
-    """Return AUCs and how much each image moves them.
+def auc_influence(
+    labels: ArrayLike, probabilities: ArrayLike, patients: ArrayLike | None = None
+) -> tuple[Floats, Floats]:
+    """Return AUCs and how much each image, or patient, moves them.
 
     The influence of image i on the AUC A of a model is (V_i - A) / sqrt(m (m - 1)), with V_i its
     placement and m the number of images on its side of the comparison. Its cross products are the
@@ -92,13 +95,20 @@ def auc_influence(labels: ArrayLike, probabilities: ArrayLike) -> tuple[Floats, 
     more classes A is the mean of the one-against-the-rest AUCs and the influence the mean of
     theirs. Both are linear in the model: averages over replicates may be taken before or after.
 
+    Images of one patient are alike, so where patients have several they are what is independent.
+    Their influence is the sum over their images of (V_i - A) sqrt(p / (p - 1)) / m, with p the
+    number of patients on that side: the variance of clustered data of Obuchowski 1997, with
+    sqrt(p / (p - 1)) of either side in place of her common factor for patients on both sides.
+
     Args:
         labels: (N,) class indices; 1 is the positive class of two.
         probabilities: (M, N, C) class probabilities or (M, N) positive-class scores of M models.
+        patients: (N,) integers, equal ones are one patient; None: every image is of another.
 
     Returns:
-        AUCs (M,) and influence (M, N), float64. Both are NaN for a model with a NaN score and if
-        a class has no image; the influence alone is, for the images of a class that is one image.
+        AUCs (M,) and influence (M, N), float64, by image, or (M, P) of P patients by rising number
+        if any has several images. Both are NaN for a model with a NaN score and if a class has no
+        image; the influence alone is, where a class has images of one patient only.
 
     Raises:
         ValueError: Shapes or labels that do not match.
@@ -111,9 +121,10 @@ def auc_influence(labels: ArrayLike, probabilities: ArrayLike) -> tuple[Floats, 
         )
     n_classes = given.shape[2]
     classes = (1,) if n_classes == 2 else range(n_classes)
-    parts = [_one_against_the_rest(true == c, given[..., c]) for c in classes]
+    own = numbered(patients, len(true))
+    parts = [_one_against_the_rest(true == c, given[..., c], own) for c in classes]
     aucs, influences = zip(*parts, strict=True)
-    return np.mean(aucs, axis=0), np.mean(influences, axis=0)
+    return np.mean(aucs, axis=0), sums_of(np.mean(influences, axis=0), own)
 
 
 def as_classes(probabilities: ArrayLike) -> Floats:
@@ -128,18 +139,23 @@ def variance_of(influence: Floats) -> float:
     return 0.0 if variance < ZERO_VARIANCE else variance
 
 
-def _one_against_the_rest(positive: NDArray[np.bool_], scores: Floats) -> tuple[Floats, Floats]:
+def _one_against_the_rest(
+    positive: NDArray[np.bool_], scores: Floats, patients: Patients
+) -> tuple[Floats, Floats]:
     placed = placements(positive, scores)
     n_positive = int(positive.sum())
     if n_positive == 0:
         return placed.mean(axis=1), placed
     aucs = placed[:, positive].mean(axis=1)
-    weights = np.where(positive, _root_weight(n_positive), _root_weight(len(positive) - n_positive))
-    return aucs, (placed - aucs[:, None]) * weights
+    sides = (positive, ~positive)
+    mine, others = (_root_weight(int(side.sum()), count_of(patients, side)) for side in sides)
+    return aucs, (placed - aucs[:, None]) * np.where(positive, mine, others)
 
 
-def _root_weight(n_images: int) -> float:
-    return 1 / math.sqrt(n_images * (n_images - 1)) if n_images > 1 else math.nan
+def _root_weight(n_images: int, n_patients: int) -> float:
+    if n_patients < 2:
+        return math.nan
+    return 1 / math.sqrt(n_images * n_images * (n_patients - 1) / n_patients)
 
 
 def _z_and_p(difference: float, variance: float) -> tuple[float, float]:

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
 from augsearch.evaluation.metrics import Metric, check
+from augsearch.evaluation.patients import fewest_of, numbered
 from augsearch.evaluation.precision import Precision, check_confidence, precision
 from augsearch.evaluation.resampling import bootstrap_scores, resampled_counts
 from augsearch.evaluation.training_groups import independent_runs
@@ -40,6 +41,7 @@ def endpoint_gain(
     *,
     base_groups: ArrayLike | None = None,
     chosen_groups: ArrayLike | None = None,
+    patients: ArrayLike | None = None,
 ) -> Verdict:
     """Compare two recipes in any metric by a paired bootstrap over images and trainings.
 
@@ -52,7 +54,8 @@ def endpoint_gain(
     the t distribution that a t interval would use (the expanded percentile interval of Hesterberg
     2015, American Statistician 69), its degrees of freedom as in `verdict` but those of the images
     m - 1, m the size of the smallest class. With one training in an arm the answer speaks of these
-    models only, and the note says so.
+    models only, and the note says so. Patients with several images are drawn whole, and m counts
+    patients.
 
     Args:
         metric: What is measured; see `augsearch.evaluation.metrics.get_metric`.
@@ -65,6 +68,7 @@ def endpoint_gain(
         base_groups: The generator behind each training of the base arm, as for `verdict`: then
             whole generators are drawn.
         chosen_groups: The same of the chosen arm.
+        patients: (N,) integers, equal ones are one patient; None: every image is of another.
 
     Returns:
         The gain, positive if the chosen arm is better, whichever direction the metric has; its
@@ -83,11 +87,12 @@ def endpoint_gain(
     gain = float(scores[1].mean() - scores[0].mean())
     if np.isnan(gain):
         return without_interval(gain, np.nan, UNDEFINED)
-    fewest = int(np.bincount(true).min())
+    fewest = fewest_of(true, numbered(patients, len(true)), arms[0].shape[2])
     if fewest == 1:
         return without_interval(gain, np.nan, ONE_IMAGE)
     generator = seed.generator()
-    drawn = sign * bootstrap_scores(metric, true, np.concatenate(arms), draws, generator)
+    every = np.concatenate(arms)
+    drawn = sign * bootstrap_scores(metric, true, every, draws, generator, patients)
     on_base, on_chosen = np.split(drawn, [len(arms[0])], axis=1)
     gains = on_chosen.mean(axis=1) - on_base.mean(axis=1)
     gains = gains[~np.isnan(gains)]

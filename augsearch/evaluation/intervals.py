@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 
 DRAWS = 1_000
 
+_ROUNDING = 1e-12
+
 
 def metric_interval(
     name: str,
@@ -27,6 +29,7 @@ def metric_interval(
     confidence: float,
     seed: Seed,
     groups: ArrayLike | None = None,
+    patients: ArrayLike | None = None,
 ) -> tuple[float, float, float]:
     """Return a metric's mean over replicates with the two ends of its confidence interval.
 
@@ -39,7 +42,10 @@ def metric_interval(
 
     Other metrics: percentiles of 1,000 bootstrap draws; each takes images with replacement within
     each class and replicates with replacement. Draws where the metric is undefined (no positive
-    decision in a ppv) are left out.
+    decision in a ppv) are left out. If all draws give one value, as where every image is decided
+    rightly, they tell nothing of other images, and there is no interval.
+
+    Where patients have several images, patients are what varies and is drawn.
 
     Args:
         name: A metric's name.
@@ -50,6 +56,7 @@ def metric_interval(
         groups: (R,) integers, the generator behind each replicate, if there were several: then
             those take the replicates' place, and whole ones are drawn (G - 1 of G, which leaves
             the variance of their mean unbiased).
+        patients: (N,) integers, equal ones are one patient; None: every image is of another.
 
     Returns:
         Value, low, high. All NaN if the value is undefined; low and high alone if only they are.
@@ -71,18 +78,22 @@ def metric_interval(
     if math.isnan(value):
         return math.nan, math.nan, math.nan
     if name == "auc":
-        return value, *_auc_limits(true, given, confidence, groups)
-    return value, *_bootstrap_limits(metric, true, given, confidence, seed, groups)
+        return value, *_auc_limits(true, given, confidence, groups, patients)
+    return value, *_bootstrap_limits(metric, true, given, confidence, seed, groups, patients)
 
 
 def _auc_limits(
-    labels: NDArray[np.int64], probabilities: Floats, confidence: float, groups: ArrayLike | None
+    labels: NDArray[np.int64],
+    probabilities: Floats,
+    confidence: float,
+    groups: ArrayLike | None,
+    patients: ArrayLike | None,
 ) -> tuple[float, float]:
-    aucs, influence = auc_influence(labels, probabilities)
+    aucs, influence = auc_influence(labels, probabilities, patients)
     mean = float(aucs.mean())
     image_variance = variance_of(influence.mean(axis=0))
     runs, nested = (aucs, False) if groups is None else (group_means(aucs, groups), True)
-    found = precision(image_variance, (runs,), len(labels) - 2, nested)
+    found = precision(image_variance, (runs,), influence.shape[1] - 2, nested)
     width = found.half_width(confidence)
     if not (width > 0 and 0 < mean < 1):
         return math.nan, math.nan
@@ -98,14 +109,15 @@ def _bootstrap_limits(
     confidence: float,
     seed: Seed,
     groups: ArrayLike | None = None,
+    patients: ArrayLike | None = None,
 ) -> tuple[float, float]:
     generator = seed.generator()
-    scores = bootstrap_scores(metric, labels, probabilities, DRAWS, generator)
+    scores = bootstrap_scores(metric, labels, probabilities, DRAWS, generator, patients)
     chosen = _shares(generator, len(probabilities), groups)
     # A replicate that a draw left out must not spoil it with 0 · NaN.
     means = np.where(chosen > 0, chosen * scores, 0).sum(axis=1)
     defined = means[~np.isnan(means)]
-    if not defined.size:
+    if not defined.size or np.ptp(defined) < _ROUNDING:
         return math.nan, math.nan
     low, high = np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)

@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 DRAWS = 4_000
 
 ON_TUNING = "judged on the tuning set, which chose the amount, as there is no test set"
-ONE_TUNING_IMAGE = "a class has one tuning image only, so no interval can be given"
+ONE_TUNING_IMAGE = "a class has one tuning image (or patient) only, so no interval can be given"
 NO_SCORE = "an amount with a NaN score cannot be compared"
 
 
@@ -82,6 +82,7 @@ def max_t(
     confidence: float,
     seed: Seed,
     draws: int = DRAWS,
+    patients: ArrayLike | None = None,
 ) -> MaxT:
     """Compare every amount with the base on the tuning set, and account for having looked at all.
 
@@ -100,13 +101,14 @@ def max_t(
         confidence: Of all intervals together, between 0 and 1.
         seed: Where the draws come from.
         draws: How many.
+        patients: (N,) integers, equal ones are one patient; None: every image is of another.
 
     Raises:
         ValueError: Shapes that do not match, a class without images, a base with a NaN score, or
             numbers outside their range.
     """
     check_confidence(confidence)
-    curve = SearchCurve.of(labels, scores)
+    curve = SearchCurve.of(labels, scores, patients)
     if not 0 <= base_index < len(curve.aucs):
         raise ValueError(
             f"base_index must lie between 0 and {len(curve.aucs) - 1} but got {base_index}; "

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from augsearch.evaluation import confusion
 from augsearch.evaluation.metrics import Metric
+from augsearch.evaluation.patients import Patients, numbered
 
 Floats = NDArray[np.float64]
 
@@ -20,6 +21,7 @@ def bootstrap_scores(
     probabilities: Floats,
     draws: int,
     generator: np.random.Generator,
+    patients: ArrayLike | None = None,
 ) -> Floats:
     """Return the metric of every replicate on the same class-stratified draws of images.
 
@@ -29,27 +31,51 @@ def bootstrap_scores(
         probabilities: (R, N, C), without NaN.
         draws: How many, D; each takes images with replacement within each class.
         generator: Where the randomness comes from.
+        patients: (N,) integers, equal ones are one patient; None: every image is of another.
 
     Returns:
         float64, (D, R); NaN where the metric is undefined in a draw.
     """
+    own = numbered(patients, len(labels))
     step = max(1, _BLOCK_VALUES // len(labels))
     blocks = []
     for start in range(0, draws, step):
-        weights = resampled_images(generator, labels, min(step, draws - start))
-        blocks.append(scores_of_draws(metric, labels, probabilities, weights))
+        weights = resampled_images(generator, labels, min(step, draws - start), own)
+        whole = np.all([weights[:, labels == c].any(axis=1) for c in np.unique(labels)], axis=0)
+        scores = np.full((len(weights), len(probabilities)), np.nan)
+        scores[whole] = scores_of_draws(metric, labels, probabilities, weights[whole])
+        blocks.append(scores)
     return np.concatenate(blocks)
 
 
 def resampled_images(
-    generator: np.random.Generator, labels: NDArray[np.int64], draws: int
+    generator: np.random.Generator,
+    labels: NDArray[np.int64],
+    draws: int,
+    patients: Patients = None,
 ) -> NDArray[np.int64]:
-    """Return how often each image is drawn if every class keeps its size, (draws, N)."""
+    """Return how often each image is drawn if every class keeps its size, (draws, N).
+
+    With patients of several images they are drawn whole, and a class keeps its number of patients;
+    one with images of several classes counts as of the rarest of them, which so is in every draw.
+    """
     weights = np.zeros((draws, len(labels)), dtype=np.int64)
-    for c in np.unique(labels):
-        members = np.flatnonzero(labels == c)
-        weights[:, members] = resampled_counts(generator, draws, len(members))
+    kind = labels if patients is None else _rarest_class(labels, patients)
+    for c in np.unique(kind):
+        members = np.flatnonzero(kind == c)
+        own = members if patients is None else patients[members]
+        names, places = np.unique(own, return_inverse=True)
+        weights[:, members] = resampled_counts(generator, draws, len(names))[:, places]
     return weights
+
+
+def _rarest_class(labels: NDArray[np.int64], patients: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return for each image the rarest class that its patient has an image of."""
+    order = np.argsort(np.bincount(labels), kind="stable")
+    ranks = np.argsort(order)[labels]
+    least = np.full(patients.max() + 1, len(order))
+    np.minimum.at(least, patients, ranks)
+    return np.asarray(order[least[patients]])
 
 
 def resampled_counts(

@@ -29,7 +29,9 @@ class SearchCurve:
     replicates: int
 
     @classmethod
-    def of(cls, labels: ArrayLike, scores: ArrayLike) -> SearchCurve:
+    def of(
+        cls, labels: ArrayLike, scores: ArrayLike, patients: ArrayLike | None = None
+    ) -> SearchCurve:
         """Measure a search.
 
         The covariance is that of DeLong et al. on replicate-averaged influence, plus τ²/R on the
@@ -39,6 +41,7 @@ class SearchCurve:
         Args:
             labels: (N,) class indices of the tuning images; 1 is the positive class of two.
             scores: (K, R, N, C) class probabilities, or (K, R, N) positive-class scores.
+            patients: (N,) integers, equal ones are one patient; None: every image is of another.
 
         Raises:
             ValueError: Shapes or labels that do not match, a class without images, or no amount
@@ -51,7 +54,7 @@ class SearchCurve:
                 f"training but have shape {given.shape}; stack amounts, then replicates."
             )
         n_amounts, replicates = given.shape[:2]
-        aucs, influence = auc_influence(labels, given.reshape(-1, *given.shape[2:]))
+        aucs, influence = auc_influence(labels, given.reshape(-1, *given.shape[2:]), patients)
         aucs = aucs.reshape(n_amounts, replicates)
         if np.isnan(aucs).any(axis=1).all():
             raise ValueError(

@@ -9,16 +9,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from augsearch.evaluation.auc_bootstrap import FEWEST_IMAGES, bootstrap_variance
 from augsearch.evaluation.delong import as_classes, auc_influence, variance_of
+from augsearch.evaluation.patients import fewest_of, numbered
 from augsearch.evaluation.precision import Precision, check_confidence, precision
 from augsearch.evaluation.training_groups import independent_runs
 from augsearch.study.results import Label
 
 ONE_RUN = "speaks of these two models only: the luck of a single training is not known"
 DEGENERATE = "degenerate: the gain has no variance on these images, so no interval can be given"
-ONE_IMAGE = "a class has one test image only, so no interval can be given"
+ONE_IMAGE = "a class has one test image (or patient) only, so no interval can be given"
 FEW_IMAGES = (
-    f"a class has fewer than {FEWEST_IMAGES} test images: the variance over images is that of a "
-    "class-stratified bootstrap"
+    f"a class has fewer than {FEWEST_IMAGES} test images (or patients): the variance over images "
+    "is that of a class-stratified bootstrap"
 )
 TWO_GENERATORS = (
     "two trainings of the generator tell little about how much another one differs, so the "
@@ -59,6 +60,7 @@ def verdict(
     *,
     base_groups: ArrayLike | None = None,
     chosen_groups: ArrayLike | None = None,
+    patients: ArrayLike | None = None,
 ) -> Verdict:
     """Compare two recipes by fresh trainings of both, scored on the same untouched test images.
 
@@ -82,7 +84,9 @@ def verdict(
 
     More than two classes: the macro one-against-the-rest AUC, with the variance of its influence.
     Fewer than 10 images in a class: v_image and its degrees of freedom are those of the
-    class-stratified bootstrap (`bootstrap_variance`), and the note says so.
+    class-stratified bootstrap (`bootstrap_variance`), and the note says so. Patients with several
+    images: v_image is over patients (`auc_influence`), and wherever images are counted above,
+    patients are.
 
     Args:
         labels: (N,) class indices; 1 is the positive class of two.
@@ -93,14 +97,15 @@ def verdict(
             or one that counts as given. Each has as many trainings. Numbers that both arms have
             are the same generator.
         chosen_groups: The same of the chosen arm.
+        patients: (N,) integers, equal ones are one patient; None: every image is of another.
 
     Raises:
         ValueError: Shapes that do not match, NaN scores, a class without images, groups that are
             uneven or alone, or a confidence outside its range.
     """
     check_confidence(confidence)
-    base_aucs, base_influence = _influence("base", labels, base)
-    chosen_aucs, chosen_influence = _influence("chosen", labels, chosen)
+    base_aucs, base_influence = _influence("base", labels, base, patients)
+    chosen_aucs, chosen_influence = _influence("chosen", labels, chosen, patients)
     if np.ndim(base) != np.ndim(chosen) or np.shape(base)[2:] != np.shape(chosen)[2:]:
         raise ValueError(
             "base and chosen must have the same classes but have shapes "
@@ -108,16 +113,16 @@ def verdict(
         )
     gain = float(chosen_aucs.mean() - base_aucs.mean())
     influence = chosen_influence.mean(axis=0) - base_influence.mean(axis=0)
-    classes = np.bincount(np.asarray(labels, dtype=np.int64))
     notes = [ONE_RUN] if min(len(base_aucs), len(chosen_aucs)) == 1 else []
     runs = independent_runs(base_aucs, chosen_aucs, base_groups, chosen_groups)
     if two_generators(base_groups, chosen_groups):
         notes.append(TWO_GENERATORS)
     image_variance, image_freedom = variance_of(influence), float(len(influence) - 2)
-    if 1 < classes.min() < FEWEST_IMAGES:
+    true, arms = np.asarray(labels, dtype=np.int64), (as_classes(base), as_classes(chosen))
+    fewest = fewest_of(true, numbered(patients, len(true)), arms[0].shape[2])
+    if 1 < fewest < FEWEST_IMAGES:
         notes.append(FEW_IMAGES)
-        arms = (as_classes(base), as_classes(chosen))
-        image_variance, image_freedom = bootstrap_variance(np.asarray(labels), *arms)
+        image_variance, image_freedom = bootstrap_variance(true, *arms, patients)
     nested = base_groups is not None or chosen_groups is not None
     found = precision(image_variance, runs, image_freedom, nested)
     return _judged(gain, found, confidence, notes)
@@ -157,14 +162,14 @@ def _judged(gain: float, found: Precision, confidence: float, notes: list[str]) 
 
 
 def _influence(
-    arm: str, labels: ArrayLike, probabilities: ArrayLike
+    arm: str, labels: ArrayLike, probabilities: ArrayLike, patients: ArrayLike | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     if np.ndim(probabilities) not in (2, 3) or len(np.asarray(probabilities)) == 0:
         raise ValueError(
             f"{arm} must be (R, N, C) or (R, N) with at least one training but has shape "
             f"{np.shape(probabilities)}; stack the probabilities of its trainings."
         )
-    aucs, influence = auc_influence(labels, probabilities)
+    aucs, influence = auc_influence(labels, probabilities, patients)
     if np.isnan(aucs).any():
         raise ValueError(
             f"the AUC of {arm} must be a number in every training but is not; a verdict needs "

@@ -36,10 +36,15 @@ class Outputs:
     Attributes:
         labels: int64, (N,).
         probabilities: Arm -> float64, (trainings, N, classes).
+        patients: int64, (N,), equal ones are one patient; None: every image is of another.
+        generators: Arm -> int64, (trainings,), the generator behind each of its trainings; None:
+            none, or one for all.
     """
 
     labels: NDArray[np.int64]
     probabilities: Mapping[str, NDArray[np.float64]]
+    patients: NDArray[np.int64] | None = None
+    generators: Mapping[str, NDArray[np.int64] | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +152,7 @@ class ReportContents:
         recipes: Arm -> what it is made of, in words ("real images, balanced by acgan").
         classifiers: Arm -> name of its classifier ("classifier" for the study's own).
         tuning: Arm -> what it said about the tuning images, one entry per amount, rising.
+        tuning_patients: Of each fold's tuning images, int64, (N,); empty: each is of another.
         embeddings: Arm -> last-layer features of the test images by its first training, float32,
             (N, D); only if the study asks for t-SNE.
         likeness: Searched arm -> one entry per class; only if the study asks for MS-SSIM.
@@ -186,6 +192,7 @@ class ReportContents:
     study_text: str
     classifiers: Mapping[str, str] = field(default_factory=dict)
     tuning: Mapping[str, Sequence[TuningOutputs]] = field(default_factory=dict)
+    tuning_patients: Sequence[NDArray[np.int64]] = ()
     embeddings: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     likeness: Mapping[str, Sequence[Likeness]] = field(default_factory=dict)
     training_curves: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)

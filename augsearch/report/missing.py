@@ -49,8 +49,8 @@ def _images(contents: ReportContents) -> Iterator[str]:
     if contents.parts and single and not _is_grouped(contents):
         yield (
             "No protection of groups: every image counts as a group of its own. If patients have "
-            "several images, some may be in two parts; say which with group_column or "
-            "group_pattern."
+            "several images, some may be in two parts, and intervals are too narrow; say which "
+            "with group_column or group_pattern."
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +24,14 @@ class Sample:
     Attributes:
         labels: int64, (N,).
         probabilities: float64, (trainings, N, classes).
+        patients: int64, (N,), equal ones are one patient; None: every image is of another.
+        generators: int64, (trainings,), the generator behind each; None: none, or one for all.
     """
 
     labels: NDArray[np.int64]
     probabilities: Floats
+    patients: NDArray[np.int64] | None = None
+    generators: NDArray[np.int64] | None = None
 
     def scores(self, metric: str) -> Floats:
         """Return a metric of each training, (trainings,); NaN where it is undefined."""
@@ -44,7 +48,8 @@ class Sample:
             own = self.probabilities[..., c]
         else:
             own = (decide(self.probabilities) == c).astype(np.float64)
-        return Sample((self.labels == c).astype(np.int64), np.stack([1 - own, own], axis=-1))
+        labels = (self.labels == c).astype(np.int64)
+        return replace(self, labels=labels, probabilities=np.stack([1 - own, own], axis=-1))
 
 
 def arms_of(contents: ReportContents, options: TableOptions) -> tuple[str, ...]:
@@ -56,7 +61,7 @@ def sample_of(contents: ReportContents, options: TableOptions, arm: str) -> Samp
     """Return what an arm said about the table's images; None if it was not asked."""
     if options.images == "tuning":
         chosen = chosen_outputs(contents, arm)
-        return pooled(chosen.folds) if chosen else None
+        return pooled(chosen.folds, contents.tuning_patients) if chosen else None
     return set_sample(contents.test if options.images == "test" else contents.external, arm)
 
 
@@ -64,7 +69,8 @@ def set_sample(outputs: Outputs | None, arm: str) -> Sample | None:
     """Return what an arm said about test or external set; None if it was not asked."""
     if outputs is None or arm not in outputs.probabilities or not len(outputs.labels):
         return None
-    return Sample(outputs.labels, outputs.probabilities[arm])
+    generators = outputs.generators.get(arm)
+    return Sample(outputs.labels, outputs.probabilities[arm], outputs.patients, generators)
 
 
 def chosen_outputs(contents: ReportContents, arm: str) -> TuningOutputs | None:
@@ -73,14 +79,15 @@ def chosen_outputs(contents: ReportContents, arm: str) -> TuningOutputs | None:
     return next((one for one in contents.tuning.get(arm, ()) if one.amount == amount), None)
 
 
-def pooled(folds: Folds) -> Sample:
+def pooled(folds: Folds, patients: Sequence[NDArray[np.int64]] = ()) -> Sample:
     """Put the folds' images one after the other: replicate r speaks with its model of each fold.
 
     This is how cross-validation makes one confusion matrix of k (Frid-Adar et al. 2018, section
     4.1), and one value per replicate of any metric.
     """
     labels = np.concatenate([labels for labels, _ in folds])
-    return Sample(labels, np.concatenate([outputs for _, outputs in folds], axis=1))
+    outputs = np.concatenate([outputs for _, outputs in folds], axis=1)
+    return Sample(labels, outputs, np.concatenate(patients) if len(patients) else None)
 
 
 def best_settings(contents: ReportContents, arm: str) -> Sample | None:
@@ -92,12 +99,12 @@ def best_settings(contents: ReportContents, arm: str) -> Sample | None:
     tuned = contents.tuned.get(arm)
     if tuned is None:
         return None
-    settings = [pooled(folds) for folds in tuned.outputs]
+    settings = [pooled(folds, contents.tuning_patients) for folds in tuned.outputs]
     sign = 1.0 if get_metric(contents.metric).greater_is_better else -1.0
     merits = sign * np.array([one.scores(contents.metric) for one in settings])
     best = np.where(np.isnan(merits), -np.inf, merits).argmax(axis=0)
     rows = [settings[setting].probabilities[run] for run, setting in enumerate(best)]
-    return Sample(settings[0].labels, np.stack(rows))
+    return replace(settings[0], probabilities=np.stack(rows))
 
 
 def confusion_of(sample: Sample) -> Floats:
@@ -125,4 +132,4 @@ def table_confusions(contents: ReportContents, options: TableOptions) -> Mapping
 
 def first(sample: Sample) -> Sample:
     """Return the first training alone."""
-    return Sample(sample.labels, sample.probabilities[:1])
+    return replace(sample, probabilities=sample.probabilities[:1], generators=None)

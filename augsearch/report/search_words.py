@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from augsearch.amounts import amount_words
 from augsearch.evaluation.delong import auc_influence, variance_of
+from augsearch.evaluation.patients import Patients
 from augsearch.report.contents import ReportContents
 from augsearch.report.sentences import metric_title
 from augsearch.search.study_rules import chooses_smoothed
@@ -85,8 +86,10 @@ def _over_images(contents: ReportContents, name: str) -> str:
     folds = [one.folds for one in contents.tuning.get(name, ()) if one.amount == chosen]
     if contents.metric != "auc" or not folds:
         return ""
+    patients: Sequence[Patients] = contents.tuning_patients or [None] * len(folds[0])
     variances = [
-        variance_of(auc_influence(labels, runs)[1].mean(axis=0)) for labels, runs in folds[0]
+        variance_of(auc_influence(labels, runs, own)[1].mean(axis=0))
+        for (labels, runs), own in zip(folds[0], patients, strict=True)
     ]
     error = math.sqrt(sum(variances)) / len(variances)
     if not error > 0:

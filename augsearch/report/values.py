@@ -58,7 +58,9 @@ def value_of(
     if options.value == "mean-sd":
         spread = (float(np.std(scores, ddof=1)) if len(scores) > 1 else math.nan,)
     elif options.value == "interval":
-        spread = metric_interval(metric, sample.labels, sample.probabilities, confidence, seed)[1:]
+        said = (sample.labels, sample.probabilities)
+        behind = (sample.generators, sample.patients)
+        spread = metric_interval(metric, *said, confidence, seed, *behind)[1:]
     text = _text(mean, spread)
     numbers: tuple[float | str | None, ...] = tuple(map(_finite, (mean, *spread)))
     if _in_words(metric, options):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from augsearch.evaluation import endpoints, max_t
 from augsearch.evaluation.intervals import DRAWS
+from augsearch.evaluation.patients import numbered
 from augsearch.report.contents import ReportContents
 from augsearch.report.sentences import metric_title
 from augsearch.study.results import VerdictResult
@@ -29,6 +30,7 @@ def verdict_methods(contents: ReportContents, study: StudyFile) -> Iterator[str]
     elif contents.test.probabilities:
         yield from _test(contents, study)
         yield from _endpoints(contents)
+    yield from _patients(contents, study)
     yield from _generators(contents)
 
 
@@ -89,6 +91,16 @@ def _test(contents: ReportContents, study: StudyFile) -> Iterator[str]:
         f"[@pepe2003]; those of other metrics are percentiles of {DRAWS:,} class-stratified "
         f"bootstrap draws of images and trainings [@efron1993]{_cut_off(contents)}."
     )
+
+
+def _patients(contents: ReportContents, study: StudyFile) -> Iterator[str]:
+    """Yield that patients, not images, are what intervals count, where some have several."""
+    known = [contents.test.patients] if study.has_test_set else contents.tuning_patients
+    if any(own is not None and numbered(own, len(own)) is not None for own in known):
+        yield (
+            "Some patients have several images: in every interval patients were what varied, or "
+            "what was drawn, with all of their images [@obuchowski1997]."
+        )
 
 
 def _generators(contents: ReportContents) -> Iterator[str]:

@@ -12,6 +12,7 @@ from augsearch.controller.arms import SearchedArm
 from augsearch.controller.directory import RunDirectory
 from augsearch.errors import RunDirectoryError
 from augsearch.evaluation.metrics import Metric, get_metric
+from augsearch.evaluation.verdict import verdict
 from augsearch.events import Warned, silent
 from augsearch.execution.cells import ArmScore
 from augsearch.execution.folds import FoldImages
@@ -66,11 +67,11 @@ def directory(tmp_path):
     return RunDirectory(tmp_path / "run")
 
 
-def prepared(metric=AUC, arms=ARMS, external=False):
+def prepared(metric=AUC, arms=ARMS, external=False, patients=None):
     study = SimpleNamespace(
         arms=arms, evaluation=EvaluationOptions(test_replicates=3), report=ReportOptions()
     )
-    part = block(toy_images((20, 20), size=4, seed=7))
+    part = replace(block(toy_images((20, 20), size=4, seed=7)), patients=patients)
     return SimpleNamespace(
         study=study, metric=metric, test=part, external=part if external else None
     )
@@ -168,10 +169,10 @@ def tested(tmp_path, directory):
 
     def run(
         external=False, tuned=None, scores=None, controls=None, told=None, directory=directory,
-        **multiples
+        patients=None, **multiples
     ):  # fmt: skip
         guess.sizes.clear()
-        ready = prepared(external=external)
+        ready = prepared(external=external, patients=patients)
         values = [(scores or {}).get(name, 0.5) for name in multiples]
         searched = chosen(multiples, values, score=score)
         for name, arm in (controls or {}).items():
@@ -198,6 +199,20 @@ def test_the_gain_is_that_of_fresh_trainings(tested):
     assert outcome.answer.gain == pytest.approx(aucs["search"] - aucs["real"])
     assert outcome.answer.low < outcome.answer.gain < outcome.answer.high
     assert outcome.gains.keys() == {"search"}
+
+
+def test_patients_are_what_the_intervals_count(tested):
+    patients = np.arange(40) // 4
+    scores = {"search": 0.9, "again": 0.3}
+    given = {"scores": scores, "controls": {"again": "search"}, "real": 1, "search": 4, "again": 3}
+    outcome, _ = tested(patients=patients, **given)
+    labels = toy_images((20, 20), size=4, seed=7).labels
+    arms = [outcome.test[name] for name in ("real", "again", "search")]
+    expected = [verdict(labels, one, arms[2], patients=patients) for one in arms[:2]]
+    answer = outcome.answer
+    assert outcome.gains["search"] == expected[0]
+    assert (answer.control.low, answer.control.high) == (expected[1].low, expected[1].high)
+    assert expected[0].se != verdict(labels, arms[0], arms[2]).se
 
 
 def test_arms_of_the_same_recipe_are_the_same_trainings(tested):

@@ -24,11 +24,11 @@ def outputs(skill, seed):
 def gains():
     """Give outputs by arm -> gains of arm "more" over arm "real"."""
 
-    def run(name="more", groups=None, **test):
+    def run(name="more", groups=None, patients=None, **test):
         options = EvaluationOptions(endpoints=("kappa", "brier"))
         prepared = SimpleNamespace(
             study=SimpleNamespace(evaluation=options),
-            test=SimpleNamespace(labels=LABELS),
+            test=SimpleNamespace(labels=LABELS, patients=patients),
             seed=Seed.of(5),
         )
         return endpoint_gains(
@@ -77,6 +77,15 @@ def test_the_generators_behind_the_trainings_count(gains):
     seed = Seed.of(5).child("endpoint", "brier")
     brier = get_metric("brier")
     expected = endpoint_gain(brier, LABELS, real, more, 0.95, seed, chosen_groups=groups["more"])
+    assert (found.low, found.high, found.note) == (expected.low, expected.high, expected.note)
+
+
+def test_patients_are_drawn_whole(gains):
+    real, more, patients = outputs(0.5, 1), outputs(0.8, 2), np.arange(60) // 6 * 2 + LABELS
+    found = gains(real=real, more=more, patients=patients)["brier"]
+    seed = Seed.of(5).child("endpoint", "brier")
+    brier = get_metric("brier")
+    expected = endpoint_gain(brier, LABELS, real, more, 0.95, seed, patients=patients)
     assert (found.low, found.high, found.note) == (expected.low, expected.high, expected.note)
 
 

@@ -10,7 +10,8 @@ from augsearch.controller.results import study_result
 from augsearch.controller.untested import judge_on_tuning_set
 from augsearch.data.splits import summary
 from augsearch.errors import AugsearchError
-from augsearch.evaluation.max_t import ON_TUNING
+from augsearch.evaluation.max_t import ON_TUNING, max_t
+from augsearch.seeds import Seed
 
 UNTESTED = {
     "data": {"kind": "demo", "train": 40, "tune": 30, "test": 10},
@@ -57,6 +58,20 @@ def test_the_gain_is_that_of_the_search_and_the_interval_holds_for_every_amount(
     written = {path.name for path in world.directory.path.iterdir()}
     assert "declaration.json" in written
     assert "test_opened.json" not in written
+
+
+def test_intervals_count_patients(judged):
+    arms = {"real": {}, "search": {"search": SEARCH | {"multiples": [3]}}}
+    _, searched, outcome = judged(arms=arms)
+    tune = searched["real"].score.folds[0].tune
+    assert len(np.unique(tune.patients)) < len(tune.labels)
+    outputs = [searched[name].tuning_outputs(k)[0] for name, k in (("real", 1), ("search", 3))]
+    ses = [
+        max_t(tune.labels, np.stack(outputs), 0, 0.95, Seed.of(0), patients=patients).se[1]
+        for patients in (tune.patients, None)
+    ]
+    assert outcome.gains["search"].se == pytest.approx(ses[0])
+    assert ses[0] != pytest.approx(ses[1], rel=1e-3)
 
 
 @pytest.mark.parametrize(("others", "low", "high"), [(0, 1.9, 2.03), (8, 2.06, 2.8)])

@@ -10,6 +10,7 @@ from augsearch.errors import AugsearchError
 from augsearch.evaluation import intervals, resampling
 from augsearch.evaluation.intervals import metric_interval
 from augsearch.evaluation.metrics import Metric, get_metric
+from augsearch.evaluation.resampling import bootstrap_scores
 from augsearch.seeds import Seed
 
 SEED = Seed.of(0, "bootstrap")
@@ -86,7 +87,19 @@ def test_classes_keep_their_sizes_in_every_draw() -> None:
     # Where all are decided positive, accuracy is the share of positives: stratified, it is fixed.
     labels, given = _task(40, 2)
     given[:] = [0.2, 0.8]
-    assert metric_interval("accuracy", labels, given, 0.95, SEED) == (0.5, 0.5, 0.5)
+    drawn = bootstrap_scores(get_metric("accuracy"), labels, given, 50, SEED.generator())
+    assert (drawn == 0.5).all()
+
+
+@pytest.mark.parametrize("name", ["accuracy", "sensitivity", "specificity", "f1", "kappa"])
+def test_a_perfect_score_has_a_value_but_no_interval(name: str) -> None:
+    # Ten right decisions of ten do not mean that the next patient cannot be missed.
+    labels = np.arange(20) % 2
+    given = np.tile(np.eye(2)[labels] * 0.8 + 0.1, (2, 1, 1))
+    value, low, high = metric_interval(name, labels, given, 0.95, SEED)
+    assert value == 1
+    assert math.isnan(low)
+    assert math.isnan(high)
 
 
 def test_spread_of_trainings_widens_the_interval() -> None:

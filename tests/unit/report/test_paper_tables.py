@@ -1,5 +1,6 @@
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -92,13 +93,25 @@ def test_a_row_per_arm_and_class_on_pooled_folds(make, tmp_path):
     assert [row.is_first for row in found[0].rows] == [True, False, False, False] * 2
 
 
-def test_intervals_are_those_of_the_usual_table(make, tmp_path):
-    contents, found = table(make, metrics=("f1", "auc"), value="interval")
+@pytest.mark.parametrize("nested", [False, True])
+def test_intervals_are_those_of_the_usual_table(make, tmp_path, nested):
+    plain = make().test
+    behind = {"patients": np.arange(90) // 3, "generators": {"more": np.array([0, 1, 0, 1])}}
+    test = replace(plain, **behind) if nested else plain
+    contents, found = table(make, metrics=("f1", "auc"), value="interval", changes={"test": test})
     row = rows(found, tmp_path)[1]
     for metric in ("f1", "auc"):
         seed = contents.seed.child("interval", "test", metric)
         values = contents.test.probabilities["more"]
-        expected = metric_interval(metric, contents.test.labels, values, 0.95, seed)
+        expected = metric_interval(
+            metric,
+            contents.test.labels,
+            values,
+            0.95,
+            seed,
+            test.generators.get("more"),
+            test.patients,
+        )
         given = [float(row[key]) for key in (metric, f"{metric}_low", f"{metric}_high")]
         assert given == pytest.approx(expected)
 

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from augsearch.evaluation.delong import auc_covariance
+from augsearch.evaluation.delong import auc_covariance, auc_influence
 from augsearch.report.contents import Outputs, Smoothed
 from augsearch.report.methods import methods
 from augsearch.report.search_words import score_caption, search_caption
@@ -99,6 +101,13 @@ def test_a_curve_in_auc_says_how_far_other_images_could_move_it(make):
     errors = [auc_covariance(*one)[1].mean() for one in folds.tuning["more"][1].folds]
     words = f"of 54 tuning images has a standard error of {np.sqrt(sum(errors)) / 2:.3f}"
     assert words in search_caption(folds, "more")
+    patients = [np.arange(24) // 4, np.arange(30)]
+    influence = [
+        auc_influence(*one, own)[1].mean(axis=0)
+        for one, own in zip(folds.tuning["more"][1].folds, patients, strict=True)
+    ]
+    words = f"a standard error of {np.sqrt(sum(one @ one for one in influence)) / 2:.3f}"
+    assert words in search_caption(replace(folds, tuning_patients=patients), "more")
     assert "Over images" not in search_caption(make(metric="kappa"), "more")
     assert "Over images" not in search_caption(make(metric="auc", tuning={}), "more")
 
