@@ -47,6 +47,8 @@ _CONTRADICTIONS = (
 )
 """What files that do not go together were seen to end in."""
 
+_LOG = "log.jsonl"
+
 _SPEND_EVERY = 5.0
 """Seconds of a stage that a kill may take out of the books."""
 
@@ -165,7 +167,7 @@ class RunDirectory:
         if isinstance(event, Advanced):
             return
         entry = {"time": time.time(), "event": type(event).__name__, **asdict(event)}
-        append_line(self.path / "log.jsonl", json.dumps(entry, default=str))
+        append_line(self.path / _LOG, json.dumps(entry, default=str))
 
     @property
     def warnings(self) -> list[str]:
@@ -178,7 +180,7 @@ class RunDirectory:
     def logged(self, kind: type[Logged]) -> Iterator[Logged]:
         """Yield every event of a type that any process of this run has logged, if it is whole."""
         event = TypeAdapter(kind)
-        for line in read_lines(self.path / "log.jsonl"):
+        for line in read_lines(self.path / _LOG):
             with suppress(ValueError, RecursionError):
                 entry = json.loads(line)
                 if isinstance(entry, dict) and entry.pop("event", None) == kind.__name__:
@@ -275,6 +277,9 @@ def claimed(
                 directory.shared.join(notify)
                 if (directory.path / "study.json").exists():
                     _same_study(directory, study)
+                elif not directory.remembers("data"):
+                    # It ended before it was settled, and may have warned of other images.
+                    (directory.path / _LOG).unlink(missing_ok=True)
                 directory.shared.check_ledger()
                 yield directory
         except AugsearchError:

@@ -22,7 +22,7 @@ from typing import IO, Any, final
 
 from augsearch.errors import StorageError
 from augsearch.events import Disturbed, Notify, silent
-from augsearch.files import replacing
+from augsearch.files import real_path, replacing
 from augsearch.messages import masked
 from augsearch.storage.remote import PassedOnError, StoredFile, answering, open_file_system
 
@@ -143,7 +143,17 @@ class ArtifactStore:
 
     @cached_property
     def _place(self) -> tuple[Any, str]:
-        return open_file_system(self._url)
+        from fsspec.implementations.local import LocalFileSystem
+
+        system, base = open_file_system(self._url)
+        is_here = isinstance(system, LocalFileSystem)
+        if is_here and real_path(Path(base)).is_relative_to(real_path(self._root)):
+            # What is sent would be a new file to send.
+            raise StorageError(
+                f"the artifact store must lie outside the run directory, {self._root}, but would "
+                f"keep its files in {base}; choose another folder."
+            )
+        return system, base
 
     def _relative(self, path: Path) -> str:
         return path.relative_to(self._root).as_posix()

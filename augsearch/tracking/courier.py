@@ -67,4 +67,5 @@ class Courier:
     def _warn(self, error: Exception) -> None:
         if not self._warned:
             self._warned = True
-            self._notify(Warned(f"MLflow takes nothing: {reason(error)}. {self._remedy}"))
+            said = reason(error).removesuffix(".")
+            self._notify(Warned(f"MLflow takes nothing: {said}. {self._remedy}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import shutil
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from augsearch.errors import TrackingError
+from augsearch.files import real_path
 from augsearch.messages import masked
 
 _SQLITE = "sqlite:///"
@@ -21,7 +23,7 @@ _CREATION_S = 60.0
 
 def sqlite_uri(database: Path) -> str:
     """Return the tracking URI of a SQLite file, absolute, so that it holds in every folder."""
-    return _SQLITE + str(database.expanduser().resolve())
+    return _SQLITE + str(real_path(Path(os.path.expanduser(database))))  # noqa: PTH111
 
 
 def sqlite_file(uri: str) -> Path | None:

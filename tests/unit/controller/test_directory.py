@@ -124,12 +124,23 @@ def test_a_run_that_began_stays_whatever_happens(base):
 def test_one_that_was_stopped_while_reading_images_is_gone_on_with(base, ending):
     with pytest.raises(ending), claimed(base, study(), fresh=False) as directory:
         write_json(directory.artifacts / "data" / "images.json", {})
+        directory.log(Warned("class 'fluid' has only 3 training images"))
         raise ending
     assert not (base / "study.json").exists()
     with claimed(base, study(seed=5), fresh=False) as directory:  # nothing is settled yet
         assert (directory.artifacts / "data" / "images.json").exists()
+        assert directory.warnings == []
     fail(base, DataError("no images"))
     assert not base.exists()
+
+
+def test_a_run_whose_study_was_removed_to_be_made_again_keeps_its_warnings(base):
+    directory = RunDirectory(start(base))
+    directory.remember("data", {})
+    directory.log(Warned("a collapse"))
+    (base / "study.json").unlink()
+    start(base)
+    assert directory.warnings == ["a collapse"]
 
 
 def test_a_folder_of_something_else_is_refused_and_left_alone(base):

@@ -164,6 +164,31 @@ def test_a_fetched_run_that_is_refused_leaves_nothing_here_and_all_in_the_store(
     assert (tmp_path / "two" / "tiny" / "study.json").exists()  # of a run that had begun here
 
 
+def test_what_a_start_that_failed_elsewhere_warned_of_is_no_warning_of_the_run(
+    begin, stores, tmp_path
+):
+    """Its images were others, or split in another way."""
+    with (
+        pytest.raises(StorageError, match="no such image"),
+        claimed(tmp_path / "one" / "tiny", study(), False, stores) as directory,
+    ):
+        directory.log(Warned("class 'fluid' has only 3 training images"))
+        Keeper(directory, pytest.fail).finish()
+        raise StorageError("no such image")
+    assert begin("two", stores).warnings == []
+
+
+def test_a_store_in_the_run_directory_is_refused_and_nothing_is_begun(tmp_path):
+    base = tmp_path / "runs" / "tiny"
+    for place in (base.parent, base, base / "artifacts" / "deep"):
+        with (
+            pytest.raises(StorageError, match="must lie outside the run directory"),
+            claimed(base, study(), False, Stores(artifacts=place.as_uri())),
+        ):
+            pytest.fail("must not be entered")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.fixture
 def clock(monkeypatch):
     now = [1000.0]

@@ -18,6 +18,15 @@ def test_a_relative_sqlite_file_becomes_absolute(
     assert store.absolute_uri("sqlite:///a.db?timeout=9") == f"sqlite:///{tmp_path}/a.db?timeout=9"
 
 
+def test_a_path_that_leads_nowhere_stays_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("loop").symlink_to("loop")
+    for name in ("loop/mlflow.db", "~nobody-of-this-name/mlflow.db"):
+        assert store.absolute_uri(f"sqlite:///{name}") == f"sqlite:///{tmp_path}/{name}"
+
+
 @pytest.mark.parametrize("uri", ["http://host:5000", "postgresql://u:p@h/db", "sqlite:////a/b.db"])
 def test_other_uris_stay(uri: str) -> None:
     assert store.absolute_uri(uri) == uri
