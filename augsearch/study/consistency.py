@@ -164,9 +164,21 @@ def _controls(study: StudyFile) -> Iterator[Problem]:
 
 
 def _split(study: StudyFile) -> Iterator[Problem]:
+    data, external = study.data, study.external
+    if isinstance(external, CsvData | DicomData) and external.split_column is not None:
+        yield (
+            ("external", "split_column"),
+            "cannot be followed: all images of the external set are tested on; drop it, and take "
+            "other rows out of the table",
+        )
     if not isinstance(study.split, GivenSplit):
+        if isinstance(data, CsvData | DicomData) and data.split_column is not None:
+            yield (
+                ("data", "split_column"),
+                f"needs split.method 'given' but got '{study.split.method}', which would split "
+                "anew; set it, or drop split_column",
+            )
         return
-    data = study.data
     if isinstance(data, CsvData | DicomData) and data.split_column is None:
         yield ("split", "method"), "'given' needs split_column in [data]; add it or use 'hold-out'"
     elif isinstance(data, FolderData | DigitsData):

@@ -127,6 +127,8 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
         line = int(place[1]) if place else text.rstrip().count("\n") + 1
         where = f"column {place[2]}" if place else "the end of the file"
         message = f"not valid TOML: {reason[0].lower()}{reason[1:]}, at {where}"
+        if "\\" in reason:  # of a path or a regular expression, in double quotes
+            message += "; put text with a \\ into single quotes, 'like this'"
         raise StudyFileError(path, [(line, "", message)]) from None
     except (ValueError, RecursionError) as error:  # a number of 5,000 digits, a list 2,000 deep
         message = "a number is too long" if isinstance(error, ValueError) else "nested too deep"

@@ -60,7 +60,8 @@ def explain(error: Mapping[str, Any]) -> tuple[Location, str]:
     if error["loc"][-1:] == ("[key]",):
         return location, _bad_name(value)
     if kind == "extra_forbidden":
-        return location, f"unknown key{hint(location[-1], keys)}"
+        others = f"; the keys here are {', '.join(keys)}"
+        return location, f"unknown key{hint(location[-1], keys) or others}"
     if kind == "missing" or (location == ("arms",) and kind == "too_short"):
         return location, _MISSING.get(location, "is missing")
     if kind == "unknown_choice" and isinstance(value, dict):
@@ -105,7 +106,8 @@ def _choice(value: Any, known: Iterable[str]) -> str:
     rule = f"must be one of {', '.join(known)}"
     if value is None:
         return f"is missing; it {rule}"
-    return f"{rule} but got {show(value)}{hint(value, known)}"
+    remedy = "; write it without quotes" if value in known else hint(value, known)
+    return f"{rule} but got {show(value)}{remedy}"
 
 
 def _follow(location: Location) -> tuple[Location, list[str]]:

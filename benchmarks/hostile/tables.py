@@ -22,6 +22,8 @@ on_bad_image = "{bad}"
 kind = "csv"
 path = "table.csv"
 {options}
+[split]
+method = "{method}"
 [arms.real]
 """
 _PLACES = (
@@ -155,7 +157,11 @@ def cases(draw: st.DrawFn, bulk: bool = True) -> Case:
         options += [
             "classes = " + json.dumps(draw(st.sampled_from((["A", "B"], ["A", "B"], ["B", "A|B"]))))
         ]
-    study = STUDY.format(bad=draw(st.sampled_from(("error", "skip"))), options="\n".join(options))
+    study = STUDY.format(
+        bad=draw(st.sampled_from(("error", "skip"))),
+        options="\n".join(options),
+        method="given" if any(line.startswith("split_column") for line in options) else "hold-out",
+    )
     files = {f"{name}.png": saved("L", (9, 9), "PNG") for name in "abc"}
     links = {"link.png": draw(st.sampled_from(LINK_TARGETS))} if draw(st.booleans()) else {}
     if draw(st.integers(0, 30)) == 0:

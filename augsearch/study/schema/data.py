@@ -118,7 +118,7 @@ class Manifest(Table):
     group_column: str | None = None
     """The patient: images of a group never cross a split. Default: each image is its own."""
     split_column: str | None = None
-    """Words that say what each row is for, where `split.method` is "given"."""
+    """Words that say what each row is for; only with `split.method` "given"."""
     classes: Classes | None = None
     """Labels to use, the positive one last; default: all, sorted. Other rows are left out."""
     contains: Annotated[dict[str, str], AfterValidator(_several)] | None = None

@@ -203,6 +203,18 @@ def test_which_data_bring_a_split(
         assert message.startswith("study.toml:3: split.method: 'given' needs")
 
 
+@pytest.mark.parametrize("method", ["", "method = 'k-fold'"])
+def test_a_split_column_is_never_passed_over(
+    problems: Problems, tmp_path: Path, method: str
+) -> None:
+    (tmp_path / "x.csv").touch()
+    table = "kind = 'csv'\npath = 'x.csv'\nsplit_column = 'split'"
+    [message] = problems(f"[arms.real]\n[split]\n{method}\n[data]\n{table}\n")
+    assert message.startswith("study.toml:7: data.split_column: needs split.method 'given' but")
+    [message] = problems(f"[arms.real]\n[data]\nkind = 'demo'\n[external]\n{table}\n")
+    assert message.startswith("study.toml:7: external.split_column: cannot be followed")
+
+
 @pytest.mark.parametrize(
     ("source", "problem"),
     [

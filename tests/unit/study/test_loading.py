@@ -59,7 +59,10 @@ FAULTS = [
     ("seed = -1", "seed: must be at least 0 but got -1"),
     ("seed = 1979-05-27", "seed: must be a whole number but got the date or time 1979-05-27"),
     ("sed = 1", "sed: unknown key (did you mean 'seed'?)"),
-    ("zzz = 1", "zzz: unknown key"),
+    (
+        "split.n_folds = 3",
+        "split.n_folds: unknown key; the keys here are method, train, tune, test",
+    ),
     (
         'device = "cude"',
         "device: must be one of auto, cpu, cuda, mps but got 'cude' (did you mean 'cuda'?)",
@@ -68,6 +71,15 @@ FAULTS = [
     ("images.size = 7", "images.size: must be at least 8 but got 7"),
     ("images.size = 4000", "images.size: must be at most 1,024 but got 4000"),
     ("images.channels = 2", "images.channels: must be one of 1, 3 but got 2"),
+    (
+        'images.channels = "1"',
+        "images.channels: must be one of 1, 3 but got '1'; write it without quotes",
+    ),
+    (
+        'external = { kind = "folder", path = "C:\\data" }',
+        "not valid TOML: unescaped '\\' in a string, at column 43; put text with a \\ into single "
+        "quotes, 'like this'",
+    ),
     (
         'images.intensity_range = [0, "a"]',
         "images.intensity_range: must be 'full', 'image' or two numbers, [black, white], "
@@ -85,7 +97,7 @@ FAULTS = [
     ("external = { kind = 'folder' }", "external.path: is missing"),
     (
         "external = { kind = 'folder', path = '.', label_colum = 'x' }",
-        "external.label_colum: unknown key",
+        "external.label_colum: unknown key; the keys here are kind, path, classes, group_pattern",
     ),
     (
         "external = { kind = 'digits', classes = '1' }",
@@ -116,7 +128,7 @@ FAULTS = [
     ),
     (
         "classifier.head = { kind = 'logistic', epochs = 3 }",
-        "classifier.head.epochs: unknown key",
+        "classifier.head.epochs: unknown key; the keys here are kind, penalty",
     ),
     (
         "evaluation.replicates = 0",
@@ -156,8 +168,10 @@ SOURCE_FAULTS = [
         "(did you mean 'small-data'?)",
     ),
     (
-        'kind = "acgan"\nacgan = 1',
-        "8: sources.x.acgan: unknown key",
+        'kind = "classic"\ndegrees = 5\nshear = 5',
+        "9: sources.x.shear: unknown key; the keys here are train_on, select, kind, "
+        "horizontal_flip, vertical_flip, degrees, translate, scale, brightness, contrast, "
+        "saturation",
     ),
     (
         'kind = "acgan"\ngenerator_filters = []',
