@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from typing import Literal, final
 
 import numpy as np
@@ -80,6 +81,8 @@ class TorchvisionBackbone(Backbone):
         fold_batch_norms(network)
         self._network = _lowered(network, dtype).to(device)
         self._network = self._network.to(memory_format=torch.channels_last)
+        # Not a method, which the graphs would hold and with it, in a circle, the backbone.
+        self._run = partial(_features, self._network, self._inputs)
         self._graphs: dict[torch.Size, Captured] = {}
 
     @property
@@ -123,13 +126,9 @@ class TorchvisionBackbone(Backbone):
 
     def _forward(self, images: Tensor) -> Tensor:
         if not images.is_cuda:
-            return self._features(images)
+            return self._run(images)
         # Launched as one, the some 400 kernels of a DenseNet take a third of the time.
-        return self._graphs.setdefault(images.shape, Captured(self._features))(images)
-
-    def _features(self, images: Tensor) -> Tensor:
-        features: Tensor = self._network(self._inputs(images))
-        return features.float()
+        return self._graphs.setdefault(images.shape, Captured(self._run))(images)
 
     def _hash(self, network: nn.Module) -> str:
         kind = torch.device(self._device).type
@@ -142,6 +141,11 @@ class TorchvisionBackbone(Backbone):
                 digest.update(name.encode())
                 digest.update(value.contiguous().numpy().data)
         return digest.hexdigest()
+
+
+def _features(network: nn.Module, inputs: Inputs, images: Tensor) -> Tensor:
+    features: Tensor = network(inputs(images))
+    return features.float()
 
 
 def _lowered(network: nn.Module, dtype: torch.dtype) -> nn.Module:

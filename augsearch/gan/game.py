@@ -30,7 +30,7 @@ class Game(Gan):
         self.precision = players.precision
         self._graph: OneGraph | None = None
         if torch.device(device).type == "cuda":
-            self._graph = OneGraph(self.train, self.modules, self.optimizers, device)
+            self._graph = OneGraph(self.modules, self.optimizers, device)
 
     @abstractmethod
     def train(self, rng: torch.Generator) -> Tensor:
@@ -39,11 +39,11 @@ class Game(Gan):
     def ready(self) -> None:
         """Capture the graph on a CUDA GPU; see the base class."""
         if self._graph is not None:
-            self._graph.capture()
+            self._graph.capture(self.train)
 
     def step(self, iteration: int, rng: torch.Generator) -> Tensor:
         """Train both networks once; see the base class."""
-        losses = self.train(rng) if self._graph is None else self._graph(rng)
+        losses = self.train(rng) if self._graph is None else self._graph(self.train, rng)
         # Outside the graph, since the weight of the average depends on the iteration.
         self.players.follow(iteration)
         return losses

@@ -29,39 +29,40 @@ class OneGraph:
     The random numbers are those that the run would draw itself: the graph draws from a generator of
     its own, which gets the seed of the caller's at each call.
 
+    The run is given at each call and not kept: it is a method of the one who holds the graph, and
+    in a circle of references the GPU's memory would stay until Python looks for garbage.
+
     Args:
-        run: Does the same on every call, changes tensors in place, and never waits for a value on
-            the host.
-        modules: All networks that it changes.
+        modules: All networks that the run changes.
         optimizers: All optimisers that it steps, capturable.
         device: The CUDA device.
     """
 
     def __init__(
-        self,
-        run: Run,
-        modules: Mapping[str, nn.Module],
-        optimizers: Mapping[str, Optimizer],
-        device: str,
+        self, modules: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer], device: str
     ) -> None:
-        self._run = run
         self._modules = modules
         self._optimizers = optimizers
         self._rng = torch.Generator(device=device)
         self._graph: torch.cuda.CUDAGraph | None = None
         self._losses = torch.empty(0)
 
-    def __call__(self, rng: torch.Generator) -> Tensor:
+    def __call__(self, run: Run, rng: torch.Generator) -> Tensor:
         """Run once with the numbers of `rng`, which must be freshly seeded; return the losses."""
-        graph = self._graph or self.capture()
+        graph = self._graph or self.capture(run)
         self._rng.manual_seed(rng.initial_seed())
         graph.replay()
         return self._losses.clone()  # the next replay writes over them
 
-    def capture(self) -> torch.cuda.CUDAGraph:
-        """Capture the run; no weight and no state of an optimiser is changed by it."""
+    def capture(self, run: Run) -> torch.cuda.CUDAGraph:
+        """Capture a run; no weight and no state of an optimiser is changed by it.
+
+        Args:
+            run: Does the same on every call, changes tensors in place, and never waits for a value
+                on the host.
+        """
         before = [value.clone() for value in self._state()]
-        self._warm_up()
+        self._warm_up(run)
         with torch.no_grad():
             # What an optimiser made in the meantime starts at 0; it comes last.
             for value, old in zip_longest(self._state(), before):
@@ -69,18 +70,18 @@ class OneGraph:
         graph = torch.cuda.CUDAGraph()
         graph.register_generator_state(self._rng)
         with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-            self._losses = self._run(self._rng)
+            self._losses = run(self._rng)
         self._graph = graph
         return graph
 
-    def _warm_up(self) -> None:
+    def _warm_up(self, run: Run) -> None:
         """Let libraries choose and allocate what they need, which a capture does not allow."""
         new_stream: Callable[[], torch.cuda.Stream] = torch.cuda.Stream  # untyped in torch
         stream, usual = new_stream(), torch.cuda.current_stream()
         stream.wait_stream(usual)
         with torch.cuda.stream(stream):
             for _ in range(_WARM_UP):
-                self._run(self._rng)
+                run(self._rng)
         usual.wait_stream(stream)
         for optimizer in self._optimizers.values():
             optimizer.zero_grad(set_to_none=True)  # gradients will be in the graph's own memory

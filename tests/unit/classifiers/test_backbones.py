@@ -1,3 +1,7 @@
+import gc
+import weakref
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -158,3 +162,22 @@ def test_the_number_of_threads_changes_nothing(images: NDArray[np.uint8]) -> Non
     finally:
         torch.set_num_threads(before)
     np.testing.assert_array_equal(found, expected[order])
+
+
+def test_a_backbone_with_a_graph_is_let_go_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    # In a circle of references its memory on the GPU would stay until Python looks for garbage.
+    class Kept(SimpleNamespace):
+        def __call__(self, images: object) -> object:
+            return images
+
+    monkeypatch.setattr("augsearch.classifiers.backbones.Captured", lambda run: Kept(run=run))
+    backbone = make()
+    backbone._forward(SimpleNamespace(is_cuda=True, shape=torch.Size([1])))
+    assert len(backbone._graphs) == 1
+    left = weakref.ref(backbone)
+    gc.disable()
+    try:
+        del backbone
+        assert left() is None
+    finally:
+        gc.enable()

@@ -1,3 +1,7 @@
+import gc
+import weakref
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -188,3 +192,18 @@ def test_a_size_that_cannot_be_halved_often_enough_is_refused(kind: str) -> None
     options = KINDS[kind].model_validate({"kind": kind})
     with pytest.raises(SourceError, match=r"divisible by 8 .* got 20; choose 16 or 24"):
         create_gan(options, toy_images(size=20), SEED, "cpu")
+
+
+def test_a_gan_with_a_graph_is_let_go_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    # In a circle of references its memory on the GPU would stay until Python looks for garbage.
+    on_gpu = SimpleNamespace(device=lambda name: SimpleNamespace(type="cuda"))
+    monkeypatch.setattr("augsearch.gan.game.torch", on_gpu)
+    gan = _gan("acgan")
+    assert gan._graph is not None
+    left = weakref.ref(gan)
+    gc.disable()
+    try:
+        del gan
+        assert left() is None
+    finally:
+        gc.enable()
