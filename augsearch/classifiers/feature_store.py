@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import final
@@ -26,6 +26,10 @@ _SMALLEST, _LARGEST = 16, 1024
 _CHUNK_BYTES = 256 * 224 * 224 * 3
 """Most bytes of pixels in one call: a full batch of any GPU's in colour (see `batch_size`). Up to
 five such chunks are in memory at once."""
+
+_WRITERS, _WAITING = 4, 32
+"""Files that are written at a time, and those that may be unwritten: as many as two calls make of a
+pool's extents, so that a fast backbone waits for none of the call before."""
 
 _Chunk = tuple[list[int], NDArray[np.uint8]]
 """How many images each block, or part of a large one, has here, and the pixels of all of them."""
@@ -93,9 +97,9 @@ class FeatureStore:
         total, done = sum(map(len, blocks)), 0
         # The network stays in this thread: with threads of its own elsewhere, torch would have two
         # sets of them, more than there are cores.
-        with ThreadPoolExecutor(1) as writer, closing(ahead(_chunks(blocks))) as chunks:
+        with ThreadPoolExecutor(_WRITERS) as writers, closing(ahead(_chunks(blocks))) as chunks:
             pieces = self._pieces(chunks)
-            writing = None
+            writing: deque[Future[None]] = deque()
             for block in blocks:
                 parts: list[NDArray[np.float32]] = []
                 while (length := sum(map(len, parts))) < len(block):
@@ -103,11 +107,11 @@ class FeatureStore:
                     notify(Advanced(done + length + len(parts[-1]), total, "images"))
                 done += length
                 features = np.concatenate(parts).astype("<f4", copy=False)
-                if writing is not None:
-                    writing.result()
-                writing = writer.submit(write_array, self._path(block), features)
-            if writing is not None:
-                writing.result()
+                if len(writing) == _WAITING:
+                    writing.popleft().result()
+                writing.append(writers.submit(write_array, self._path(block), features))
+            for one in writing:
+                one.result()
 
     def _pieces(self, chunks: Iterable[_Chunk]) -> Iterator[NDArray[np.float32]]:
         """Yield the features of each block, of large ones part by part."""

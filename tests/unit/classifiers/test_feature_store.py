@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +13,7 @@ from augsearch.classifiers.feature_store import FeatureStore
 from augsearch.classifiers.network_inputs import batch_size
 from augsearch.errors import StorageError
 from augsearch.events import Advanced, Event
+from augsearch.files import write_array
 from augsearch.records import ImageBlock
 
 
@@ -179,3 +181,29 @@ def test_what_was_made_before_a_kill_stays(tmp_path: Path) -> None:
     backbone = CountingBackbone()
     FeatureStore(backbone, tmp_path).make(blocks)
     assert backbone.seen == 800
+
+
+def test_the_backbone_does_not_wait_for_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backbone, waited = CountingBackbone(), []
+    again = threading.Event()
+
+    def slow(path: Path, values: NDArray[np.float32]) -> None:
+        waited.append(again.wait(10))
+        again.set()
+        write_array(path, values)
+
+    class Announcing(Backbone):
+        fingerprint = "announcing"
+
+        def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+            if backbone.calls:
+                again.set()
+            return backbone.features(images)
+
+    monkeypatch.setattr("augsearch.classifiers.feature_store.write_array", slow)
+    FeatureStore(Announcing(), tmp_path).make([block(64 + n) for n in range(20)])
+    assert len(backbone.calls) == 2
+    assert waited == [True] * 20
+    assert len(list(tmp_path.iterdir())) == 20
