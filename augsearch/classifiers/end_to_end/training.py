@@ -131,7 +131,8 @@ class Training:
                 rows = order[start : start + size]
                 losses.append(step(rows) * size)
                 start += size
-        return float(torch.stack(losses).double().sum()) / n_images
+        # On the host: Apple's devices have no float64.
+        return float(torch.stack(losses).cpu().double().sum()) / n_images
 
     def _step(self, images: Tensor, labels: Tensor) -> Tensor:
         self._optimiser.zero_grad()

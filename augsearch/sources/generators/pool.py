@@ -74,7 +74,7 @@ class GeneratorPool(ScoredPool):
         self._discriminator.to(self._device)
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
             source, _ = self._discriminator(pixels.permute(0, 3, 1, 2).float() / 127.5 - 1)
-        scores: NDArray[np.float64] = source.double().cpu().numpy()
+        scores: NDArray[np.float64] = source.cpu().double().numpy()  # Apple's have no float64
         return scores
 
     def _check(self, label: int, start: int, stop: int) -> None:

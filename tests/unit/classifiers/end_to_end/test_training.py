@@ -165,3 +165,8 @@ def test_bf16_trains_like_float32_but_for_its_rounding(monkeypatch: pytest.Monke
     assert found != expected
     assert found == pytest.approx(expected, rel=0.02)
     assert {weights.dtype for weights in rounded.parameters()} == {torch.float32}
+
+
+@pytest.mark.usefixtures("like_apples_gpu")
+def test_nothing_needs_float64_of_the_device() -> None:
+    assert len(_train(_network(), _examples(seed=1))["training loss"]) == 3

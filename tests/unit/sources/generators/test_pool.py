@@ -113,3 +113,8 @@ def test_a_pool_without_classes_gives_candidates_and_refuses_a_class() -> None:
     assert np.array_equal(joint.candidates(5, 70), _pool().images(0, 5, 70))
     with pytest.raises(SourceError, match=r"add select = .* strategy = \"per-class\""):
         joint.images(0, 0, 1)
+
+
+@pytest.mark.usefixtures("like_apples_gpu")
+def test_scores_need_no_float64_of_the_device() -> None:
+    assert _pool().realness(1, 0, 5).dtype == np.float64
