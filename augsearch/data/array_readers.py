@@ -26,9 +26,9 @@ _KEY_OF = {"train": "train", "tune": "val", "test": "test"}
 def read_medmnist(data: MedmnistData) -> Listing:
     """List a .npz with train_images, train_labels and, where there are, val_... and test_...
 
-    Images are (N, H, W) or (N, H, W, 3); labels are whole numbers, (N,) or (N, 1), or one-hot.
-    `data.classes` names the labels 0, 1, 2 ... in order. Each image is its own group. One image
-    at a time is held in memory.
+    Images are (N, H, W), (N, H, W, 1) or (N, H, W, 3); labels are whole numbers, (N,) or (N, 1),
+    or one-hot. `data.classes` names the labels there are, in rising order. Each image is its own
+    group. One image at a time is held in memory.
 
     Raises:
         DataError: Not such a file, or several labels per image.
@@ -90,13 +90,14 @@ def _named(
     present = sorted(set(numbers))
     if data.classes is None:
         return list(entries), tuple(map(str, present))
-    if present != list(range(len(data.classes))):
+    if len(present) != len(data.classes):
         raise DataError(
             f"data.classes must name the labels of {data.path}, which are "
             f"{', '.join(map(str, present))}, in order, but has {len(data.classes)} names"
         )
+    name_of = dict(zip(present, data.classes, strict=True))
     renamed = [
-        replace(entry, label=data.classes[number])
+        replace(entry, label=name_of[number])
         for entry, number in zip(entries, numbers, strict=True)
     ]
     return renamed, data.classes
@@ -107,8 +108,10 @@ def _images(path: Path, key: str, n_labels: int) -> Iterator[NDArray[Any]]:
     with open_npz(path) as archive:
         header = archive.header(name)
         shape = header.shape
-        if len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] != 3):
-            raise DataError(f"{path}: {name} must be (N, H, W) or (N, H, W, 3) but is {shape}")
+        if len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in (1, 3)):
+            raise DataError(
+                f"{path}: {name} must be (N, H, W), (N, H, W, 1) or (N, H, W, 3) but is {shape}"
+            )
         if header.dtype.kind not in "uif":
             raise DataError(f"{path}: {name} must be numbers but is {header.dtype}")
         if shape[0] != n_labels or min(shape[1:3]) < SMALLEST_SIDE:

@@ -70,8 +70,9 @@ def _rows(data: CsvData | DicomData) -> list[_Row]:
             _check_columns(header, data)
             records = [(table.line_num, cells) for cells in table if any(cells)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
+        remedy = "; save it anew as CSV UTF-8" if isinstance(error, UnicodeDecodeError) else ""
         raise DataError(
-            f"{data.path} must be a table in UTF-8 that can be read, but: {error}"
+            f"{data.path} must be a table in UTF-8 that can be read, but: {error}{remedy}"
         ) from error
     uneven = [
         f"line {line}: {len(cells)} cells" for line, cells in records if len(cells) != len(header)
@@ -190,5 +191,6 @@ def _all_there(entries: Sequence[Entry]) -> None:
     if missing:
         raise DataError(
             f"{len(missing)} of {len(entries)} images of the table are not there; paths start at "
-            f"the table's folder:{lines(missing)}"
+            "the table's folder, have / between folders and end in the file's suffix; correct "
+            f"these rows or remove them:{lines(missing)}"
         )

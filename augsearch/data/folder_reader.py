@@ -7,7 +7,7 @@ from pathlib import Path
 from augsearch.data.listing import Entry, Listing, choose, files_of, stamps_of
 from augsearch.errors import DataError
 from augsearch.messages import hint, lines, names
-from augsearch.study.conventions import IMAGE_SUFFIXES
+from augsearch.study.conventions import IMAGE_SUFFIXES, images_below
 from augsearch.study.patterns import Pattern, compiled
 from augsearch.study.schema.data import FolderData
 
@@ -39,10 +39,15 @@ def read_folder(data: FolderData) -> Listing:
                 unmatched.append(name)
             entries.append(Entry(name, folder.name, group, path=path))
         if len(entries) == before:
+            remedy = (
+                'move up those in its folders, or write a table of them (data.kind = "csv")'
+                if images_below(folder)
+                else "remove the folder, list the class folders to use in data.classes, or set "
+                'data.kind = "dicom" if it holds DICOM files'
+            )
             raise DataError(
                 f"{folder} must hold images of class {folder.name!r} but has no PNG, JPEG, TIFF or "
-                "BMP file; remove the folder, list the class folders to use in data.classes, or "
-                'set data.kind = "dicom" if it holds DICOM files'
+                f"BMP file; {remedy}"
             )
     if unmatched:
         raise DataError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from augsearch.data.decoding import decode_image
 from augsearch.errors import DataError
 from augsearch.messages import hint, names
+from augsearch.study.conventions import sorted_labels
 from augsearch.study.schema.data import Images
 
 PARTS = ("train", "tune", "test")
@@ -121,15 +122,15 @@ def choose(
     """
     found = Counter(entry.label for entry in entries)
     if wanted is None:
-        return tuple(entries), tuple(_sorted(found)), ()
+        return tuple(entries), tuple(sorted_labels(found)), ()
     for label in wanted:
         if label not in found:
             raise DataError(
                 f"there is no image of class {label!r}; the classes there are "
-                f"{names(_sorted(found))}{hint(label, found)}"
+                f"{names(sorted_labels(found))}{hint(label, found)}"
             )
     kept = tuple(entry for entry in entries if entry.label in set(wanted))
-    others = _sorted(found.keys() - set(wanted))
+    others = sorted_labels(found.keys() - set(wanted))
     if not others:
         return kept, wanted, ()
     left_out = f"{len(entries) - len(kept)} images of other classes ({names(others)})"
@@ -153,17 +154,3 @@ def force_classes(listing: Listing, classes: tuple[str, ...]) -> Listing:
             "external.contains"
         )
     return replace(listing, classes=classes)
-
-
-def _sorted(labels: Iterable[str]) -> list[str]:
-    """Sort labels, as numbers if all of them are whole numbers."""
-    chosen = list(labels)
-    if all(label.isascii() and label.isdigit() for label in chosen):
-        return sorted(chosen, key=_as_number)
-    return sorted(chosen)
-
-
-def _as_number(label: str) -> tuple[int, str, str]:
-    """Return what sorts digits as numbers; Python refuses to read thousands of them as one."""
-    digits = label.lstrip("0")
-    return len(digits), digits, label

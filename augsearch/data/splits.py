@@ -147,10 +147,11 @@ def _check_supply(dataset: Dataset, n_parts: int, what: str) -> None:
         own = images.labels == label
         n_images, n_groups = int(own.sum()), len(np.unique(images.groups[own]))
         if n_groups < n_parts:
+            fewer = ", or ask for fewer folds" if n_parts > 3 else ""
             raise DataError(
                 f"{what} need at least {n_parts} images and groups (patients) of every class, but "
-                f"class {name!r} has {n_images} images of {n_groups} groups; add images, leave "
-                "the class out (data.classes), or ask for fewer folds"
+                f"class {name!r} has {n_images} images of {n_groups} groups; add images of "
+                f"further patients, or leave the class out (data.classes){fewer}"
             )
 
 

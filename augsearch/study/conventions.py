@@ -1,7 +1,9 @@
-"""What counts as an image file, as a part of a split, and as too few images."""
+"""What counts as an image file, as a part of a split and as too few images; the order of labels."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
@@ -24,6 +26,16 @@ def is_dicom(path: Path) -> bool:
         return False
 
 
+def images_below(folder: Path) -> bool:
+    """Whether the folders in a folder, however deep, hold image files."""
+    return any(
+        Path(name).suffix.lower() in IMAGE_SUFFIXES
+        for place, _, files in os.walk(folder)
+        for name in files
+        if place != str(folder)
+    )
+
+
 PART_OF = {
     "train": "train",
     "training": "train",
@@ -40,3 +52,17 @@ PART_OF = {
 
 FEW_IMAGES = 50
 """Training images of a class below which GANs were seen to harm (published: 20 to 50)."""
+
+
+def sorted_labels(labels: Iterable[str]) -> list[str]:
+    """Sort labels, as numbers if all of them are whole numbers."""
+    chosen = list(labels)
+    if all(label.isascii() and label.isdigit() for label in chosen):
+        return sorted(chosen, key=_as_number)
+    return sorted(chosen)
+
+
+def _as_number(label: str) -> tuple[int, str, str]:
+    """Return what sorts digits as numbers; Python refuses to read thousands of them as one."""
+    digits = label.lstrip("0")
+    return len(digits), digits, label

@@ -11,7 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from augsearch.errors import DataError
-from augsearch.study.conventions import IMAGE_SUFFIXES, PART_OF, is_dicom
+from augsearch.messages import names
+from augsearch.study.conventions import (
+    IMAGE_SUFFIXES,
+    PART_OF,
+    images_below,
+    is_dicom,
+    sorted_labels,
+)
 
 _NEGATIVE = re.compile(r"^(no|non|not|normal|negative|healthy|control|benign|absent|0)(\b|_)", re.I)
 _IMAGE_COLUMNS = (
@@ -89,15 +96,21 @@ def _nothing(
     )
     loose = sum(path.suffix.lower() in IMAGE_SUFFIXES for path in files)
     saw = [f"{loose} images that no folder or table gives a class"] if loose else []
-    saw += [f"{path.name}, whose columns are not recognised" for path in tables]
+    saw += [f"{path.name}, {_unsuitable(path)}" for path in tables]
     saw += [f"{path.name}, which has no train_images and train_labels" for path in arrays]
     saw += [f"{path.name}/ with {n} images" for path in files if (n := _count(path))]
+    deep = [path.name for path in files if path.is_dir() and not _count(path)]
+    if deep := [name for name in deep if images_below(folder / name)]:
+        saw.append(
+            f"{names(deep, 5)} with images only in folders further down; move them up into the "
+            "folder of their class, or write a .csv with the columns image, label, patient"
+        )
     return f"no data set in {folder}: {wanted}; found: {', '.join(saw) or 'none of these'}"
 
 
 def negative_first(classes: Iterable[str]) -> list[str]:
     """Sort class names, those that sound negative first: the positive class comes last."""
-    return sorted(classes, key=lambda name: (_NEGATIVE.match(name) is None, name))
+    return sorted(sorted_labels(classes), key=lambda name: _NEGATIVE.match(name) is None)
 
 
 def _class_folders(folder: Path) -> Layout | None:
@@ -147,15 +160,7 @@ def _count(folder: Path) -> int:
 
 def _table(path: Path) -> Layout | None:
     """Read a table and guess its columns; None if it lacks an image or a label column."""
-    if not path.is_file():
-        return None
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
-            file.seek(0)
-            rows = list(csv.reader(file, delimiter=max(",;\t", key=first.count)))
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return None
+    rows = _rows(path) or []
     header = [name.strip() for name in rows[0]] if rows else []
     cells = {
         name: [row[at].strip() for row in rows[1:] if len(row) > at]
@@ -183,6 +188,29 @@ def _table(path: Path) -> Layout | None:
     return _labelled(kind, path, columns, cells[columns["label"]])
 
 
+def _rows(path: Path) -> list[list[str]] | None:
+    """Return header and rows of a table; None if it is none in UTF-8."""
+    if not path.is_file():
+        return None
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            first = file.readline()
+            file.seek(0)
+            return list(csv.reader(file, delimiter=max(",;\t", key=first.count)))
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return None
+
+
+def _unsuitable(path: Path) -> str:
+    """Say why `_table` gave nothing."""
+    rows = _rows(path)
+    if rows is None:
+        return "which cannot be read as a table in UTF-8; save it anew as CSV UTF-8"
+    if len(rows) < 2:
+        return "which has no rows below its header"
+    return f"whose columns {names(rows[0], 8)} are not recognised; call them image and label"
+
+
 def _labelled(kind: str, path: Path, columns: dict[str, str], labels: list[str]) -> Layout:
     counts = Counter(label for label in labels if label)
     findings: Counter[str] = Counter()
@@ -190,6 +218,12 @@ def _labelled(kind: str, path: Path, columns: dict[str, str], labels: list[str])
         rows = [{part.strip() for part in re.split(r"[|;,]", label)} - {""} for label in labels]
         findings = Counter(name for row in rows for name in sorted(row))
         counts = _two_findings(findings, rows)
+        if not counts and len(findings) > 1:
+            raise DataError(
+                f"{path} must have two findings in column {columns['label']!r} that no image has "
+                f"both of but has none such among {names(findings)}; add a column with one class "
+                "for each image"
+            )
     if len(counts) < 2:
         raise DataError(
             f"{path} must have two classes or more in column {columns['label']!r} but has "
@@ -207,13 +241,14 @@ def _labelled(kind: str, path: Path, columns: dict[str, str], labels: list[str])
 
 def _two_findings(findings: Counter[str], rows: Sequence[set[str]]) -> Counter[str]:
     """Choose two frequent findings that no row has both of, a negative one if there is any."""
-    if not findings:
-        return findings
     frequent = [name for name, _ in findings.most_common()]
-    first = next(filter(_NEGATIVE.match, frequent), frequent[0])
-    together = {name for row in rows if first in row for name in row}
-    second = [name for name in frequent if name not in together][:1]
-    return Counter({name: findings[name] for name in [first, *second]})
+    negatives_first = sorted(frequent, key=lambda name: _NEGATIVE.match(name) is None)
+    for first in negatives_first[:_MOST_CLASSES]:
+        together = {name for row in rows if first in row for name in row}
+        for second in frequent:
+            if second not in together:
+                return Counter({name: findings[name] for name in (first, second)})
+    return Counter()
 
 
 def _guess(header: Sequence[str], names: Sequence[str]) -> str | None:
@@ -230,6 +265,7 @@ def _medmnist(path: Path) -> Layout | None:
         with open_npz(path) as archive:
             shape = archive.header("train_images").shape
             labels = archive.array("train_labels")
+            has_split = not {"val_images", "test_images"}.isdisjoint(archive.names)
     except DataError:
         return None
     if labels.ndim == 0 or labels.size != len(labels) or len(shape) < 3:
@@ -237,12 +273,14 @@ def _medmnist(path: Path) -> Layout | None:
             f"{path} must have one label per image but train_labels is {labels.shape}; "
             "choose one column and save it as another .npz"
         )
+    if labels.dtype.kind == "b":
+        labels = labels.astype(int)
     counts = Counter(str(label) for label in labels.reshape(-1).tolist())
     return Layout(
         "medmnist",
         path,
-        {name: counts[name] for name in sorted(counts, key=lambda name: (len(name), name))},
-        has_split=True,
+        {name: counts[name] for name in sorted_labels(counts)},
+        has_split=has_split,
         size=int(shape[1]),
         channels=3 if len(shape) == 4 and shape[3] == 3 else 1,
     )

@@ -170,7 +170,7 @@ class MedmnistData(Table):
     path: ExistingFile
     """The .npz file."""
     classes: Classes | None = None
-    """Names for the labels 0, 1, 2 ...; default: "0", "1", "2" ..."""
+    """Names for the labels there are, in rising order of these; default: "0", "1", "2" ..."""
 
 
 class DemoData(Table):

@@ -8,6 +8,7 @@ from sklearn.datasets import load_digits
 from augsearch.data.array_readers import read_demo, read_digits, read_medmnist
 from augsearch.data.csv_reader import read_csv
 from augsearch.data.dataset import load_dataset, read_listing
+from augsearch.data.decoding import fit_array
 from augsearch.data.folder_reader import read_folder
 from augsearch.errors import DataError
 from augsearch.seeds import Seed
@@ -74,6 +75,12 @@ def test_other_files_are_left_out_and_counted(folders: Path) -> None:
     (warning,) = read_folder(FolderData(kind="folder", path=folders)).warnings
     assert "2 files or folders are not images" in warning
     assert "a/notes.txt" in warning
+
+
+def test_a_folder_for_each_patient_is_pointed_out(tmp_path: Path) -> None:
+    image(tmp_path / "a" / "patient 1" / "1.png")
+    with pytest.raises(DataError, match=r"class 'a' but .*; move up those in its folders"):
+        read_folder(FolderData(kind="folder", path=tmp_path))
 
 
 def test_folders_without_images_are_refused(tmp_path: Path) -> None:
@@ -214,17 +221,20 @@ def test_the_first_20_missing_images_are_named(tmp_path: Path) -> None:
 def test_a_table_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     data = table(tmp_path, FOUR)
     data.path.write_bytes("image,label\n1.png,gesünder\n".encode("latin-1"))
-    with pytest.raises(DataError, match="UTF-8"):
+    with pytest.raises(DataError, match="save it anew as CSV UTF-8"):
         read_csv(data)
 
 
 # --- arrays -------------------------------------------------------------------------------------
 
 
+PARTS_OF_NPZ = {"train": 4, "val": 2, "test": 3}
+
+
 def npz(folder: Path, **changes: np.ndarray | None) -> Path:
     rng = np.random.default_rng(0)
     arrays = {}
-    for key, count in (("train", 4), ("val", 2), ("test", 3)):
+    for key, count in PARTS_OF_NPZ.items():
         arrays[f"{key}_images"] = rng.integers(0, 256, (count, 10, 10), dtype=np.uint8)
         arrays[f"{key}_labels"] = np.arange(count)[:, None] % 2
     arrays |= changes
@@ -274,6 +284,19 @@ def test_medmnist_files_that_cannot_be_used_say_why(
     with pytest.raises(DataError, match=words):
         listing = read_medmnist(MedmnistData(kind="medmnist", path=path))
         list(listing.frames(listing.entries))
+
+
+def test_medmnist_labels_that_begin_at_1_are_named_in_order(tmp_path: Path) -> None:
+    labels = {f"{key}_labels": np.arange(n) % 2 + 1 for key, n in PARTS_OF_NPZ.items()}
+    data = MedmnistData(kind="medmnist", path=npz(tmp_path, **labels), classes=("well", "ill"))
+    assert [entry.label for entry in read_medmnist(data).entries][:2] == ["well", "ill"]
+
+
+def test_medmnist_images_may_have_an_axis_for_grey(tmp_path: Path) -> None:
+    grey = {f"{key}_images": np.full((n, 9, 9, 1), n, np.uint8) for key, n in PARTS_OF_NPZ.items()}
+    listing = read_medmnist(MedmnistData(kind="medmnist", path=npz(tmp_path, **grey)))
+    frames = [fit_array(frame, Images(size=9)) for frame in listing.frames(listing.entries)]
+    assert [int(frame.mean()) for frame in frames] == [4] * 4 + [2] * 2 + [3] * 3
 
 
 def test_medmnist_class_names_must_fit_the_labels(tmp_path: Path) -> None:

@@ -183,7 +183,8 @@ def test_odd_names_survive(tmp_path: Path, odd: str) -> None:
         (["1.png", "2.png"], "found: 2 images that no folder or table gives a class"),
         (["only/1.png"], "found: only/ with 1 images"),
         (["train/a/1.png", "train/b/1.png", "test/a/1.png"], "is split into test, train already"),
-        (["x.csv"], "found: x.csv, whose columns are not recognised"),
+        (["x.csv"], "found: x.csv, which has no rows below its header"),
+        (["a/p1/1.png", "b/p1/1.png"], "'a', 'b' with images only in folders further down; move"),
         (["x.npz"], "found: x.npz, which has no train_images and train_labels"),
     ],
 )
@@ -193,6 +194,43 @@ def test_what_cannot_be_used_is_told(tmp_path: Path, files: list[str], message: 
         (tmp_path / name).touch()
     with pytest.raises(DataError, match=message):
         scaffold_study(tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("image;label\n1.png;Ergu\xdf\n".encode("latin-1"), "in UTF-8; save it anew as CSV UTF-8"),
+        (b"file,outcome\n1.png,a\n", r"columns 'file', 'outcome' are not .*; call them image and"),
+    ],
+)
+def test_why_a_table_is_of_no_use(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "x.csv").write_bytes(content)
+    with pytest.raises(DataError, match=f"found: x.csv, .*{message}"):
+        scaffold_study(tmp_path, tmp_path)
+
+
+def test_findings_of_which_every_two_go_together(tmp_path: Path) -> None:
+    rows = [["1", "A|B"], ["2", "A|C"], ["3", "A"], ["4", "A|C"]]
+    layout = recognise(table(tmp_path / "x.csv", ["image", "label"], *rows))
+    assert layout.counts == {"B": 1, "C": 2}
+    path = table(tmp_path / "x.csv", ["image", "label"], *rows, ["5", "B|C"])
+    with pytest.raises(DataError, match="none such among 'A', 'B', 'C'; add a column"):
+        recognise(path)
+
+
+def test_numbers_stay_in_their_order(tmp_path: Path) -> None:
+    rows = [[f"{number}.png", str(number)] for number in range(12)]
+    layout = recognise(table(tmp_path / "x.csv", ["image", "label"], *rows))
+    assert list(layout.counts) == [str(number) for number in range(12)]
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int64])
+def test_an_archive_without_a_split_is_split(tmp_path: Path, dtype: type) -> None:
+    labels = (np.arange(6) % 2).astype(dtype)
+    np.savez(tmp_path / "x.npz", train_images=np.zeros((6, 9, 9, 1)), train_labels=labels)
+    text, study = written(tmp_path / "x.npz", tmp_path)
+    assert study.split.method == "hold-out"
+    assert 'classes = ["name of 0", "name of 1"]' in text
 
 
 def test_one_class_and_no_folder(tmp_path: Path) -> None:
