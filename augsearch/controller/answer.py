@@ -16,24 +16,13 @@ from augsearch.controller.opening import open_once
 from augsearch.controller.outputs import AnswerFiles
 from augsearch.controller.preparation import Prepared, classifier_name
 from augsearch.errors import RunDirectoryError
-from augsearch.evaluation.verdict import Verdict, verdict
+from augsearch.evaluation.verdict import NOTHING_TO_GAIN, Verdict, verdict
 from augsearch.events import Advanced, Notify, Warned, silent
 from augsearch.execution.cells import fresh_trainings
 from augsearch.execution.folds import FoldImages
 from augsearch.records import Portion
 from augsearch.report.sentences import opened_before
 from augsearch.study.results import ControlGain, EarlierOpening, VerdictResult
-
-NOTHING_TO_GAIN = Verdict(
-    label="no evidence",
-    gain=0.0,
-    low=0.0,
-    high=0.0,
-    se=0.0,
-    degrees_of_freedom=float("nan"),
-    note="the choice is the baseline's own training set, so there is nothing to gain",
-)
-"""Of the very trainings of the baseline: no luck stands between the two."""
 
 Outputs = Mapping[str, NDArray[np.float64]]
 Groups = NDArray[np.int64] | None

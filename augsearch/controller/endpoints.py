@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from augsearch.controller.answer import NOTHING_TO_GAIN, Outcome, finite
+from augsearch.controller.answer import Outcome, finite
 from augsearch.controller.preparation import Prepared
 from augsearch.evaluation.endpoints import endpoint_gain
 from augsearch.evaluation.metrics import get_metric
+from augsearch.evaluation.verdict import NOTHING_TO_GAIN
 from augsearch.study.results import EndpointGain
 
 

@@ -25,6 +25,7 @@ from augsearch.events import Notify, StageStarted
 from augsearch.execution.cells import keep_nothing
 from augsearch.execution.folds import FoldImages
 from augsearch.execution.recipes import Recipe, arm_recipe
+from augsearch.report.sentences import percent
 from augsearch.search.optimal import find_optimal_multiple
 from augsearch.search.sweep import Sweep
 from augsearch.study.results import RealEquivalence
@@ -178,6 +179,8 @@ def equivalence(curve: RealCurve, gain: Verdict, prepared: Prepared) -> RealEqui
     The gain is that of fresh trainings on untouched images: the tuning score of a chosen amount is
     the best of many, and too high.
     """
+    if math.isnan(gain.low):
+        return _unsaid("the gain has no interval.")
     confidence, seed = prepared.study.evaluation.confidence, prepared.seed
     found = real_equivalent(
         curve.sizes,
@@ -189,14 +192,17 @@ def equivalence(curve: RealCurve, gain: Verdict, prepared: Prepared) -> RealEqui
         confidence,
     )
     if found.reason:
-        why = _reason(found, curve.sizes)
-        return RealEquivalence(text=UNSAID + why, extra_images=None, low=None, high=None)
+        return _unsaid(_reason(found, curve.sizes))
     return RealEquivalence(
         text=_sentence(found, curve.sizes, confidence),
         extra_images=found.extra,
         low=found.low if math.isfinite(found.low) else None,
         high=found.high if math.isfinite(found.high) else None,
     )
+
+
+def _unsaid(why: str) -> RealEquivalence:
+    return RealEquivalence(text=UNSAID + why, extra_images=None, low=None, high=None)
 
 
 def _sentence(found: Equivalent, sizes: NDArray[np.float64], confidence: float) -> str:
@@ -209,7 +215,7 @@ def _sentence(found: Equivalent, sizes: NDArray[np.float64], confidence: float) 
     worth = f"{extra} more" if extra >= 0 else f"{-extra} fewer"
     return (
         f"The chosen synthetic images are worth about {worth} real images "
-        f"({confidence:.0%} interval {low} to {high}), beside the {there:.0f} that there are."
+        f"({percent(confidence)} interval {low} to {high}), beside the {there:.0f} that there are."
     )
 
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from augsearch.controller.answer import NOTHING_TO_GAIN, Declaration, Outcome, answer_of, recipe_of
+from augsearch.controller.answer import Declaration, Outcome, answer_of, recipe_of
 from augsearch.controller.arms import SearchedArm
 from augsearch.controller.preparation import Prepared, classifier_name
 from augsearch.evaluation.max_t import MaxT, max_t
-from augsearch.evaluation.verdict import Verdict
+from augsearch.evaluation.verdict import NOTHING_TO_GAIN, Verdict
 from augsearch.execution.cells import Floats
 from augsearch.records import Portion
 from augsearch.search.rounds import merged

@@ -52,6 +52,18 @@ class Verdict:
     note: str
 
 
+NOTHING_TO_GAIN = Verdict(
+    label="no evidence",
+    gain=0.0,
+    low=0.0,
+    high=0.0,
+    se=0.0,
+    degrees_of_freedom=float("nan"),
+    note="the choice is the baseline's own training set, so there is nothing to gain",
+)
+"""Of the very trainings of the baseline: no luck stands between the two."""
+
+
 def verdict(
     labels: ArrayLike,
     base: ArrayLike,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,16 +56,16 @@ class History:
             n_folds: Folds of the study.
             replicates: Trainings per fold (and round).
             direction: "maximize" or "minimize".
-            own: The search's own rule, if it was a sliding window: the others start where it does.
+            own: The search's own rule, if it was a sliding window: the others are like it.
             noise: What the search's own smoothed curve was told.
         """
         found: dict[float, list[Floats]] = {}
         for entry in entries:
             rounds = np.asarray(entry.scores, dtype=np.float64).reshape(-1, n_folds, replicates)
             found.setdefault(entry.multiple, []).extend(rounds)
-        start, step, limit = (own.start, own.step, own.max_multiple) if own else (1, 1, None)
+        like = own or SlidingWindow(direction=direction)
         sizes = sorted({*WINDOWS, *([own.window] if own else [])})
-        windows = [SlidingWindow(w, start, step, limit, direction=direction) for w in sizes]
+        windows = [replace(like, window=window) for window in sizes]
         scores = {amount: np.concatenate(parts, axis=1) for amount, parts in found.items()}
         return cls(scores, direction, windows, noise)
 

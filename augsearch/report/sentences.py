@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from augsearch.amounts import amount_words
 from augsearch.evaluation.metrics import get_metric
+from augsearch.evaluation.verdict import NOTHING_TO_GAIN
 from augsearch.messages import names
 from augsearch.study.controls import control_kind
 from augsearch.study.metric_names import SENSITIVITY_AT
@@ -34,7 +35,7 @@ def verdict_sentences(result: StudyResult, confidence: float) -> list[str]:
     answer = result.verdict
     if answer is None:
         sentences = [_no_verdict(result), _note(opened_before(result.test_opened_before))]
-    elif _is_same(result, answer):
+    elif _is_same(answer):
         sentences = [_same(result, answer), _note(opened_before(result.test_opened_before))]
     else:
         said = _judged(result, answer, confidence)
@@ -42,11 +43,9 @@ def verdict_sentences(result: StudyResult, confidence: float) -> list[str]:
     return [sentence for sentence in sentences if sentence]
 
 
-def _is_same(result: StudyResult, answer: VerdictResult) -> bool:
+def _is_same(answer: VerdictResult) -> bool:
     """Return whether nothing was added. Two training sets can rank the images alike, too."""
-    if not answer.gain == answer.low == answer.high == 0:
-        return False
-    return result.arms[answer.arm].n_train == result.arms[result.baseline].n_train
+    return NOTHING_TO_GAIN.note in answer.note
 
 
 def _same(result: StudyResult, answer: VerdictResult) -> str:
@@ -69,7 +68,7 @@ def _judged(result: StudyResult, answer: VerdictResult, confidence: float) -> st
     else:
         measured = (
             f"{result.judged_on} AUC {answer.gain:+.3f} against {over}, "
-            f"{confidence:.0%} interval {answer.low:+.3f} to {answer.high:+.3f}"
+            f"{percent(confidence)} interval {answer.low:+.3f} to {answer.high:+.3f}"
         )
     return {
         "helps": f"Helps: {what} is better ({measured}).",
@@ -90,7 +89,7 @@ def endpoint_sentences(result: StudyResult, confidence: float) -> list[str]:
         without endpoints or a verdict, or where the verdict is that nothing was added.
     """
     answer = result.verdict
-    gains = result.arms[answer.arm].endpoints if answer and not _is_same(result, answer) else {}
+    gains = result.arms[answer.arm].endpoints if answer and not _is_same(answer) else {}
     if answer is None or not gains:
         return []
     arm = f"arm {answer.arm!r}"
@@ -112,7 +111,7 @@ def _endpoint(name: str, gain: EndpointGain, arm: str, confidence: float) -> str
     if gain.low is None or gain.high is None:
         measured += f", no interval: {gain.note}"
     else:
-        measured += f", {confidence:.0%} interval {gain.low:+.3f} to {gain.high:+.3f}"
+        measured += f", {percent(confidence)} interval {gain.low:+.3f} to {gain.high:+.3f}"
     if gain.label == "no evidence":
         return f"In {title}: no evidence that {arm} is better ({measured})."
     return f"In {title}: {arm} {gain.label} ({measured})."
@@ -184,6 +183,16 @@ def scope_sentence(result: StudyResult, generators: Sequence[str], n_folds: int)
             "trainings is approximate."
         )
     return " ".join(sentences)
+
+
+def percent(share: float) -> str:
+    """Write a share with as many places as it takes.
+
+    Example:
+        >>> percent(0.95), percent(0.975), percent(0.999)
+        ('95%', '97.5%', '99.9%')
+    """
+    return f"{share * 100:g}%"
 
 
 def metric_title(name: str) -> str:

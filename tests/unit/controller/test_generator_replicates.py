@@ -166,11 +166,13 @@ def test_the_spread_between_generators_is_in_the_verdict(replicated):
     assert outcome.groups["real"] is None
     assert len(np.unique(outcome.groups["arm"])) == 4
     assert outcome.test["arm"].shape[0] == 8
-    labels, real, arm = world.prepared.test.labels, outcome.test["real"], outcome.test["arm"]
-    nested = verdict(labels, real, arm, chosen_groups=outcome.groups["arm"])
+    test, real, arm = world.prepared.test, outcome.test["real"], outcome.test["arm"]
+    own = outcome.groups["arm"]
+    nested = verdict(test.labels, real, arm, chosen_groups=own, patients=test.patients)
     assert outcome.gains["arm"] == nested
-    assert nested.gain == verdict(labels, real, arm).gain
-    assert nested.se != verdict(labels, real, arm).se
+    plain = verdict(test.labels, real, arm, patients=test.patients)
+    assert nested.gain == plain.gain
+    assert nested.se != plain.se
     again = open_test_set(declaration, searched, world.prepared, world.directory, silent, found)
     assert again.answer == outcome.answer
 

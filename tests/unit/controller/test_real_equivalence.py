@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 
 from augsearch.controller.fitting import empty_folds
 from augsearch.controller.real_equivalence import RealCurve, equivalence, real_curve
-from augsearch.evaluation.verdict import Verdict
+from augsearch.evaluation.verdict import Verdict, without_interval
 from augsearch.events import StageStarted, silent
 
 ASKED = {"replicates": 2, "test_replicates": 3, "real_equivalence": True}
@@ -116,7 +116,14 @@ def test_too_few_images_or_trainings_for_a_curve(curve_of, arms, changes):
 
 
 def gain(value, se=0.0):
-    return Verdict("no evidence", value, math.nan, math.nan, se, 50.0, "")
+    return Verdict("no evidence", value, value - 2 * se, value + 2 * se, se, 50.0, "")
+
+
+@pytest.mark.parametrize("se", [math.nan, 0.0])
+def test_a_gain_without_an_interval_is_worth_nothing_that_can_be_said(ready, se):
+    found = equivalence(rising(), without_interval(0.02, se, "why"), ready().prepared)
+    assert found.text.endswith("cannot be said: the gain has no interval.")
+    assert (found.extra_images, found.low, found.high) == (None, None, None)
 
 
 SIZES = np.array([30.0, 45, 60, 75, 90, 100])

@@ -69,6 +69,12 @@ def test_windows_start_and_end_where_the_runs_own_did():
         assert (one.multiple, one.trainings, one.missing) == (1.5, 2, "")
 
 
+def test_the_runs_own_window_is_replayed_to_its_own_choice():
+    own = SlidingWindow(3, min_delta=0.05)
+    one = rules([Evaluation.of(k, [0.7 + 0.01 * k]) for k in range(1, 5)], own=own)
+    assert (one["sliding window 3"].multiple, one["sliding window 3"].missing) == (1, "")
+
+
 def test_halving_takes_a_quarter_of_the_replicates_at_a_time():
     entries = [Evaluation.of(k, [0.8 - 0.01 * abs(k - 3)] * 8) for k in range(1, 5)]
     found = rules(entries, replicates=8)

@@ -1,5 +1,6 @@
 import pytest
 
+from augsearch.evaluation.verdict import NOTHING_TO_GAIN
 from augsearch.report.sentences import endpoint_sentences, scope_sentence, verdict_sentence
 from augsearch.study.results import (
     ControlGain,
@@ -38,7 +39,9 @@ def test_the_verdict_says_what_is_left_over_the_best_control(make):
     )
 
 
-NOTHING = VerdictResult(arm="more", label="no evidence", gain=0, low=0, high=0)
+NOTHING = VerdictResult(
+    arm="more", label="no evidence", gain=0, low=0, high=0, note=f"of gan; {NOTHING_TO_GAIN.note}"
+)
 
 
 def adding_nothing(result):
@@ -123,11 +126,20 @@ def test_where_nothing_was_added_nothing_is_said_of_endpoints(with_endpoints):
 
 def test_other_images_that_score_the_same_are_not_called_the_baselines(with_endpoints):
     result = with_endpoints(kappa=gain("no evidence", 0.1, -0.1, 0.3))
-    result = result.model_copy(update={"verdict": NOTHING})
+    same_size = adding_nothing(result)
+    alike = NOTHING.model_copy(update={"note": "of gan"})
+    result = same_size.model_copy(update={"verdict": alike})
     said = verdict_sentence(result, 0.95)
     assert said.startswith("No evidence that arm 'more' at ")
     assert "itself" not in said
     assert len(endpoint_sentences(result, 0.95)) == 2
+
+
+@pytest.mark.parametrize(("level", "words"), [(0.975, "97.5%"), (0.999, "99.9%"), (0.9, "90%")])
+def test_the_level_of_an_interval_is_not_rounded(make, with_endpoints, level, words):
+    assert f", {words} interval" in verdict_sentence(make().result, level)
+    result = with_endpoints(kappa=gain("helps", 0.1, 0.02, 0.18))
+    assert f", {words} interval" in endpoint_sentences(result, level)[0]
 
 
 def test_a_verdict_from_the_tuning_set_says_so(make):
