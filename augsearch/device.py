@@ -41,7 +41,7 @@ def pick_device(name: str) -> str:
     }
     if name == "auto":
         return next(device for device, here in present.items() if here)
-    if not present[name]:
+    if not present.get(name):
         here = ", ".join(device for device, ok in present.items() if ok)
         raise AugsearchError(
             f"device must be one this machine has ({here}) but got {name!r}; "

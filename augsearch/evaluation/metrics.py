@@ -144,7 +144,7 @@ def check(
     Raises:
         ValueError: They do not.
     """
-    true, given = np.asarray(labels, dtype=np.int64), np.asarray(probabilities, dtype=np.float64)
+    true, given = _whole_numbers(labels), np.asarray(probabilities, dtype=np.float64)
     if true.ndim != 1 or given.ndim < 2 or given.shape[-2] != len(true) or given.shape[-1] < 2:
         raise ValueError(
             f"labels must be (N,) and probabilities (..., N, C), C at least 2, but got "
@@ -156,6 +156,20 @@ def check(
             f"{true.max()}; number the classes as the columns of the probabilities."
         )
     return true, given
+
+
+def _whole_numbers(labels: ArrayLike) -> NDArray[np.int64]:
+    given = np.asarray(labels)
+    kind = given.dtype.kind
+    is_whole = kind in "biu" or (
+        kind == "f" and bool((np.isfinite(given) & (np.floor(given) == given)).all())
+    )
+    if not is_whole:
+        raise ValueError(
+            f"labels must be whole numbers but are other {given.dtype} values; number the classes "
+            "as the columns of the probabilities."
+        )
+    return given.astype(np.int64)
 
 
 def get_metric(name: str) -> Metric:

@@ -176,10 +176,11 @@ def _judged(gain: float, found: Precision, confidence: float, notes: list[str]) 
 def _influence(
     arm: str, labels: ArrayLike, probabilities: ArrayLike, patients: ArrayLike | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    if np.ndim(probabilities) not in (2, 3) or len(np.asarray(probabilities)) == 0:
+    shape, count = np.shape(probabilities), np.size(labels)
+    if len(shape) not in (2, 3) or shape[0] == 0 or shape[1] != count:
         raise ValueError(
-            f"{arm} must be (R, N, C) or (R, N) with at least one training but has shape "
-            f"{np.shape(probabilities)}; stack the probabilities of its trainings."
+            f"{arm} must be (R, N, C) or (R, N) with at least one training and N = {count} labels "
+            f"but has shape {shape}; stack the probabilities of its trainings."
         )
     aucs, influence = auc_influence(labels, probabilities, patients)
     if np.isnan(aucs).any():

@@ -6,9 +6,10 @@ import hashlib
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,12 +25,14 @@ from augsearch.execution.cells import ArmScore
 from augsearch.execution.experts import RealExpert, judge
 from augsearch.execution.folds import FoldImages
 from augsearch.execution.recipes import Recipe
+from augsearch.messages import names
 from augsearch.records import LabelledImages, Portion, content_key
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext, Source
 from augsearch.sources.registry import create_source
 from augsearch.sources.store import PoolStore
-from augsearch.study.schema.classifier import ClassifierOptions, FrozenOptions
+from augsearch.study.lines import dotted
+from augsearch.study.schema.classifier import ClassifierOptions
 from augsearch.study.schema.sources import SourceOptions
 from augsearch.study.wording import explain
 
@@ -46,8 +49,8 @@ class AugmentationScore:
             (N, H, W) or (N, H, W, C) and integer labels 0, 1, ...
         tune: Tuning images, in the same form; every score is measured on them.
         source: A kind of source ("acgan", "classic", "repeat"), its options, or a `Source`.
-        classifier: A torchvision backbone by name (ImageNet weights), `ClassifierOptions`, or a
-            `Classifier`.
+        classifier: A torchvision backbone by name (ImageNet weights), its options, or a
+            `Classifier`. Options, here and above, are a dict as in a study file, or the class.
         metric: "auc" or another of `augsearch.study.metric_names.KNOWN_METRICS`.
         balance: Fill every class up to the largest one first; K = 1 is then the balanced set.
         replicates: Trainings per multiple; the score is their mean.
@@ -72,8 +75,8 @@ class AugmentationScore:
         train: Labelled,
         tune: Labelled,
         *,
-        source: str | SourceOptions | Source = "acgan",
-        classifier: str | ClassifierOptions | Classifier = "densenet121",
+        source: str | Mapping[str, Any] | SourceOptions | Source = "acgan",
+        classifier: str | Mapping[str, Any] | ClassifierOptions | Classifier = "densenet121",
         metric: str = "auc",
         balance: bool = False,
         replicates: int = 1,
@@ -161,10 +164,13 @@ class AugmentationScore:
         ]
         return hashlib.sha256(repr((parts, self._settings)).encode()).hexdigest()[:16]
 
-    def _as_classifier(self, given: str | ClassifierOptions | Classifier) -> tuple[Classifier, str]:
+    def _as_classifier(
+        self, given: str | Mapping[str, Any] | ClassifierOptions | Classifier
+    ) -> tuple[Classifier, str]:
         if isinstance(given, Classifier):
             return given, type(given).__qualname__
-        options = FrozenOptions(backbone=given) if isinstance(given, str) else given
+        table = {"backbone": given} if isinstance(given, str) else given
+        options: ClassifierOptions = _checked(ClassifierOptions, table, "classifier")
         classifier = create_classifier(
             options,
             image_shape=self._train.pixels.shape[1:],
@@ -188,6 +194,12 @@ def labelled_images(given: Labelled) -> LabelledImages:
     """
     if isinstance(given, LabelledImages):
         return given
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise DataError(
+            "training and tuning images must each be (images, labels) or LabelledImages but got "
+            f"{type(given).__name__}; write AugmentationScore((images, labels), (tune_images, "
+            "tune_labels))."
+        )
     pixels, labels = np.asarray(given[0]), np.asarray(given[1])
     if pixels.dtype != np.uint8:
         raise DataError(f"images must be uint8 but are {pixels.dtype}; scale them to 0..255.")
@@ -200,7 +212,8 @@ def labelled_images(given: Labelled) -> LabelledImages:
     if labels.shape != (len(pixels),) or not np.issubdtype(labels.dtype, np.integer):
         raise DataError(
             f"labels must be {len(pixels)} integers, one per image, but are "
-            f"{labels.dtype} of shape {labels.shape}."
+            f"{labels.dtype} of shape {labels.shape}; "
+            "numpy.unique(numpy.ravel(labels), return_inverse=True)[1] numbers any labels."
         )
     n_classes = int(labels.max(initial=0)) + 1
     if labels.min(initial=0) < 0 or n_classes < 2 or len(set(labels.tolist())) < n_classes:
@@ -228,17 +241,27 @@ def _check_pair(train: LabelledImages, tune: LabelledImages) -> None:
             "training and tuning images must have the same classes but have "
             f"{len(train.classes)} and {len(tune.classes)}; every class must be in both."
         )
+    numbered = tuple(map(str, range(len(train.classes))))
+    if train.classes != tune.classes and numbered not in (train.classes, tune.classes):
+        raise DataError(
+            "training and tuning images must have the same classes in the same order but have "
+            f"{names(train.classes)} and {names(tune.classes)}; renumber the labels of one of them."
+        )
 
 
-def _as_source(given: str | SourceOptions | Source) -> tuple[Source, str]:
+def _as_source(given: str | Mapping[str, Any] | SourceOptions | Source) -> tuple[Source, str]:
     if isinstance(given, Source):
         return given, type(given).__qualname__
-    adapter: TypeAdapter[SourceOptions] = TypeAdapter(SourceOptions)
+    table = {"kind": given} if isinstance(given, str) else given
+    options: SourceOptions = _checked(SourceOptions, table, "sources", "source")
+    return create_source(options), repr(options)
+
+
+def _checked(kinds: Any, table: object, *where: str) -> Any:
+    """Return options of one of `kinds`, checked as those `where` a study file has them."""
     try:
-        options = adapter.validate_python({"kind": given} if isinstance(given, str) else given)
+        return TypeAdapter(kinds).validate_python(table)
     except ValidationError as error:
         entry = error.errors()[0]
-        entry["loc"] = ("sources", "source", *entry["loc"])  # where a study file has it
-        location, message = explain(entry)
-        raise AugsearchError(".".join(map(str, location[1:])) + f" {message}") from None
-    return create_source(options), repr(options)
+        location, message = explain(entry | {"loc": (*where, *entry["loc"])})
+        raise AugsearchError(f"{dotted(location).removeprefix('sources.')} {message}") from None

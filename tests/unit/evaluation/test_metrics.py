@@ -1,5 +1,6 @@
 from dataclasses import replace
 from importlib.metadata import EntryPoint, EntryPoints
+from typing import Any
 
 import numpy as np
 import pytest
@@ -139,9 +140,12 @@ def test_predictive_values_are_nan_without_such_decisions() -> None:
         ([0, 1], (2, 1), r"C at least 2, but got \(2,\) and \(2, 1\)"),
         ([0, 2], (2, 2), "between 0 and 1 but go from 0 to 2"),
         ([-1, 1], (2, 2), "between 0 and 1 but go from -1 to 1"),
+        ([0.2, 1.2], (2, 2), "whole numbers but are other float64 values"),
+        ([0, np.nan], (2, 2), "whole numbers but"),
+        (["ill", "well"], (2, 2), "whole numbers but are other <U4 values; number the classes"),
     ],
 )
-def test_refuses_what_does_not_fit(labels: list[int], shape: tuple[int, ...], message: str) -> None:
+def test_refuses_what_does_not_fit(labels: list[Any], shape: tuple[int, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         get_metric("auc")(labels, np.full(shape, 0.5))
 

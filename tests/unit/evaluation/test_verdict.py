@@ -199,7 +199,7 @@ GOOD = np.linspace(0, 1, 8)[None]
     [
         ([1] * 8, GOOD, GOOD, "the AUC of base must be a number"),
         ([0, 1] * 4, GOOD, np.where(GOOD > 0.9, np.nan, GOOD), "the AUC of chosen must be"),
-        ([0, 1] * 4, GOOD, GOOD[:, :7], r"got \(8,\) and \(1, 7, 2\)"),
+        ([0, 1] * 4, GOOD, GOOD[:, :7], r"chosen must be .* N = 8 .* \(1, 7\)"),
         ([0, 1] * 4, GOOD[0], GOOD, r"base must be \(R, N, C\) or \(R, N\) .* shape \(8,\)"),
         ([0, 1] * 4, GOOD, GOOD[:0], "chosen must be .* at least one training"),
         ([0, 1] * 4, GOOD, np.stack([1 - GOOD, GOOD], axis=-1), "must have the same classes"),

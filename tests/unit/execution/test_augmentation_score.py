@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -55,6 +56,15 @@ def test_scores_are_the_same_alone_and_together(make, source):
     assert [len(scores) for scores in together] == [3, 3, 3]
     assert len(set(together[1])) == 3  # each replicate has images of its own
     assert together[1] != make(source=source, replicates=3, seed=1)(2)
+
+
+def test_options_may_be_tables_of_a_study_file(make):
+    tables = {
+        "source": {"kind": "classic", "brightness": 0.3},
+        "classifier": RESNET.model_dump(exclude_unset=True),
+    }
+    options = {"source": ClassicOptions(**tables["source"]), "classifier": RESNET}
+    assert make(**tables)(2) == make(**options)(2)
 
 
 def test_a_search_with_a_real_network(make):
@@ -152,6 +162,11 @@ def test_images_that_cannot_be_used(pixels, labels, words):
         labelled_images((pixels, labels))
 
 
+def test_images_without_their_labels_are_refused():
+    with pytest.raises(DataError, match=r"but got ndarray; write AugmentationScore\(\(images,"):
+        AugmentationScore(IMAGES, [0, 1, 0, 1])
+
+
 def test_training_and_tuning_images_must_match(read, classifier):
     train = read.noisy((4, 4))
     for tune, words in [
@@ -160,6 +175,10 @@ def test_training_and_tuning_images_must_match(read, classifier):
     ]:
         with pytest.raises(DataError, match=words):
             AugmentationScore(train, tune, classifier=classifier)
+    named = replace(labelled_images(train), classes=("ill", "well"))
+    AugmentationScore(named, train, classifier=classifier)
+    with pytest.raises(DataError, match="same order but have 'ill', 'well' and 'well', 'ill'"):
+        AugmentationScore(named, replace(named, classes=("well", "ill")), classifier=classifier)
 
 
 @pytest.mark.parametrize(
@@ -171,6 +190,8 @@ def test_training_and_tuning_images_must_match(read, classifier):
         ),
         ({"source": "folder"}, "source.path is missing"),
         ({"classifier": "resnet19"}, "resnet19"),
+        ({"classifier": {"backbon": "resnet18"}}, "classifier.backbon unknown key .* 'backbone'"),
+        ({"device": "gpu"}, r"device must be one this machine has \(.*cpu\) but got 'gpu'"),
         ({"metric": "acu"}, "metric must be one of"),
         ({"replicates": 0}, "at least 1 but got 0"),
     ],
