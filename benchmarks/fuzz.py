@@ -39,7 +39,7 @@ _STUDY = tiny_study(
     iterations=20,
     most=3,
     generator="snapshot_every = 20\n",
-    more="[tracking]\nenabled = false\n",
+    more='[arms.twice]\nadd = [{source = "acgan", multiple = 2}]\n[tracking]\nenabled = false\n',
 )
 
 

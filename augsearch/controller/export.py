@@ -21,7 +21,8 @@ from augsearch.events import Notify, silent
 from augsearch.export.images import ImageFormat
 from augsearch.files import new_folder, real_path
 from augsearch.report.sentences import verdict_sentence
-from augsearch.tracking.trust import no_sign_in
+from augsearch.tracking.store import absolute_uri
+from augsearch.tracking.trust import no_sign_in, nothing_made_elsewhere
 
 What = Literal["images", "model", "features"]
 
@@ -117,7 +118,9 @@ def _check_tracked(conclusion: Conclusion, target: Path) -> None:
             "tracking.enabled = false; leave --track out."
         )
     run = conclusion.directory.path
-    no_sign_in(tracking_uri(conclusion.prepared.study, run))
+    uri = absolute_uri(tracking_uri(conclusion.prepared.study, run))
+    no_sign_in(uri)
+    nothing_made_elsewhere(uri, run)
     if not real_path(target).is_relative_to(run):
         # `augsearch sync` sends nothing that lies elsewhere: the run may be somebody else's.
         raise RunDirectoryError(

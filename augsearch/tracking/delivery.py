@@ -19,7 +19,7 @@ from augsearch.files import read_json, write_json
 from augsearch.messages import cut, masked
 from augsearch.tracking.mirror import Mirror, reason, refused
 from augsearch.tracking.outbox import Outbox, cursor_path, damaged
-from augsearch.tracking.store import absolute_uri, held
+from augsearch.tracking.store import held
 
 _Count = Annotated[int, Field(ge=0)]
 
@@ -206,20 +206,17 @@ class Delivery:
         self._cursor = cursor
 
 
-def sync(outbox: Path, uri: str | None = None) -> SyncReport:
+def sync(outbox: Path) -> SyncReport:
     """Deliver what is left in the outbox of a run.
 
     Args:
         outbox: The run's outbox.jsonl.
-        uri: Another store than the run's own.
 
     Raises:
-        TrackingError: The store does not answer, there is no outbox, or MLflow would sign in at a
-            server that the outbox alone has named.
+        TrackingError: The store does not answer, there is no outbox, or the outbox alone has named
+            a server at which MLflow would sign in, or a database that it would have to make.
     """
     box = Outbox(outbox)
-    if uri is not None:
-        box.destination = replace(box.destination, uri=absolute_uri(uri), artifact_location=None)
     shown = cut(masked(box.destination.uri), 500)
     messages: list[str] = []
 
@@ -227,7 +224,7 @@ def sync(outbox: Path, uri: str | None = None) -> SyncReport:
         if isinstance(event, Warned):
             messages.append(event.message)
 
-    delivery = Delivery(box, note, foreign=uri is None)
+    delivery = Delivery(box, note, foreign=True)
     try:
         delivery.recheck()
         delivered = delivery.drain()

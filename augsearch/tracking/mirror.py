@@ -34,7 +34,12 @@ from augsearch.tracking.store import (
     sqlite_file,
     sqlite_uri,
 )
-from augsearch.tracking.trust import is_named, keeps_to_store, no_sign_in
+from augsearch.tracking.trust import (
+    is_named,
+    keeps_to_store,
+    no_sign_in,
+    nothing_made_elsewhere,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -82,7 +87,8 @@ class Mirror:
             destination: Store, experiment and the study run's id.
             base: The run directory: paths of artifacts start at it, and none leads out of it.
             foreign: Whether the destination may be somebody else's choice: then nobody signs in
-                there, and no file leaves the store, unless the user has named it.
+                there, no file leaves the store, and none is made away from the run, unless the
+                user has named it.
         """
         self._destination = destination
         self._base = base
@@ -111,6 +117,7 @@ class Mirror:
         uri = self._destination.uri
         if self._is_stranger:
             no_sign_in(uri)
+            nothing_made_elsewhere(uri, self._base)
         from mlflow import MlflowClient
 
         with creating(uri):

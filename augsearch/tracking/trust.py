@@ -1,16 +1,19 @@
 """Which stores are the user's own: the outbox of a run that somebody else made may name any.
 
-MLflow signs in at whatever store it is given with what the environment holds, and puts files
-wherever that store says: into a folder of this machine, or on a third server, where it signs in as
-well. A store that the user has named himself, as MLFLOW_TRACKING_URI, may do so.
+MLflow signs in at whatever store it is given with what the environment holds, makes its tables in
+whatever database that is, and puts files wherever that store says: into a folder of this machine,
+or on a third server, where it signs in as well. A store that the user has named himself, as
+MLFLOW_TRACKING_URI, may do so.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
+import sqlite3
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from augsearch.errors import TrackingError
 from augsearch.files import real_path
@@ -35,11 +38,12 @@ def sync_command(run: Path, uri: str) -> str:
     """Return the command that sends a run's entries later, whatever the environment then holds.
 
     Example:
-        >>> sync_command(Path("runs/x"), "sqlite:////data/mlflow.db")
+        >>> sync_command(Path("runs/x"), "sqlite:///runs/mlflow.db")
         'augsearch sync runs/x'
     """
     command = shlex.join(["augsearch", "sync", str(run)])
-    return command if _is_local(uri) or is_named(uri) else f"{_NAMED}={_shown(uri)} {command}"
+    needs_no_name = is_named(uri) or (_is_local(uri) and _is_at_home(uri, real_path(run)))
+    return command if needs_no_name else f"{_NAMED}={_shown(uri)} {command}"
 
 
 def no_sign_in(uri: str) -> None:
@@ -57,6 +61,47 @@ def no_sign_in(uri: str) -> None:
         f"and {_NAMED} {_instead()}. Nothing was sent. If that server is yours, set "
         f"{_NAMED}={_shown(uri)} for this command; if not, take the passwords out of it."
     )
+
+
+def nothing_made_elsewhere(uri: str, run: Path) -> None:
+    """Refuse a local store that the user has not named and that MLflow would have to make.
+
+    What is a store already may lie anywhere; a new one may lie beside the run, or in it.
+
+    Args:
+        uri: The store.
+        run: The run directory, without links.
+
+    Raises:
+        TrackingError: That is so.
+    """
+    if not _is_local(uri) or is_named(uri) or _is_at_home(uri, run):
+        return
+    raise TrackingError(
+        "a store on this machine must be a SQLite file with MLflow's tables, or a new one beside "
+        "the run, unless you name it: the run may be somebody else's. It names "
+        f"{show(masked(uri))}. Nothing was sent. If that place is yours, set "
+        f"{_NAMED}={_shown(uri)} for this command."
+    )
+
+
+def _is_at_home(uri: str, run: Path) -> bool:
+    file = sqlite_file(uri)
+    if file is None or "?" in uri:  # an option may name another file
+        return False
+    with contextlib.suppress(OSError, sqlite3.Error):
+        place = real_path(file)
+        if place.is_file() and place.stat().st_size:
+            return _has_tables(place)
+        return not place.is_dir() and (place.parent == run.parent or place.is_relative_to(run))
+    return False
+
+
+def _has_tables(file: Path) -> bool:
+    database = sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)
+    with contextlib.closing(database):
+        query = "SELECT 1 FROM sqlite_master WHERE name = 'experiments'"
+        return database.execute(query).fetchone() is not None
 
 
 def keeps_to_store(uri: str, place: str, folder: str) -> bool:

@@ -1,8 +1,8 @@
 """Hostile addresses of MLflow: in a run's outbox, in its study and in the environment.
 
-A server answers as it likes: it is played here, in the place of the network. A SQLite store that is
-not there yet may lie anywhere, as `tracking.uri` may say, so none of these addresses is such a one
-outside the case.
+A server answers as it likes: it is played here, in the place of the network. For a study that one
+runs oneself, a SQLite store that is not there yet may lie anywhere; for `sync` and `export --track`
+of a run it may not, unless the user has named it.
 """
 
 from __future__ import annotations
@@ -77,6 +77,12 @@ _FILES = [
     *("sqlite:///file:store.db?mode=ro&uri=true", "sqlite+nosuch:///x", "sqlite:///results.json/x"),
     *("file:@OUTSIDE@/new", "file:///", "file://host/x", "@OUTSIDE@/new", "../outside/new", "."),
 ]
+_NEW_FILES = [
+    *("sqlite:///@OUTSIDE@/new.db", "sqlite:///@OUTSIDE@/new/deep.db"),
+    *("sqlite+pysqlite:///@OUTSIDE@/new.db", "sqlite:///file:@OUTSIDE@/new.db?mode=rwc&uri=true"),
+    *("SQLITE:///@OUTSIDE@/new.db", "sqlite:///to-outside/new.db"),
+]
+"""Databases outside the case that nobody but the run has named."""
 _ADDRESSES = st.one_of(*map(st.sampled_from, (_NO_SERVERS, _SERVERS, _SERVERS, _FILES)))
 _PLACES = [
     *(
@@ -95,6 +101,8 @@ _PLACES = [
     *("models:/x/1", "dbfs:/x", "\x1b[2J", "file://@OUTSIDE@/file.txt", None, 7),
 ]
 """Where a server says that a run's files go."""
+_RUN = ["run", "study.toml", "--out", ".", "--quiet"]
+_EXPORT = ["export", ".", "--what", "features", "--track", "--quiet"]
 _NAMED = [None, OWN, "http://evil.example"]
 """What the user has named, unless it is the address itself."""
 _ANSWERS = ["good", "good", "good", "refuses", "redirects", "breaks", "rubbish", "hangs", "is gone"]
@@ -103,14 +111,13 @@ _ANSWERS = ["good", "good", "good", "refuses", "redirects", "breaks", "rubbish",
 @st.composite
 def cases(draw: st.DrawFn, run: Path, bulk: bool = True) -> Case:
     """Give a run addresses in its outbox, its study and the environment, and a server's answers."""
-    address = draw(_ADDRESSES)
-    command = draw(
-        st.sampled_from([["sync", "."]] * 4 + [["run", "study.toml", "--out", ".", "--quiet"]])
-    )
+    command = draw(st.sampled_from([["sync", "."]] * 8 + [_RUN] * 2 + [_EXPORT] * (1 + bulk)))
+    is_new = command != _RUN and draw(st.integers(0, 5)) == 0
+    address = draw(st.sampled_from(_NEW_FILES)) if is_new else draw(_ADDRESSES)
     location = draw(st.sampled_from([None, None, None, *_PLACES]))
     study = json.loads((run / "study.json").read_text())
     named = draw(st.sampled_from(_NAMED))
-    if draw(st.integers(0, 5)) == 0 and "\0" not in address:
+    if draw(st.integers(0, 5)) == 0 and "\0" not in address and not is_new:
         named, study["tracking"]["uri"] = address, None
     else:
         study["tracking"]["uri"] = address
@@ -136,7 +143,8 @@ def cases(draw: st.DrawFn, run: Path, bulk: bool = True) -> Case:
         "study.json": json.dumps(study).encode(),
         "study.toml": (text + (f"uri = {_toml(uri)}\n" if uri is not None else "")).encode(),
     }
-    return Case(files, pipes=("pipe",) if "pipe" in address else ())
+    links = {"to-outside": "@OUTSIDE@"} if "to-outside" in address else {}
+    return Case(files, links, ("pipe",) if "pipe" in address else ())
 
 
 def _outbox(address: str, location: object = None) -> bytes:
@@ -224,7 +232,7 @@ def act(folder: Path) -> None:
             raise
         finally:
             named = told["environment"].get("MLFLOW_TRACKING_URI")
-            if told["arguments"][0] == "sync" and named in _NAMED:
+            if told["arguments"] != _RUN and named in _NAMED:
                 _look_at_servers(server, named)
     _look(folder, printed)
 

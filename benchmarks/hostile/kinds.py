@@ -110,8 +110,8 @@ KINDS = {
         of_run=True,
     ),
     "MLflow address": Kind(
-        "addresses in outbox, study and environment, with passwords held, for `sync` and `run`; "
-        "what a server answers is played",
+        "addresses in outbox, study and environment, with passwords held, for `sync`, `run` and "
+        "`export --track`; what a server answers is played",
         addresses.cases,
         addresses.act,
         1.5,

@@ -61,7 +61,7 @@ def exported(draw: st.DrawFn, run: Path, bulk: bool = True) -> Case:
     if arguments[-1] == "images" and draw(st.booleans()):
         arguments += ["--format", draw(st.sampled_from(["png", "dicom", "../x"]))]
     if draw(st.booleans()):
-        arms = ["search", "search", "search", "real", "", "../../outside", "\x1b[2J", "x" * 5000]
+        arms = ["twice", "twice", "search", "real", "", "../../outside", "\x1b[2J", "x" * 5000]
         arguments += [f"--arm={draw(st.sampled_from(arms))}"]
     if draw(st.integers(0, 3)) == 0:
         arguments += [f"--out={draw(PLACES)}"]

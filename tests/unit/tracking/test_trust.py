@@ -1,7 +1,11 @@
 """What a run's outbox may name, and what only the user may."""
 
+import contextlib
 import http.server
 import json
+import os
+import shutil
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +15,13 @@ import pytest
 from augsearch.errors import TrackingError
 from augsearch.tracking.delivery import sync
 from augsearch.tracking.outbox import FileAdded, Outbox, RunOpened
-from augsearch.tracking.trust import is_named, keeps_to_store, no_sign_in, sync_command
+from augsearch.tracking.trust import (
+    is_named,
+    keeps_to_store,
+    no_sign_in,
+    nothing_made_elsewhere,
+    sync_command,
+)
 
 OWN = "https://mlflow.example.org/lab"
 HELD = {
@@ -120,6 +130,83 @@ def test_the_command_that_is_told_works(monkeypatch: pytest.MonkeyPatch) -> None
     assert is_named("http://host:5000/x")
     assert sync_command(Path("x"), "http://host:5000/x") == "augsearch sync x"
     assert sync_command(Path("x"), "postgresql://ann@host/x").startswith("MLFLOW_TRACKING_URI=URL ")
+    told = sync_command(Path("runs/x"), "sqlite:////data/mlflow.db")
+    assert told == "MLFLOW_TRACKING_URI=sqlite:////data/mlflow.db augsearch sync runs/x"
+
+
+@pytest.fixture
+def places(empty_store: Path, tmp_path: Path) -> Path:
+    """A run, and around it stores of MLflow and databases of others."""
+    for folder in ("mine/runs/run/deep", "elsewhere"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in ("mine/runs/store.db", "elsewhere/store.db"):
+        shutil.copy(empty_store, tmp_path / name)
+    for name in ("mine/runs/other.db", "mine/runs/run/ledger.db", "elsewhere/other.db"):
+        with contextlib.closing(sqlite3.connect(tmp_path / name)) as database:
+            database.execute("CREATE TABLE bookmarks (url TEXT)")
+    (tmp_path / "mine" / "runs" / "empty.db").touch()
+    os.mkfifo(tmp_path / "elsewhere" / "pipe")
+    (tmp_path / "mine" / "runs" / "run" / "link.db").symlink_to(tmp_path / "elsewhere" / "new.db")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("uri", "allowed"),
+    [
+        ("sqlite:///{runs}/mlflow.db", True),
+        ("sqlite:///{runs}/empty.db", True),
+        ("sqlite:///{runs}/run/deep/mlflow.db", True),
+        ("sqlite:///{runs}/store.db", True),
+        ("sqlite:///{elsewhere}/store.db", True),
+        ("http://evil.example", True),
+        ("sqlite:///{runs}/new/mlflow.db", False),
+        ("sqlite:///{runs}/../mlflow.db", False),
+        ("sqlite:///{elsewhere}/new.db", False),
+        ("sqlite:///{runs}/run/link.db", False),
+        ("sqlite:///{runs}/other.db", False),
+        ("sqlite:///{runs}/run/ledger.db", False),
+        ("sqlite:///{elsewhere}/other.db", False),
+        ("sqlite:///{elsewhere}", False),
+        ("sqlite:///{elsewhere}/pipe", False),
+        ("sqlite:///{runs}/mlflow.db?uri=true", False),
+        ("sqlite:///file:{elsewhere}/new.db?mode=rwc&uri=true", False),
+        ("sqlite+pysqlite:///{elsewhere}/new.db", False),
+        ("SQLITE:///{elsewhere}/new.db", False),
+        ("sqlite:///" + "x" * 5000, False),
+        ("sqlite://", False),
+        ("file://{elsewhere}/new", False),
+        ("{elsewhere}/new", False),
+    ],
+)
+def test_a_foreign_run_has_no_database_made_elsewhere(
+    uri: str, allowed: bool, places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs, elsewhere = places / "mine" / "runs", places / "elsewhere"
+    before = sorted(places.rglob("*"))
+    address = uri.format(runs=runs, elsewhere=elsewhere)
+    if allowed:
+        nothing_made_elsewhere(address, runs / "run")
+    else:
+        with pytest.raises(TrackingError, match="unless you name it") as refused:
+            nothing_made_elsewhere(address, runs / "run")
+        assert len(str(refused.value)) < 1000
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        nothing_made_elsewhere(address, runs / "run")
+    assert sorted(places.rglob("*")) == before
+
+
+def test_sync_makes_no_database_that_the_run_alone_names(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox, new = places / "mine" / "runs" / "run" / "outbox.jsonl", places / "elsewhere" / "new"
+    box = Outbox.open(outbox, f"sqlite:///{new}/mlflow.db", "study")
+    box.append([("run:study", RunOpened("study", "study"))])
+    with pytest.raises(TrackingError, match=f"MLFLOW_TRACKING_URI=sqlite:///{new}/mlflow.db for"):
+        sync(outbox)
+    assert not new.exists()
+    new.mkdir()
+    shutil.copy(places / "elsewhere" / "store.db", new / "mlflow.db")
+    assert sync(outbox).delivered == 1
 
 
 @pytest.mark.parametrize(
