@@ -136,11 +136,15 @@ class Snapshots:
         if rule == "best" and scored:
             chosen = max(scored, key=lambda snapshot: (snapshot.score, snapshot.iteration))
         elif rule == "best":
-            note = (
-                'snapshot = "best" needs a snapshot that has not collapsed, with a finite score on '
-                "tuning images, and there is none; the last snapshot "
-                f"(iteration {chosen.iteration}) is taken."
+            why = (
+                "needs a snapshot that has not collapsed, with a finite score on tuning images, "
+                "and there is none"
+                if self._judge
+                else "scores images by their classes on tuning images, and these cannot be, as "
+                "they have no classes or there is no tuning set"
             )
+            last = f"the last snapshot (iteration {chosen.iteration}) is taken."
+            note = f'snapshot = "best" {why}; {last}'
         generator = read_generator(self.path(chosen.iteration))
         discriminator = read_discriminator(self.path(chosen.iteration, "discriminator"))
         if note and not self._choice.exists():

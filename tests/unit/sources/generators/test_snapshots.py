@@ -108,6 +108,7 @@ def test_last_never_asks_and_best_without_a_judge_says_so(tmp_path: Path) -> Non
     (tmp_path / "choice.json").unlink()
     snapshots.choose("best")
     assert isinstance(events[-1], Warned) and "the last snapshot (iteration 20)" in str(events[-1])
+    assert "no classes or there is no tuning set" in str(events[-1])
     told = [event for event in events if isinstance(event, Warned)]
     again: list[Event] = []
     _snapshots(tmp_path, None, again).announce()
