@@ -49,7 +49,7 @@ def test_translation_equals_a_padded_crop(channels: int) -> None:
     assert {down for down, _ in seen} == {right for _, right in seen} == set(range(5))
 
 
-def test_flip_mirrors_about_half_of_the_images() -> None:
+def test_flip_mirrors_few_enough_for_left_and_right_to_be_told_apart() -> None:
     images = _images()
     flipped = augmented(images, ["flip"], _rng())
     mirrored = [
@@ -57,12 +57,12 @@ def test_flip_mirrors_about_half_of_the_images() -> None:
     ]
     kept = [torch.equal(after, before) for before, after in zip(images, flipped, strict=True)]
     assert all(one != other for one, other in zip(mirrored, kept, strict=True))
-    assert 70 < sum(mirrored) < 130
+    assert 30 < sum(mirrored) < 70
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
 def test_gradients_pass_and_the_draw_is_the_generators(name: str) -> None:
-    images = _images(8).requires_grad_()
+    images = _images(20).requires_grad_()
     first = augmented(images, [name], _rng(1))
     first.square().sum().backward()
     assert images.grad is not None and images.grad.abs().sum() > 0
