@@ -7,6 +7,7 @@ numbers were drawn elsewhere, so a cell gives the same result however a run is s
 from __future__ import annotations
 
 import hashlib
+import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -53,5 +54,7 @@ class Seed:
         return torch.Generator(device=device).manual_seed(self.integer())
 
     def _digest(self) -> bytes:
-        # repr keeps 1 and "1" apart and quotes separators inside words.
-        return hashlib.sha256(repr(self.path).encode()).digest()
+        # repr keeps 1 and "1" apart and quotes separators inside words; that of a number of NumPy's
+        # is another one in every version of it.
+        path = tuple(one if isinstance(one, str) else operator.index(one) for one in self.path)
+        return hashlib.sha256(repr(path).encode()).digest()

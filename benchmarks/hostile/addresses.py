@@ -114,6 +114,8 @@ def cases(draw: st.DrawFn, run: Path, bulk: bool = True) -> Case:
     command = draw(st.sampled_from([["sync", "."]] * 8 + [_RUN] * 2 + [_EXPORT] * (1 + bulk)))
     is_new = command != _RUN and draw(st.integers(0, 5)) == 0
     address = draw(st.sampled_from(_NEW_FILES)) if is_new else draw(_ADDRESSES)
+    if not address:  # a run's default lies beside it, as it should, and that is outside the case
+        command = ["sync", "."]
     location = draw(st.sampled_from([None, None, None, *_PLACES]))
     study = json.loads((run / "study.json").read_text())
     named = draw(st.sampled_from(_NAMED))

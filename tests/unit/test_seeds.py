@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +24,13 @@ def test_a_stream_depends_on_the_path_alone():
 def test_numbers_do_not_change_between_versions():
     assert Seed.of(0, "check").integer() == 6267180623330795722
     assert Seed.of(0, "check").generator().integers(1 << 30) == 207139632
+
+
+def test_a_number_is_the_same_whatever_type_it_has():
+    for one in (np.int64(3), np.uint8(3)):
+        assert Seed.of(one, "check").integer() == Seed.of(3, "check").integer()
+    with pytest.raises(TypeError):
+        Seed.of(0.5).integer()
 
 
 def test_torch_generator_follows_the_path():
