@@ -43,11 +43,11 @@ def confidence_set(
     """Return the amounts that cannot be told from the best one.
 
     Amount k is dropped if T_k = max_j (A_j - A_k) / se_jk exceeds the `confidence` quantile of
-    max_j (Z_j - Z_k) / se_jk, with errors Z ~ N(0, Σ + τ²/R · I) as in `max_t`. The set holds the
-    truly best amount with probability `confidence` at least: it is the multiple comparisons with
-    the best of Hsu 1984 (Annals of Statistics 12) with simulated quantiles. A small tuning set
-    keeps almost every amount, which is what it has to say. The best score is always kept, and so is
-    everything if a class has one image only.
+    max_j (Z_j - Z_k) / se_jk, with errors Z ~ N(0, Σ + τ²/R · I) and se_jk as in `max_t`. The set
+    holds the truly best amount with probability `confidence` at least: it is the multiple
+    comparisons with the best of Hsu 1984 (Annals of Statistics 12) with simulated quantiles. A
+    small tuning set keeps almost every amount, which is what it has to say. The best score is
+    always kept, and so is everything if a class has one image only.
 
     Args:
         labels: (N,) class indices of the tuning images; 1 is the positive class of two.
@@ -77,13 +77,14 @@ def _compared(
 ) -> tuple[Floats, Floats]:
     """Return statistics and critical values, (K,) each; NaN where no other amount differs."""
     se = curve.standard_errors()
-    errors = curve.errors(draws, seed)
+    errors, more = curve.errors(draws, seed)
     statistics, critical = np.full((2, len(se)), np.nan)
     for k, own in enumerate(se):
         others = own > 0
         if others.any():
             scale = own[others]
             statistics[k] = ((curve.aucs[others] - curve.aucs[k]) / scale).max()
-            largest = ((errors[others] - errors[k]) / scale[:, None]).max(axis=0)
+            drawn = np.sqrt(scale[:, None] ** 2 + more)
+            largest = ((errors[others] - errors[k]) / drawn).max(axis=0)
             critical[k] = np.quantile(largest, confidence)
     return statistics, critical

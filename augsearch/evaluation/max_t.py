@@ -89,7 +89,8 @@ def max_t(
     With errors Z ~ N(0, Σ + τ²/R · I), Σ the DeLong covariance of the K mean AUCs over images and
     τ² the run variance pooled over K (`SearchCurve`), the critical value c is the `confidence`
     quantile of max_k |Z_k - Z_base| / se_k, from `draws` draws: max-T of Westfall and Young 1993
-    (Resampling-Based Multiple Testing, section 2.3). The intervals gain_k ± c · se_k hold all true
+    (Resampling-Based Multiple Testing, section 2.3). In each draw se_k has a τ² of its own, which
+    so few trainings could as well have shown. The intervals gain_k ± c · se_k hold all true
     gains at once, so the one that is looked at may be chosen after the fact. They speak of these
     trainings' recipes over new images; with one replicate, of these models only.
 
@@ -132,6 +133,7 @@ def _critical(
         return math.nan
     known = ~np.isnan(curve.aucs)
     errors = np.empty((len(se), draws))
-    errors[known] = curve.among(known).errors(draws, seed)
-    largest = np.abs((errors[compared] - errors[base]) / se[compared, None]).max(axis=0)
+    errors[known], more = curve.among(known).errors(draws, seed)
+    scale = np.sqrt(se[compared, None] ** 2 + more)
+    largest = np.abs((errors[compared] - errors[base]) / scale).max(axis=0)
     return float(np.quantile(largest, confidence))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from augsearch.evaluation.delong import auc_influence
+from augsearch.evaluation.precision import ZERO_VARIANCE
 from augsearch.seeds import Seed
 
 Floats = NDArray[np.float64]
@@ -22,11 +23,15 @@ class SearchCurve:
         covariance: Of the errors of `aucs` over images and trainings, (K, K); NaN in the rows and
             columns of such amounts, and everywhere if a class has one image only.
         replicates: R.
+        run_variance: What trainings add to the variance of each amount, τ²/R; 0 if not known.
+        run_freedom: Its degrees of freedom, R - 1 for every amount whose trainings differ.
     """
 
     aucs: Floats
     covariance: Floats
     replicates: int
+    run_variance: float = 0.0
+    run_freedom: int = 0
 
     @classmethod
     def of(
@@ -63,10 +68,13 @@ class SearchCurve:
             )
         mean_influence = influence.reshape(n_amounts, replicates, -1).mean(axis=1)
         covariance = mean_influence @ mean_influence.T
-        if replicates > 1:
-            run_variance = np.nanmean(aucs.var(axis=1, ddof=1))
-            covariance += np.diag(np.full(n_amounts, run_variance / replicates))
-        return cls(aucs.mean(axis=1), covariance, replicates)
+        if replicates == 1:
+            return cls(aucs.mean(axis=1), covariance, replicates)
+        variances = aucs.var(axis=1, ddof=1)
+        run_variance = float(np.nanmean(variances)) / replicates
+        covariance += np.diag(np.full(n_amounts, run_variance))
+        freedom = int((variances > ZERO_VARIANCE).sum()) * (replicates - 1)
+        return cls(aucs.mean(axis=1), covariance, replicates, run_variance, freedom)
 
     def standard_errors(self) -> Floats:
         """Return the standard errors of all differences of two amounts, (K, K).
@@ -79,16 +87,26 @@ class SearchCurve:
         noise = 1e-13 * (own[:, None] + own)
         return np.sqrt(np.where(variance <= noise, 0.0, variance))
 
-    def errors(self, draws: int, seed: Seed) -> Floats:
+    def errors(self, draws: int, seed: Seed) -> tuple[Floats, Floats]:
         """Return draws of the errors of `aucs`, float64, (K, draws), from N(0, covariance).
+
+        Beside them stands what such a draw would add to the estimated variance of a difference, as
+        τ² is only known from `run_freedom` degrees of freedom, (draws,): 2 τ²/R (χ²/freedom - 1).
 
         The root of the covariance is taken from its eigenvalues: with more amounts than images it
         is singular. The symmetric root does not depend on the signs of the eigenvectors.
         """
         values, vectors = np.linalg.eigh(self.covariance)
         root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
-        return np.asarray(root @ seed.generator().standard_normal((len(self.aucs), draws)))
+        generator = seed.generator()
+        errors = np.asarray(root @ generator.standard_normal((len(self.aucs), draws)))
+        if not self.run_freedom:
+            return errors, np.zeros(draws)
+        estimated = generator.chisquare(self.run_freedom, draws) / self.run_freedom
+        return errors, 2 * self.run_variance * (estimated - 1)
 
     def among(self, known: NDArray[np.bool_]) -> SearchCurve:
         """Return the curve of some of its amounts, mask (K,)."""
-        return SearchCurve(self.aucs[known], self.covariance[np.ix_(known, known)], self.replicates)
+        return replace(
+            self, aucs=self.aucs[known], covariance=self.covariance[np.ix_(known, known)]
+        )

@@ -63,6 +63,16 @@ def test_trainings_widen_every_interval_alike() -> None:
     assert found.se[2] == pytest.approx(math.sqrt(delong_variance + 2 * run), rel=1e-9)
 
 
+@pytest.mark.parametrize(("replicates", "freedom"), [(2, 2), (3, 4), (6, 10)])
+def test_few_trainings_are_students_t(replicates: int, freedom: int) -> None:
+    """Of two amounts whose trainings differ far more than images could make them."""
+    labels, images = np.arange(400) % 2, np.arange(400) / 100
+    luck = np.linspace(-1, 1, replicates)[:, None]
+    scores = np.stack([images + labels * (1 + luck), images + labels * (1.02 + luck)])
+    found = max_t(labels, scores, 0, 0.95, SEED, draws=100_000)
+    assert found.critical == pytest.approx(stats.t.ppf(0.975, freedom), rel=0.03)
+
+
 def test_flat_truth_is_seldom_called_a_gain_whichever_amount_is_best() -> None:
     best, single = 0, 0
     for number in range(300):

@@ -34,9 +34,21 @@ def test_errors_have_the_covariance_even_where_it_is_singular() -> None:
     labels, scores = _scores(15, 1, 10)
     curve = SearchCurve.of(labels, scores)
     assert np.linalg.matrix_rank(curve.covariance, tol=1e-12) < 10
-    drawn = curve.errors(200_000, Seed.of(0))
+    drawn, more = curve.errors(200_000, Seed.of(0))
+    assert not more.any()  # one training of each amount: no variance of trainings to be unsure of
     scale = np.sqrt(np.outer(np.diag(curve.covariance), np.diag(curve.covariance)))
     assert np.abs((np.cov(drawn) - curve.covariance) / scale).max() < 0.02
+
+
+def test_a_draw_says_what_run_variance_it_could_have_shown() -> None:
+    labels, scores = _scores(4, 3, 40)
+    scores[0] = scores[0, :1]  # trainings that do not differ tell nothing of those that do
+    curve = SearchCurve.of(labels, scores)
+    assert curve.run_variance == pytest.approx(auc(labels, scores).var(axis=1, ddof=1).mean() / 3)
+    assert curve.run_freedom == 3 * 2
+    shown = curve.errors(100_000, Seed.of(0))[1] / (2 * curve.run_variance) + 1
+    assert shown.mean() == pytest.approx(1, rel=0.02)
+    assert shown.var() == pytest.approx(2 / 6, rel=0.05)
 
 
 def test_an_amount_with_nan_leaves_the_others_as_they_are() -> None:
