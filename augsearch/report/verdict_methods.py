@@ -48,7 +48,7 @@ def _on_tuning_set(contents: ReportContents) -> Iterator[str]:
         f"Its {level} interval allows for that choice: it is one of simultaneous intervals of the "
         f"gains of all amounts, by max-T [@westfall1993] from {max_t.DRAWS:,} draws, with the "
         "paired DeLong covariance [@delong1988] of the averaged placements plus the variance "
-        "between trainings over their number."
+        "between trainings over their number, which a draw estimates anew."
     )
     yield _ANSWER
 

@@ -11,14 +11,14 @@ from augsearch.controller.results import study_result
 from augsearch.search import merged, smoothed_optimum
 
 K_FOLD = {"method": "k-fold", "n_folds": 2, "test": 0.3}
-SOURCES = {"repeat": {"kind": "repeat"}}
-SWEEP = {"search": {"source": "repeat", "rule": "sweep", "multiples": [1, 2, 4]}}
-WINDOW = {"search": {"source": "repeat", "window": 2}}
+SOURCES = {"classic": {"kind": "classic"}}
+SWEEP = {"search": {"source": "classic", "rule": "sweep", "multiples": [1, 2, 4]}}
+WINDOW = {"search": {"source": "classic", "window": 2}}
 ONCE = {"replicates": 1, "test_replicates": 3}
 
 
-def paired_variance(labels, one, other):
-    """DeLong's variance of the difference of two AUCs, pair by pair."""
+def paired_variance(labels, patients, one, other):
+    """DeLong's variance of the difference of two AUCs, pair by pair; Obuchowski's of patients."""
     positive, negative = np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)
 
     def wins(scores, i, j):
@@ -29,8 +29,13 @@ def paired_variance(labels, one, other):
         for scores in (one, other)
     ]
     difference = placed[0] - placed[1]
-    over_positive, over_negative = difference.mean(axis=1), difference.mean(axis=0)
-    return over_positive.var(ddof=1) / len(positive) + over_negative.var(ddof=1) / len(negative)
+    sides = ((positive, difference.mean(axis=1)), (negative, difference.mean(axis=0)))
+    variance = 0
+    for images, values in sides:
+        own = patients[images]
+        sums = [(values - values.mean())[own == one].sum() for one in set(own)]
+        variance += len(sums) / (len(sums) - 1) * np.square(sums).sum() / len(images) ** 2
+    return variance
 
 
 @pytest.fixture
@@ -54,11 +59,12 @@ def test_single_trainings_are_told_half_of_delongs_variance_of_neighbours(curves
     entries = merged(found.found.history)
     outputs = [found.tuning_outputs(entry.multiple) for entry in entries]
     variances = [
-        paired_variance(fold.tune.labels, one[number][0, :, 1], other[number][0, :, 1])
-        for number, fold in enumerate(world.folds)
+        paired_variance(tune.labels, tune.patients, one[number][0, :, 1], other[number][0, :, 1])
+        for number, tune in enumerate(fold.tune for fold in world.folds)
         for one, other in pairwise(outputs)
     ]
     assert len(variances) == 2 * (len(entries) - 1)
+    assert max(variances) > 1e-4
     assert curve.noise == pytest.approx(np.mean(variances) / 2 + 0.01**2)
     best = smoothed_optimum(found.found.history, curve.noise)
     assert curve.multiples[curve.best] == best.multiple
@@ -84,7 +90,7 @@ def test_replicates_and_other_metrics_speak_for_themselves(curves_of, changes):
     [{"rule": "halving", "max_multiple": 4}, {"rule": "tpe", "max_multiple": 4, "trials": 6}],
 )
 def test_a_rule_that_smooths_has_chosen_the_best_of_the_curve(curves_of, rule):
-    _, found, curve = curves_of({"search": {"source": "repeat"} | rule})
+    _, found, curve = curves_of({"search": {"source": "classic"} | rule})
     assert curve.noise is None
     assert curve.multiples[curve.best] == found.multiple
     assert curve.mean[curve.best] == found.found.score
@@ -92,7 +98,7 @@ def test_a_rule_that_smooths_has_chosen_the_best_of_the_curve(curves_of, rule):
 
 @pytest.mark.parametrize("amounts", [{"added": [4, 8, 16]}, {"multiples": [2]}])
 def test_counts_of_images_and_single_amounts_have_no_curve(curves_of, amounts):
-    assert curves_of({"search": {"source": "repeat", "rule": "sweep"} | amounts})[2] is None
+    assert curves_of({"search": {"source": "classic", "rule": "sweep"} | amounts})[2] is None
 
 
 def test_results_say_what_the_report_shows(curves_of):
