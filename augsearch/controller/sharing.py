@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from augsearch.errors import RunDirectoryError
 from augsearch.events import Notify, silent
-from augsearch.files import read_json, write_json
+from augsearch.files import read_json, replacing, write_json
 from augsearch.messages import masked
 from augsearch.storage import ArtifactStore
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 IDENTITY = "identity.json"
 _LEDGER = "ledger.json"
 """Says that the run keeps its trials in a shared database; which one may change its address."""
+_GROWING = ("log.jsonl", "outbox.jsonl")
+"""Files that every machine appends to."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,11 @@ class Stores:
 
 
 NO_STORES = Stores()
+
+
+def _whole_lines(content: bytes) -> list[bytes]:
+    """Return the lines of a file but the last one, if a kill has torn it."""
+    return [line for line in content.splitlines(keepends=True) if line.endswith(b"\n")]
 
 
 class Sharing:
@@ -124,9 +131,23 @@ class Sharing:
             StorageError: The store does not answer.
         """
         if self.store is not None:
+            for name in _GROWING:
+                self._learn(name, self.store)
             self.store.pull(self._path, deep=False, notify=notify)
             for name in ("tables", "figures"):
                 self.store.pull(self._path / name, notify=notify)
+
+    def _learn(self, name: str, store: ArtifactStore) -> None:
+        """Append what another machine has appended since the run was here last."""
+        path = self._path / name
+        theirs = store.read(name) if path.exists() else None
+        if theirs is not None:
+            here = _whole_lines(path.read_bytes())
+            known = set(here)
+            new = [line for line in _whole_lines(theirs) if line not in known]
+            if new:
+                with replacing(path) as temporary:
+                    temporary.write_bytes(b"".join([*here, *new]))
 
     def check_ledger(self) -> None:
         """Make sure that the run's trials are where it is to go on, and that this answers.

@@ -17,6 +17,7 @@ from augsearch.files import write_json
 from augsearch.records import Evaluation
 from augsearch.search.ledger import open_ledger, stored_evaluations
 from augsearch.study.schema.study import StudyFile
+from augsearch.tracking.outbox import Outbox, TagsSet
 
 TRIAL = TrialCompleted("real", Evaluation.of(1, [0.5]), None)
 
@@ -176,6 +177,25 @@ def test_what_a_start_that_failed_elsewhere_warned_of_is_no_warning_of_the_run(
         Keeper(directory, pytest.fail).finish()
         raise StorageError("no such image")
     assert begin("two", stores).warnings == []
+
+
+def test_back_on_a_machine_a_run_knows_what_was_logged_and_told_elsewhere_meanwhile(begin, stores):
+    def work(machine, word):
+        run = begin(machine, stores)
+        run.log(Warned(word))
+        outbox = Outbox.open(run.outbox, "http://127.0.0.1:9", "tiny")
+        outbox.append([(word, TagsSet("study", {"word": word}))])
+        Keeper(run, pytest.fail).finish()
+        return run
+
+    first = work("one", "a")
+    with first.outbox.open("a") as file:
+        file.write('{"id": "torn')
+    work("two", "b")
+    for machine, words in (("one", "abc"), ("two", "abcd")):
+        run = work(machine, words[-1])
+        assert run.warnings == list(words)
+        assert sorted(entry.id for entry in Outbox(run.outbox).entries) == list(words)
 
 
 def test_a_store_in_the_run_directory_is_refused_and_nothing_is_begun(tmp_path):
