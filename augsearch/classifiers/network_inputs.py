@@ -111,7 +111,7 @@ def begin_row_by_row(
     A CPU has nothing else to do it with, and begins when it is waited for.
     """
     if torch.device(device).type != "cuda":
-        return lambda: _outputs(images, network, batch, device).numpy()
+        return lambda: _outputs(images, network, batch, device).cpu().numpy()
     outputs = _outputs(images, network, batch, device)
     fetched = torch.empty(outputs.shape, dtype=outputs.dtype, pin_memory=True)
     fetched.copy_(outputs, non_blocking=True)
