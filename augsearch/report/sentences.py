@@ -36,10 +36,12 @@ def verdict_sentences(result: StudyResult, confidence: float) -> list[str]:
     if answer is None:
         sentences = [_no_verdict(result), _note(opened_before(result.test_opened_before))]
     elif _is_same(answer):
-        sentences = [_same(result, answer), _note(opened_before(result.test_opened_before))]
+        openings = _note(opened_before(result.test_opened_before))
+        sentences = [_same(result, answer), _fewer_is_better(result, confidence), openings]
     else:
         said = _judged(result, answer, confidence)
-        sentences = [said, _control_sentence(answer), _worth(result), _note(answer.note)]
+        beside = [_fewer_is_better(result, confidence), _control_sentence(answer), _worth(result)]
+        sentences = [said, *beside, _note(answer.note)]
     return [sentence for sentence in sentences if sentence]
 
 
@@ -70,11 +72,33 @@ def _judged(result: StudyResult, answer: VerdictResult, confidence: float) -> st
             f"{result.judged_on} AUC {answer.gain:+.3f} against {over}, "
             f"{percent(confidence)} interval {answer.low:+.3f} to {answer.high:+.3f}"
         )
+    advice = "" if _better_of_fewer(result) else f"; use {over}"
     return {
         "helps": f"Helps: {what} is better ({measured}).",
         "harms": f"Harms: {what} is worse ({measured}).",
-        "no evidence": f"No evidence that {what} is better ({measured}); use {over}.",
+        "no evidence": f"No evidence that {what} is better ({measured}){advice}.",
     }[answer.label]
+
+
+def _better_of_fewer(result: StudyResult) -> dict[str, Interval]:
+    """Return the gains of arms that are better than the baseline with fewer images.
+
+    A baseline may be balanced with images of a source, and these may harm by themselves.
+    """
+    most = result.arms[result.baseline].n_train
+    gains = {name: arm.gain for name, arm in result.arms.items() if arm.n_train < most}
+    return {name: gain for name, gain in gains.items() if gain and (gain.low or 0) > 0}
+
+
+def _fewer_is_better(result: StudyResult, confidence: float) -> str:
+    base = result.arms[result.baseline]
+    return " ".join(
+        f"With fewer images, {result.arms[name].n_train}, arm {name!r} is better than arm "
+        f"{result.baseline!r}, of {base.n_train}: {result.judged_on} AUC "
+        f"{with_interval(gain, sign=True)}, {percent(confidence)} interval, without correction "
+        "for the number of arms."
+        for name, gain in _better_of_fewer(result).items()
+    )
 
 
 def endpoint_sentences(result: StudyResult, confidence: float) -> list[str]:

@@ -6,6 +6,7 @@ from augsearch.study.results import (
     ControlGain,
     EarlierOpening,
     EndpointGain,
+    Interval,
     RealEquivalence,
     VerdictResult,
 )
@@ -133,6 +134,30 @@ def test_other_images_that_score_the_same_are_not_called_the_baselines(with_endp
     assert said.startswith("No evidence that arm 'more' at ")
     assert "itself" not in said
     assert len(endpoint_sentences(result, 0.95)) == 2
+
+
+@pytest.mark.parametrize(("low", "told"), [(0.027, True), (-0.001, False), (None, False)])
+@pytest.mark.parametrize("nothing", [True, False])
+def test_a_balanced_baseline_that_is_worse_than_the_real_images_is_told(make, low, told, nothing):
+    result = make().result
+    if nothing:
+        result = adding_nothing(result)
+    else:
+        answer = result.verdict.model_copy(update={"label": "no evidence", "low": -0.1})
+        result = result.model_copy(update={"verdict": answer})
+    base = result.arms["real"]
+    gain = Interval(value=0.082, low=low, high=None if low is None else 0.137)
+    plain = base.model_copy(update={"n_train": base.n_train - 20, "gain": gain})
+    result = result.model_copy(update={"arms": result.arms | {"plain": plain}})
+    said = verdict_sentence(result, 0.95)
+    assert ("use arm 'real'" in said) is not (told or nothing)
+    assert (
+        f"With fewer images, {base.n_train - 20}, arm 'plain' is better than arm 'real', of "
+        f"{base.n_train}: test AUC +0.082 (+0.027 to +0.137), 95% interval, without" in said
+    ) is told
+    larger = {"plain": plain.model_copy(update={"n_train": base.n_train + 1})}
+    result = result.model_copy(update={"arms": result.arms | larger})
+    assert "With fewer images" not in verdict_sentence(result, 0.95)
 
 
 @pytest.mark.parametrize(("level", "words"), [(0.975, "97.5%"), (0.999, "99.9%"), (0.9, "90%")])
