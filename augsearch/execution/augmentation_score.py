@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -101,6 +101,11 @@ class AugmentationScore:
         self._notify = notify
         self._classifier, classifier_name = self._as_classifier(classifier)
         self._settings = (source_name, classifier_name, metric, seed)
+
+    @property
+    def direction(self) -> Literal["maximize", "minimize"]:
+        """Which way the metric is better, for `find_optimal_multiple`."""
+        return "maximize" if self._metric.greater_is_better else "minimize"
 
     def __call__(self, multiple: float) -> tuple[float, ...]:
         """Return the tuning scores at `multiple`, one per replicate."""

@@ -124,7 +124,7 @@ def find_optimal_multiple(
         fractions: Try 1.25 and 1.5, too.
         trials: How many evaluations TPE has.
         seed: Of TPE's draws.
-        direction: "maximize" or "minimize".
+        direction: "maximize" or "minimize"; of a score that has a `direction` itself, that one.
         rule: "sliding-window" (with `window` to `min_delta`); "sweep" (all of `amounts`, the best
             wins); "saturation" (all of `amounts`, the smallest within `tolerance` of the best
             wins, as Frid-Adar et al. 2018 chose theirs); "halving" (a geometric grid up to
@@ -170,6 +170,7 @@ def find_optimal_multiple(
     }
     chosen = _choose_rule(rule, settings)
     _check_score(score, replicates)
+    _check_direction(score, direction)
     with open_ledger(storage, study_name, direction, notify) as ledger:
         history = _search(chosen, score, replicates, ledger, callbacks)
     best = chosen.best(history)
@@ -273,6 +274,16 @@ def _check_score(score: Score, replicates: int) -> None:
     elif not callable(score):
         raise TypeError(
             f"score must be a function of the multiple, or have score_many, but got {score!r}."
+        )
+
+
+def _check_direction(score: Score, direction: Direction) -> None:
+    """Refuse to maximize an error: an `AugmentationScore` knows which way its metric is better."""
+    own = getattr(score, "direction", direction)
+    if own in DIRECTIONS and own != direction:
+        raise ValueError(
+            f"direction must be {own!r} for this score, whose metric is better that way, but got "
+            f"{direction!r}; give direction={own!r}."
         )
 
 

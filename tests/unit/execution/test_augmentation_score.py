@@ -75,6 +75,14 @@ def test_a_search_with_a_real_network(make):
     assert len({entry.score for entry in found.history}) > 1
 
 
+def test_an_error_is_not_maximized(make):
+    score = make(metric="brier")
+    with pytest.raises(ValueError, match="direction must be 'minimize' for this score"):
+        find_optimal_multiple(score, window=2, max_multiple=3)
+    found = find_optimal_multiple(score, window=2, max_multiple=3, direction="minimize")
+    assert found.score == min(entry.score for entry in found.history)
+
+
 @pytest.mark.parametrize("metric", ["auc", "balanced_accuracy"])
 def test_k_1_is_the_classifier_on_the_real_images(make, read, tmp_path, metric):
     (train, labels), (tune, truth) = read.noisy((12, 8)), read.noisy((20, 20), seed=99)
