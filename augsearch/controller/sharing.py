@@ -156,6 +156,7 @@ class Sharing:
             RunDirectoryError: They are not; the message says which way round.
             StorageError: The database does not answer.
         """
+        from augsearch.search.database import ledger_url
         from augsearch.search.registration import is_registered
 
         url, path = self._stores.ledger, self._path
@@ -167,6 +168,12 @@ class Sharing:
                     "--ledger or AUGSEARCH_LEDGER."
                 )
             return
+        database = ledger_url(url)
+        if database.get_backend_name() == "sqlite" and database.database in (None, "", ":memory:"):
+            raise RunDirectoryError(
+                f"--ledger must be a database that outlives the run but got {masked(url)}; name a "
+                "file, sqlite:///trials.db, or postgresql://user@host/database."
+            )
         if not elsewhere and (path / "study.json").exists():
             raise RunDirectoryError(
                 f"{path} was begun with its trials in ledger.db and must go on there, but the "

@@ -92,11 +92,6 @@ class ArmScore:
             for place, (fold, replicate) in enumerate(self.cells_of(round_))
         ]
 
-    @property
-    def cells(self) -> list[tuple[FoldImages, int]]:
-        """The (fold, replicate) of each score of an amount's first round, in order."""
-        return self.cells_of(0)
-
     def cells_of(self, round_: int) -> list[tuple[FoldImages, int]]:
         """Return the (fold, replicate) of each score of a round, in order."""
         first = round_ * self.replicates

@@ -134,6 +134,17 @@ def test_a_database_that_does_not_know_the_run_is_refused(begin, tmp_path):
     assert str(tmp_path) not in repr(first)  # which may have a password in it
 
 
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_a_ledger_that_nobody_finds_again_is_refused_and_nothing_is_begun(tmp_path, url):
+    """A killed run could not go on, and a finished one could not be reported on."""
+    with (
+        pytest.raises(RunDirectoryError, match="database that outlives the run but got"),
+        claimed(tmp_path / "runs" / "tiny", study(), False, Stores(ledger=url)),
+    ):
+        pytest.fail("must not be entered")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_start_that_fails_before_the_study_is_settled_leaves_nothing(stores, tmp_path):
     base = tmp_path / "one" / "tiny"
     with (

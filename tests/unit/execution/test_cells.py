@@ -30,10 +30,10 @@ def make_score(make_fold, classifier):
 def test_scores_come_by_fold_and_then_replicate(make_score, classifier):
     score = make_score()
     scores = score(2)
-    assert [(fold.number, replicate) for fold, replicate in score.cells] == [
+    assert [(fold.number, replicate) for fold, replicate in score.cells_of(0)] == [
         (fold, replicate) for fold in (0, 1) for replicate in (0, 1, 2)
     ]
-    for number, (fold, _) in enumerate(score.cells):
+    for number, (fold, _) in enumerate(score.cells_of(0)):
         alone = classifier.fit([classifier.sets[number]])[0].predict_proba(fold.tune.block)
         expected = roc_auc_score(fold.tune.labels, alone[fold.tune.rows, 1])
         assert scores[number] == pytest.approx(expected)
