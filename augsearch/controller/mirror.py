@@ -20,7 +20,7 @@ from augsearch.events import (
     Warned,
 )
 from augsearch.execution.recipes import sources_of_arm
-from augsearch.messages import cut, has_password, masked
+from augsearch.messages import cut, has_password, masked, show
 from augsearch.records import Evaluation
 from augsearch.report.sentences import verdict_sentence
 from augsearch.search.tuning import Setting, SettingTrial
@@ -31,6 +31,7 @@ from augsearch.study.schema.study import StudyFile
 from augsearch.tracking.audits import audit_metrics, audit_tags, worst_verdict
 from augsearch.tracking.delivery import SyncReport, sync
 from augsearch.tracking.layout import DESCRIPTION
+from augsearch.tracking.store import sqlite_file
 from augsearch.tracking.tracker import Tracker
 from augsearch.tracking.trust import sync_command
 
@@ -196,13 +197,20 @@ def tracking_uri(study: StudyFile, run: Path) -> str:
     """Return the MLflow tracking URI: the study's, the environment's, or a file beside the run.
 
     Raises:
-        TrackingError: The environment's has a password, which would be written into the run.
+        TrackingError: The environment's has a password, which would be written into the run; or it
+            is a store in memory.
     """
     given = study.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI")
     if given and has_password(given):
         raise TrackingError(
             f"MLFLOW_TRACKING_URI must have no password in it but is {cut(masked(given), 500)}; "
             "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in its place."
+        )
+    if given and given.startswith("sqlite:") and sqlite_file(given) is None:
+        raise TrackingError(
+            f"tracking.uri, or MLFLOW_TRACKING_URI, must name the file of a SQLite store but is "
+            f"{show(given)}, which nobody could look at after the run; give "
+            "sqlite:////folder/mlflow.db."
         )
     return given or f"sqlite:///{run.parent / 'mlflow.db'}"
 

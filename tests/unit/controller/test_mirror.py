@@ -118,8 +118,8 @@ def test_gains_in_further_endpoints_are_scalars_of_the_arms_run(world):
     )  # fmt: skip
     verdict = VerdictResult(arm="real", label="helps", gain=0.1, low=None, high=None)
     result = StudyResult(
-        study="s", baseline="none", judged_on="tuning", arms={"real": arm}, verdict=verdict,
-        seconds={},
+        study="s", baseline="none", judged_on="tuning", arms={"none": arm, "real": arm},
+        verdict=verdict, seconds={},
     )  # fmt: skip
     mirror = Mirror(world.study, world.directory, silent)
     world.directory.report.write_text("report")
@@ -129,9 +129,10 @@ def test_gains_in_further_endpoints_are_scalars_of_the_arms_run(world):
     points = [point for action in actions(world, PointsLogged) for point in action.points]
     gains = {point.key: point.value for point in points if point.key.startswith("gain")}
     assert gains == {"gain": 0.1, "gain_low": -0.2, "gain_sensitivity_0.90": 0.25}
-    [closed] = actions(world, RunClosed)
+    closed = {action.run: action.tags for action in actions(world, RunClosed)}
     said = {"mlflow.note.content": verdict_sentence(result, 0.95)}
-    assert closed.tags == {"verdict": "helps", "judged_on": "tuning set"} | said
+    assert closed["arm/real"] == {"verdict": "helps", "judged_on": "tuning set"} | said
+    assert closed["arm/none"] == {}
     assert [action.tags for action in actions(world, TagsSet) if action.run == "study"] == [said]
 
 
@@ -216,3 +217,10 @@ def test_the_environment_names_the_server_where_the_study_does_not(ready, monkey
     with pytest.raises(TrackingError, match="must have no password in it but is http://") as caught:
         tracking_uri(study, run)
     assert "S3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("uri", ["sqlite://", "sqlite:///:memory:"])
+def test_a_store_in_memory_is_refused(ready, uri):
+    study = ready().study.model_copy(update={"tracking": TrackingOptions(uri=uri)})
+    with pytest.raises(TrackingError, match="must name the file of a SQLite store but is"):
+        tracking_uri(study, Path("/runs/one"))
