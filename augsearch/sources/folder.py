@@ -115,7 +115,8 @@ class _FolderPool(Pool):
         if stop > self.size(label):
             raise SourceError(
                 f"source {self._name!r} has only {self.size(label)} images of class "
-                f"{self._classes[label]!r} but {stop} are needed; lower max_multiple or add images"
+                f"{self._classes[label]!r} but {stop} are needed; add images, or lower the amounts "
+                "of the arms that use it (max_multiple, where a search finds its own)"
             )
         side, channels = self._like.size, self._like.channels
         images = np.empty((stop - start, side, side, channels), dtype=np.uint8)

@@ -11,7 +11,7 @@ from augsearch.seeds import Seed
 def toy_images(
     counts: tuple[int, ...] = (5, 3), size: int = 16, channels: int = 1, seed: int = 0
 ) -> LabelledImages:
-    """Return noise whose mean grey value grows with the class; no two images are alike.
+    """Return noise whose mean grey value tells up to eight classes apart; no two images are alike.
 
     Args:
         counts: Images of each class.

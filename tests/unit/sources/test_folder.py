@@ -57,7 +57,7 @@ def test_other_and_hidden_files_are_passed_over(images):
 def test_asking_for_more_than_there_are_says_what_to_do(images):
     message = (
         "source 'made' has only 8 images of class 'class-0' but 9 are needed; "
-        "lower max_multiple or add images"
+        "add images, or lower the amounts of the arms that use it"
     )
     with pytest.raises(SourceError, match=message):
         fit(images).images(0, 3, 9)
