@@ -20,7 +20,7 @@ from augsearch.evaluation.metrics import Metric, get_metric
 from augsearch.events import Notify, Warned
 from augsearch.execution.engines.base import Engine
 from augsearch.execution.engines.local import LOCAL
-from augsearch.records import ImageBlock, LabelledImages, Portion
+from augsearch.records import ImageBlock, LabelledImages, Portion, content_key
 from augsearch.seeds import Seed
 from augsearch.sources.base import Source
 from augsearch.sources.registry import create_source
@@ -99,7 +99,10 @@ class StudyData:
             "develop": self.develop.key,
             "test": self.test.block.key if self.test else None,
             "external": self.external.block.key if self.external else None,
-            "labels": ImageBlock.of(self.images.labels.astype("<i8").view(np.uint8)).key,
+            "labels": _key_of(self.images.labels),
+            "patients": _key_of(self.images.groups),
+            "external labels": _key_of(self.external.labels) if self.external else None,
+            "external patients": _key_of(self.external.patients) if self.external else None,
             "images": len(self.images),
         }
 
@@ -221,6 +224,10 @@ def equip(data: StudyData, folder: Path, engine: Engine = LOCAL) -> Prepared:
 
 def _there(portion: Portion | None, engine: Engine) -> Portion | None:
     return replace(portion, block=engine.block(portion.block)) if portion else None
+
+
+def _key_of(numbers: NDArray[np.int64] | None) -> str | None:
+    return None if numbers is None else content_key(numbers.astype("<i8").view(np.uint8))
 
 
 def _classifier_maker(

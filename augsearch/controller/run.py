@@ -212,10 +212,10 @@ def _search(
 def _same_data(directory: RunDirectory, prepared: Prepared) -> None:
     now = prepared.data_fingerprint
     before = directory.remember("data", now)
-    if before != now:
-        changed = ", ".join(key for key in now if before.get(key) != now[key])
+    changed = [key for key in now if before.get(key, now[key]) != now[key]]
+    if changed:
         raise RunDirectoryError(
-            f"the images changed since {directory.path} was started ({changed}); "
+            f"the images changed since {directory.path} was started ({', '.join(changed)}); "
             "put them back to go on with that run, or add --fresh to start anew beside it."
         )
 

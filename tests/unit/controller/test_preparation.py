@@ -2,10 +2,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from augsearch.controller.directory import RunDirectory
 from augsearch.controller.preparation import classifier_name, classifier_options, prepare
+from augsearch.controller.run import _same_data
 from augsearch.data.demo import draw_demo
-from augsearch.errors import DataError
-from augsearch.events import Warned
+from augsearch.errors import DataError, RunDirectoryError
+from augsearch.events import Warned, silent
 from augsearch.seeds import Seed
 from augsearch.study.schema.study import StudyFile
 
@@ -89,3 +91,21 @@ def test_few_images_are_told_where_a_gan_is_trained_on_them(ready, tmp_path, arm
     prepare(ready(sources=sources, arms=arms).study, tmp_path / "again", told.append)
     warned = [one.message for one in told if isinstance(one, Warned)]
     assert sum("a GAN tends to copy" in message for message in warned) == count
+
+
+@pytest.mark.parametrize("column", ["label", "patient"])
+@pytest.mark.parametrize("table", ["labels", "other site"])
+def test_a_run_goes_on_with_the_labels_and_patients_that_it_began_with(tmp_path, column, table):
+    outside = {"kind": "csv", "path": tmp_path / "other site.csv", "group_column": "patient"}
+    (tmp_path / "other site.csv").touch()
+    study = copied_study(tmp_path, external=outside)
+    rows = (tmp_path / "labels.csv").read_text()
+    (tmp_path / "other site.csv").write_text(rows)
+    run = RunDirectory(tmp_path / "run")
+    _same_data(run, prepare(study, run.path, silent))
+    _same_data(run, prepare(study, run.path, silent))
+    old, new = {"label": ("47.png,1,47,", "47.png,0,47,"), "patient": (",47,", ",46,")}[column]
+    (tmp_path / f"{table}.csv").write_text(rows.replace(old, new))
+    changed = f"{'external ' if table != 'labels' else ''}{column}s"
+    with pytest.raises(RunDirectoryError, match=rf"the images changed since .* \({changed}\)"):
+        _same_data(run, prepare(study, run.path, silent))
