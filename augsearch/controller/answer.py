@@ -166,7 +166,8 @@ def open_test_set(
             outputs[part][name] = values
     gains = _gains(declaration, prepared, outputs["test"], groups)
     control = _against_control(declaration, outputs["test"], prepared, groups)
-    answer = answer_of(declaration, gains, control, opened_before(before))
+    notes = (other_classifier(declaration, searched, prepared), opened_before(before))
+    answer = answer_of(declaration, gains, control, notes)
     external = outputs.get("external", {})
     return Outcome(outputs["test"], external, files, gains, answer, before, groups)
 
@@ -182,6 +183,25 @@ def recipe_of(arm: SearchedArm, multiple: float, prepared: Prepared) -> tuple[ob
     recipes = tuple(arm.score.recipe(multiple, fold) for fold in arm.score.folds)
     setting = tuple(arm.tuned.trials[arm.tuned.chosen].setting.items()) if arm.tuned else ()
     return (recipes, classifier_name(prepared.study, arm.name), setting)
+
+
+def other_classifier(
+    declaration: Declaration, searched: Mapping[str, SearchedArm], prepared: Prepared
+) -> str:
+    """Say how the declared arm differs from the baseline besides its images; "" if it does not."""
+    if declaration.arm is None or declaration.baseline not in declaration.multiples:
+        return ""
+    ours, theirs = (
+        recipe_of(searched[name], declaration.multiples[name], prepared)
+        for name in (declaration.arm, declaration.baseline)
+    )
+    if ours[1:] == theirs[1:]:
+        return ""
+    what = "chose other settings" if ours[1] == theirs[1] else "has another classifier"
+    return (
+        f"arm {declaration.arm!r} {what} than arm {declaration.baseline!r}, "
+        "so the gain is not that of the images alone"
+    )
 
 
 def _test(
@@ -229,7 +249,7 @@ def answer_of(
     declaration: Declaration,
     gains: Mapping[str, Verdict],
     control: ControlGain | None = None,
-    note: str = "",
+    notes: Sequence[str] = (),
 ) -> VerdictResult | None:
     """Return the verdict on the declared arm; None if it has no gain over the baseline.
 
@@ -237,7 +257,7 @@ def answer_of(
         declaration: What was declared.
         gains: Arm -> gain over the baseline.
         control: Its gain over its best control.
-        note: What else limits the answer.
+        notes: What else limits the answer; empty ones are left out.
     """
     if declaration.arm is None or declaration.arm not in gains:
         return None
@@ -248,7 +268,7 @@ def answer_of(
         gain=gain.gain,
         low=finite(gain.low),
         high=finite(gain.high),
-        note="; ".join(filter(None, (gain.note, note))),
+        note="; ".join(filter(None, (gain.note, *notes))),
         control=control,
     )
 

@@ -6,7 +6,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from augsearch.controller.answer import Declaration, Outcome, answer_of, recipe_of
+from augsearch.controller.answer import (
+    Declaration,
+    Outcome,
+    answer_of,
+    other_classifier,
+    recipe_of,
+)
 from augsearch.controller.arms import SearchedArm
 from augsearch.controller.preparation import Prepared, classifier_name
 from augsearch.evaluation.max_t import MaxT, max_t
@@ -51,7 +57,8 @@ def judge_on_tuning_set(
             for name, recipe in chosen.items()
             if recipe in outputs
         }
-    return Outcome({}, {}, {}, gains, answer_of(declaration, gains))
+    notes = [other_classifier(declaration, searched, prepared)]
+    return Outcome({}, {}, {}, gains, answer_of(declaration, gains, notes=notes))
 
 
 def _candidates(

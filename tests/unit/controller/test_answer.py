@@ -240,6 +240,24 @@ def test_arms_tuned_to_the_same_setting_are_the_same_trainings(tested, settings,
     assert sizes == [10] * 3 + [20] * 3 * trainings
 
 
+def test_a_gain_that_may_be_the_classifiers_says_so(tested):
+    trial = {n: SimpleNamespace(trials=[SettingTrial({"n": n}, ())], chosen=0) for n in (1, 2)}
+    beyond = "so the gain is not that of the images alone"
+    outcome, _ = tested(real=1, search=2, tuned={"real": trial[1], "search": trial[2]})
+    assert f"'search' chose other settings than arm 'real', {beyond}" in outcome.answer.note
+
+
+def test_a_gain_of_another_classifier_says_so(tested):
+    outcome, _ = tested(real=1, other=2)
+    assert "arm 'other' has another classifier than arm 'real', so" in outcome.answer.note
+
+
+def test_a_gain_of_the_images_alone_says_nothing_of_classifiers(tested):
+    trial = SimpleNamespace(trials=[SettingTrial({"n": 1}, ())], chosen=0)
+    outcome, _ = tested(real=1, search=2, tuned={"real": trial, "search": trial})
+    assert "images alone" not in outcome.answer.note
+
+
 def test_choosing_the_baselines_own_set_is_no_evidence_and_says_so(tested):
     outcome, _ = tested(real=1, search=1)
     answer = outcome.answer
