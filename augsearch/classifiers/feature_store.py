@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import final
@@ -13,6 +12,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from augsearch.background import Background
 from augsearch.classifiers.ahead import ahead
 from augsearch.classifiers.base import Backbone
 from augsearch.errors import StorageError
@@ -97,9 +97,8 @@ class FeatureStore:
         total, done = sum(map(len, blocks)), 0
         # The network stays in this thread: with threads of its own elsewhere, torch would have two
         # sets of them, more than there are cores.
-        with ThreadPoolExecutor(_WRITERS) as writers, closing(ahead(_chunks(blocks))) as chunks:
+        with Background(_WRITERS, _WAITING) as files, closing(ahead(_chunks(blocks))) as chunks:
             pieces = self._pieces(chunks)
-            writing: deque[Future[None]] = deque()
             for block in blocks:
                 parts: list[NDArray[np.float32]] = []
                 while (length := sum(map(len, parts))) < len(block):
@@ -107,11 +106,7 @@ class FeatureStore:
                     notify(Advanced(done + length + len(parts[-1]), total, "images"))
                 done += length
                 features = np.concatenate(parts).astype("<f4", copy=False)
-                if len(writing) == _WAITING:
-                    writing.popleft().result()
-                writing.append(writers.submit(write_array, self._path(block), features))
-            for one in writing:
-                one.result()
+                files.call(write_array, self._path(block), features)
 
     def _pieces(self, chunks: Iterable[_Chunk]) -> Iterator[NDArray[np.float32]]:
         """Yield the features of each block, of large ones part by part."""

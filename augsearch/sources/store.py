@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from augsearch.background import Background
 from augsearch.errors import SourceError, StorageError
 from augsearch.files import map_array, write_array
 from augsearch.records import ImageBlock, content_key
@@ -16,6 +19,9 @@ from augsearch.sources.base import Pool
 from augsearch.sources.numbering import BLOCK, STREAM
 
 _FILE = re.compile(r"class(\d+)_(\d+)-(\d+)_([0-9a-f]{64})\.npy")
+_WRITERS, _WAITING = 4, 8
+"""Extents that are written at a time, and those that may be unwritten."""
+
 _Extent = tuple[int, int, int]  # label, first image, one past the last
 
 
@@ -111,9 +117,22 @@ class PoolStore:
             end = first + BLOCK if last is None else min(first + BLOCK, last)
             rows = np.arange(max(start - first, 0), min(stop, end) - first, dtype=np.int64)
             extents.append(((label, first, end), rows))
-        if any(extent not in self._blocks for extent, _ in extents):
+        self._make([extent for extent, _ in extents if extent not in self._blocks])
+        return [(self._blocks[extent], rows) for extent, rows in extents]
+
+    def _make(self, missing: Sequence[_Extent]) -> None:
+        """Find or make extents; one is hashed and written while the pool makes the next."""
+        if missing:
             self._look()
-        return [(self._block(extent), rows) for extent, rows in extents]
+        coming: dict[_Extent, Future[StoredBlock]] = {}
+        with Background(_WRITERS, _WAITING) as files:
+            for extent in missing:
+                intact = self._intact(extent)
+                if intact is not None:
+                    self._blocks[extent] = intact
+                else:
+                    coming[extent] = files.call(self._written, extent, self._drawn(extent))
+        self._blocks.update((extent, block.result()) for extent, block in coming.items())
 
     def _look(self) -> None:
         """Find what lies in the folder now: calls on other workers may have made more."""
@@ -134,11 +153,6 @@ class PoolStore:
         self._pool.images(label, last, stop)  # raises: the pool knows the names of its classes
         raise SourceError(f"a pool whose class {label} ends at {last} gave images up to {stop}")
 
-    def _block(self, extent: _Extent) -> ImageBlock:
-        if extent not in self._blocks:
-            self._blocks[extent] = self._intact(extent) or self._made(extent)
-        return self._blocks[extent]
-
     def _intact(self, extent: _Extent) -> StoredBlock | None:
         for block in self._found.pop(extent, []):
             if map_array(block.path, np.uint8, 4, block.length) is not None:
@@ -146,7 +160,8 @@ class PoolStore:
             block.path.unlink(missing_ok=True)
         return None
 
-    def _made(self, extent: _Extent) -> StoredBlock:
+    def _drawn(self, extent: _Extent) -> NDArray[np.uint8]:
+        """Return the pool's images, as a copy: a pool may use its memory again."""
         label, first, end = extent
         images = self._pool.images(label, first, end)
         if images.dtype != np.uint8 or images.ndim != 4 or len(images) != end - first:
@@ -154,6 +169,10 @@ class PoolStore:
                 f"a pool must give uint8 images of shape ({end - first}, H, W, C) but gave "
                 f"{images.dtype} {images.shape}"
             )
+        return images.copy()
+
+    def _written(self, extent: _Extent, images: NDArray[np.uint8]) -> StoredBlock:
+        label, first, end = extent
         key = content_key(images)
         path = self._folder / f"class{label}_{first}-{end}_{key}.npy"
         write_array(path, images)

@@ -15,6 +15,7 @@ from augsearch.classifiers.feature_store import FeatureStore
 from augsearch.events import silent
 from augsearch.records import Portion, TrainingSet
 from augsearch.seeds import Seed
+from augsearch.sources import store
 from augsearch.sources.base import Pool
 from augsearch.sources.store import PoolStore
 
@@ -56,8 +57,14 @@ def test_memory_does_not_grow_with_the_pool(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feature_store, "_CHUNK_BYTES", 64 * SIDE**2 * 3)
+    for module in (store, feature_store):  # what waits to be written is little beside the pool
+        monkeypatch.setattr(module, "_WAITING", 1)
     peak_of(64, tmp_path / "imports and caches")
-    small, large = (peak_of(count, tmp_path / str(count)) for count in (512, 2048))
+    small, large = (
+        # The lower of two: the interpreter's own tables grow by megabytes once in a while.
+        min(peak_of(count, tmp_path / f"{count} images, {turn}") for turn in range(2))
+        for count in (512, 2048)
+    )
     more_pixels = 2 * (2048 - 512) * SIDE**2 * 3
     assert large - small < 0.1 * more_pixels  # the bank's own rows and the list of blocks
 

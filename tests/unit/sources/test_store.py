@@ -1,13 +1,16 @@
 import errno
 import os
 import pickle
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from augsearch.errors import SourceError, StorageError
+from augsearch.files import write_array
 from augsearch.records import content_key
+from augsearch.sources import store
 from augsearch.sources.base import Pool
 from augsearch.sources.store import PoolStore
 
@@ -177,3 +180,51 @@ def test_a_pickled_store_is_small_and_finds_its_images_again(tmp_path):
     keys = [[block.key for block, _ in one.blocks(0, 0, 64 * 50)] for one in (store, again)]
     assert keys[0] == keys[1]
     assert len(list(tmp_path.iterdir())) == 50
+
+
+class Reusing(Counting):
+    """Gives the same memory every time."""
+
+    def __init__(self):
+        super().__init__()
+        self.memory = np.empty((64, 4, 4, 1), dtype=np.uint8)
+
+    def images(self, label, start, stop):
+        self.memory[:] = super().images(label, start, stop)
+        return self.memory
+
+
+def test_an_extent_is_written_while_the_pool_makes_the_next(tmp_path, monkeypatch):
+    pool, order = Reusing(), []
+    next_is_made = threading.Event()
+
+    def write(path, values):
+        order.append("written" if next_is_made.wait(30) else "waited for")
+        write_array(path, values)
+
+    def images(label, start, stop):
+        if start:
+            next_is_made.set()
+        return Reusing.images(pool, label, start, stop)
+
+    monkeypatch.setattr(store, "write_array", write)
+    monkeypatch.setattr(pool, "images", images)
+    blocks = PoolStore(pool, tmp_path).blocks(0, 0, 192)
+    assert order == ["written"] * 3
+    assert np.array_equal(joined(blocks), Counting().images(0, 0, 192))
+    assert all(block.key == content_key(block.pixels) for block, _ in blocks)
+
+
+def test_what_was_made_before_an_error_stays(tmp_path):
+    pool = Counting()
+    with pytest.raises(SourceError, match="wrong"):
+        PoolStore(Failing(), tmp_path).blocks(0, 0, 500)
+    PoolStore(pool, tmp_path).blocks(0, 0, 500)
+    assert pool.asked[0] == (0, 320, 384)
+
+
+class Failing(Counting):
+    def images(self, label, start, stop):
+        if start == 320:
+            raise SourceError("wrong")
+        return super().images(label, start, stop)
