@@ -22,7 +22,8 @@ def render_again(run: Path, notify: Notify = silent, stores: Stores = NO_STORES)
         The report.
 
     Raises:
-        RunDirectoryError: No finished run, its data are gone or changed, or something that the
-            report is made of was removed and would have to be trained again.
+        RunDirectoryError: No finished run, its data are gone or changed, or its ledger, a
+            trained source or all that the test came to was removed. What is missing of single
+            trainings is trained again.
     """
     return revisit(run, write_run_report, notify, stores).report

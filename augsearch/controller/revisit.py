@@ -43,8 +43,9 @@ def revisit(
         The directory.
 
     Raises:
-        RunDirectoryError: No finished run, its data are gone or changed, or something of what it
-            made was removed and would have to be trained again.
+        RunDirectoryError: No finished run, its data are gone or changed, or its ledger, a
+            trained source or all that the test came to was removed. What is missing of single
+            trainings is trained again.
     """
     with handed_over(run):
         return _read_back(finished_run(run, stores), visit, notify)

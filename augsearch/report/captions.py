@@ -126,7 +126,8 @@ def _explanations(contents: ReportContents, options: TableOptions) -> Iterator[s
         macro = ", on the mean AUC of the classes" if len(contents.classes) > 2 else ""
         yield (
             f"{DELONG}: the paper's test between two single models, the first trainings of the arm "
-            f"and of {contents.result.baseline}{macro}; see the verdict for the answer."
+            f"and of {contents.result.baseline}{macro}, as if every image were of another patient; "
+            "see the verdict for the answer."
         )
 
 

@@ -60,8 +60,8 @@ class TrackingOptions(Table):
     enabled: bool = True
     """false: MLflow is told nothing."""
     uri: Annotated[str, AfterValidator(_without_password)] | None = None
-    """Any MLflow tracking URI without a password; default: MLFLOW_TRACKING_URI, or mlflow.db beside
-    the run directories."""
+    """Any MLflow tracking URI without a password, "sqlite:///mlflow.db" in the folder that the
+    command is called in; default: MLFLOW_TRACKING_URI, or mlflow.db beside the run directories."""
     experiment: str | None = None
     """Default: the study's name."""
 
