@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from augsearch.evaluation import endpoints, max_t
 from augsearch.evaluation.intervals import DRAWS
 from augsearch.evaluation.patients import numbered
@@ -95,12 +97,15 @@ def _test(contents: ReportContents, study: StudyFile) -> Iterator[str]:
 
 def _patients(contents: ReportContents, study: StudyFile) -> Iterator[str]:
     """Yield that patients, not images, are what intervals count, where some have several."""
+    part = "test" if study.has_test_set else "tuning"
     known = [contents.test.patients] if study.has_test_set else contents.tuning_patients
-    if any(own is not None and numbered(own, len(own)) is not None for own in known):
-        yield (
-            "Some patients have several images: in every interval patients were what varied, or "
-            "what was drawn, with all of their images [@obuchowski1997]."
-        )
+    for own in known:
+        if own is not None and numbered(own, len(own)) is not None:
+            yield (
+                f"Some patients have several images ({len(own):,} {part} images of "
+                f"{len(np.unique(own)):,} patients): in every interval patients were what varied, "
+                "or what was drawn, with all of their images [@obuchowski1997]."
+            )
 
 
 def _generators(contents: ReportContents) -> Iterator[str]:

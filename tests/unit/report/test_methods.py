@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -305,3 +306,15 @@ def test_which_generators_the_answer_speaks_of_is_told(written, make, count, fol
     assert ("cochran1957" in found.bibtex) == (count == 3)
     missing = " ".join(not_shown(make(result=result, generators=["gan"])))
     assert ("gan was trained once per fold" in missing) == (count != 3)
+
+
+def test_patients_with_several_images_are_counted(make, written):
+    test = make().test
+    patients = np.arange(len(test.labels)) // 2
+    text = written(test=replace(test, patients=patients)).paragraphs["Test"]
+    assert (
+        f"({len(patients)} test images of {patients[-1] + 1} patients): in every interval" in text
+    )
+    for own in (None, np.arange(len(test.labels))):
+        text = written(test=replace(test, patients=own)).paragraphs["Test"]
+        assert "several images" not in text
