@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from augsearch.controller.directory import RunDirectory, finished_run, handed_over
+from augsearch.controller.directory import RunDirectory
+from augsearch.controller.finished import finished_run, handed_over
 from augsearch.errors import RunDirectoryError, StorageError
 from augsearch.files import read_json, write_text
 from augsearch.report.comparison import ComparedRun, render_comparison

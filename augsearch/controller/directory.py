@@ -1,10 +1,9 @@
-"""The run directory: where everything of a run lies, who may touch it, and what it remembers."""
+"""The run directory: where everything of a run lies, and what it remembers."""
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,42 +11,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from augsearch.controller.links import no_ways_out
-from augsearch.controller.numbering import following, latest
 from augsearch.controller.sharing import NO_STORES, Sharing, Stores
-from augsearch.errors import AugsearchError, RunDirectoryError, StorageError
-from augsearch.events import Advanced, Event, Notify, Warned, silent
-from augsearch.files import (
-    append_line,
-    exclusive,
-    read_json,
-    read_lines,
-    real_path,
-    remove_empty,
-    write_json,
-    write_text,
-)
-from augsearch.study.compare import differences
+from augsearch.errors import AugsearchError, StorageError
+from augsearch.events import Advanced, Event, Warned
+from augsearch.files import append_line, read_json, read_lines, real_path, write_json
 from augsearch.study.results import StudyResult
-from augsearch.study.schema.study import StudyFile
 
 Logged = TypeVar("Logged", bound=Event)
-Settings = TypeVar("Settings", bound=BaseModel)
 
-_CONTRADICTIONS = (
-    LookupError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    ArithmeticError,
-    RuntimeError,
-    MemoryError,
-)
-"""What files that do not go together were seen to end in."""
-
-_LOG = "log.jsonl"
+LOG = "log.jsonl"
+"""Every event, a line each."""
 
 _SPEND_EVERY = 5.0
 """Seconds of a stage that a kill may take out of the books."""
@@ -167,7 +142,7 @@ class RunDirectory:
         if isinstance(event, Advanced):
             return
         entry = {"time": time.time(), "event": type(event).__name__, **asdict(event)}
-        append_line(self.path / _LOG, json.dumps(entry, default=str))
+        append_line(self.path / LOG, json.dumps(entry, default=str))
 
     @property
     def warnings(self) -> list[str]:
@@ -180,7 +155,7 @@ class RunDirectory:
     def logged(self, kind: type[Logged]) -> Iterator[Logged]:
         """Yield every event of a type that any process of this run has logged, if it is whole."""
         event = TypeAdapter(kind)
-        for line in read_lines(self.path / _LOG):
+        for line in read_lines(self.path / LOG):
             with suppress(ValueError, RecursionError):
                 entry = json.loads(line)
                 if isinstance(entry, dict) and entry.pop("event", None) == kind.__name__:
@@ -191,166 +166,3 @@ def _in_parts(text: str) -> list[tuple[int, str]]:
     """Split a text into words and numbers, for an order in which numbers rise."""
     parts = re.split(r"(\d+)", text)
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
-
-
-@contextmanager
-def handed_over(path: Path) -> Iterator[None]:
-    """Read a run that somebody else may have made, or changed, and name it where it makes no sense.
-
-    Each file is checked for what it is; that all of them go together is known only once they have
-    been used, and files that do not can fail there in every way there is.
-
-    Raises:
-        RunDirectoryError: The run's files contradict each other.
-    """
-    try:
-        yield
-    except _CONTRADICTIONS as error:
-        reason = str(error).strip().splitlines()[:1]
-        raise RunDirectoryError(
-            f"{real_path(path)} must be as `augsearch run` left it, but its files do not go "
-            f"together ({': '.join([type(error).__name__, *reason])[:300]}): something in it was "
-            "changed or damaged. Take a copy that is whole, or run the study again with --fresh; "
-            "if nobody touched it, this is a defect in augsearch."
-        ) from error
-
-
-def finished_run(path: Path, stores: Stores = NO_STORES) -> RunDirectory:
-    """Return the directory of a finished run.
-
-    Args:
-        path: The directory.
-        stores: Used as far as the run was made with them.
-
-    Raises:
-        RunDirectoryError: There is no run, it is not finished, or links lead out of it.
-    """
-    directory = RunDirectory(path, stores.of(path))
-    if not (directory.path / "study.json").exists():
-        raise RunDirectoryError(
-            f"{directory.path} must be a run directory but has no study.json; name a folder that "
-            "`augsearch run` made."
-        )
-    no_ways_out(directory.path)
-    if directory.results is None:
-        raise RunDirectoryError(
-            f"{directory.path} must be a finished run but has no results.json yet; "
-            "`augsearch run` goes on with it."
-        )
-    return directory
-
-
-@contextmanager
-def claimed(
-    base: Path,
-    study: StudyFile,
-    fresh: bool,
-    stores: Stores = NO_STORES,
-    notify: Notify = silent,
-) -> Iterator[RunDirectory]:
-    """Hold the run directory that belongs to a study: a new one, or the one to go on with.
-
-    The directory is `base`, or the newest of `base`-2, `base`-3 ... that `fresh` made beside it.
-    With an artifact store a run of another machine is gone on with as if it had begun here. What
-    was made or fetched is removed again if the run ends with an error before `settle` was called.
-
-    Raises:
-        RunDirectoryError: It belongs to another study (the message shows the difference),
-            another process holds it, links lead out of it, its trials are in another ledger, or
-            `base` is a file.
-        StorageError: A store does not answer.
-    """
-    _refuse_what_is_no_run(base)
-    path = following(base, stores) if fresh else latest(base, study.name, stores)
-    directory = RunDirectory(path, stores)
-    if directory.path.is_dir():
-        no_ways_out(directory.path)
-    lock = directory.path / "run.lock"
-    _refuse_what_is_no_run(directory.path)
-    kept = _present(directory.path) if not lock.exists() else directory.path.parent
-    with exclusive(lock):
-        # Asked once the lock is held: before, another process may have made a run.
-        new = not (directory.path / "study.json").exists()
-        try:
-            directory.shared.adopt()
-            with directory.shared.owned():
-                directory.shared.join(notify)
-                if (directory.path / "study.json").exists():
-                    _same_study(directory, study)
-                elif not directory.remembers("data"):
-                    # It ended before it was settled, and may have warned of other images.
-                    (directory.path / _LOG).unlink(missing_ok=True)
-                directory.shared.check_ledger()
-                yield directory
-        except AugsearchError:
-            if new and not directory.settled:
-                _remove(directory.path, kept)
-            raise
-
-
-def _refuse_what_is_no_run(path: Path) -> None:
-    """Refuse to write to a place where something else is, or to begin beside it."""
-    if path.exists() and not path.is_dir():
-        raise RunDirectoryError(
-            f"{path} must be a folder, or not be there, but is a file; choose another --out."
-        )
-    is_run = any((path / name).exists() for name in ("study.json", "run.lock"))
-    if path.is_dir() and not is_run and any(path.iterdir()):
-        raise RunDirectoryError(
-            f"{path} is not empty and not a run of augsearch; choose another --out or empty it."
-        )
-
-
-def settle(directory: RunDirectory, study: StudyFile, text: str) -> None:
-    """Freeze the study in its directory, now that study and data have proved usable."""
-    directory.shared.begin()
-    if not (directory.path / "study.json").exists():
-        write_text(directory.path / "study.toml", text)
-        write_json(directory.path / "study.json", study.model_dump(mode="json"))
-    directory.settled = True
-
-
-def frozen_study(directory: RunDirectory, model: type[Settings]) -> Settings:
-    """Read the study that a finished run was made of.
-
-    Args:
-        directory: The run.
-        model: `StudyFile`, or the part of it that has to be known.
-
-    Raises:
-        RunDirectoryError: Its data are gone, or another version of augsearch wrote it.
-    """
-    path = directory.path / "study.json"
-    try:
-        return model.model_validate_json(json.dumps(read_json(path)))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise RunDirectoryError(
-            f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}; the study's data must "
-            "be where they were, and the version of augsearch the one that ran it."
-        ) from error
-
-
-def _same_study(directory: RunDirectory, study: StudyFile) -> None:
-    changes = differences(read_json(directory.path / "study.json"), study)
-    if changes:
-        raise RunDirectoryError(
-            f"{directory.path} holds a run of this study as it was before:\n  "
-            + "\n  ".join(changes)
-            + "\nUndo the change to go on with that run, or add --fresh to start anew beside it."
-        )
-
-
-def _present(path: Path) -> Path:
-    """Return `path`, or the nearest folder above it that is there."""
-    return next(folder for folder in (path, *path.parents) if folder.exists())
-
-
-def _remove(path: Path, kept: Path) -> None:
-    """Remove all that is in `path`, and then the empty folders from it up to `kept`."""
-    for entry in path.iterdir():
-        if entry.is_dir():
-            shutil.rmtree(entry, ignore_errors=True)
-        else:
-            entry.unlink(missing_ok=True)
-    remove_empty(path, kept)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from augsearch.controller.directory import RunDirectory, finished_run, handed_over
+from augsearch.controller.directory import RunDirectory
+from augsearch.controller.finished import finished_run, handed_over
 from augsearch.errors import RunDirectoryError, StorageError
 from augsearch.evaluation.metrics import get_metric
 from augsearch.events import Notify, StageStarted, silent

@@ -9,12 +9,8 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from augsearch.controller.directory import (
-    RunDirectory,
-    finished_run,
-    frozen_study,
-    handed_over,
-)
+from augsearch.controller.directory import RunDirectory
+from augsearch.controller.finished import finished_run, frozen_study, handed_over
 from augsearch.controller.reader_images import (
     FrozenStudy,
     SyntheticImages,

@@ -6,12 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from augsearch.controller.conclusion import Conclusion
-from augsearch.controller.directory import (
-    RunDirectory,
-    finished_run,
-    frozen_study,
-    handed_over,
-)
+from augsearch.controller.directory import RunDirectory
+from augsearch.controller.finished import finished_run, frozen_study, handed_over
 from augsearch.controller.run import run_in
 from augsearch.controller.sharing import NO_STORES, Stores
 from augsearch.errors import RunDirectoryError

@@ -10,10 +10,11 @@ from augsearch.controller.answer import declare, declared_arm, open_test_set
 from augsearch.controller.arms import SearchedArm, search_arm
 from augsearch.controller.auditing import audit_sources, is_audited, kept_audits
 from augsearch.controller.budget import Budget
+from augsearch.controller.claiming import settle
 from augsearch.controller.conclusion import Conclusion
 from augsearch.controller.controls import search_controls
 from augsearch.controller.curves import smoothed_curves
-from augsearch.controller.directory import RunDirectory, settle
+from augsearch.controller.directory import RunDirectory
 from augsearch.controller.fitting import empty_folds, fit_sources
 from augsearch.controller.generator_replicates import replicate_generators
 from augsearch.controller.keeping import Keeper

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from augsearch.controller.directory import claimed
+from augsearch.controller.claiming import claimed
 from augsearch.controller.numbering import latest
 from augsearch.controller.sharing import Stores
 from augsearch.events import Notify, silent

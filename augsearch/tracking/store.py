@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
 import shutil
 import sys
@@ -23,7 +22,9 @@ _CREATION_S = 60.0
 
 def sqlite_uri(database: Path) -> str:
     """Return the tracking URI of a SQLite file, absolute, so that it holds in every folder."""
-    return _SQLITE + str(real_path(Path(os.path.expanduser(database))))  # noqa: PTH111
+    with contextlib.suppress(RuntimeError):  # of an unknown user: then it is a folder's name
+        database = database.expanduser()
+    return _SQLITE + str(real_path(database))
 
 
 def sqlite_file(uri: str) -> Path | None:

@@ -1,20 +1,11 @@
 import json
-import os
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from augsearch.controller.directory import (
-    RunDirectory,
-    claimed,
-    finished_run,
-    following,
-    handed_over,
-    latest,
-    settle,
-)
-from augsearch.errors import DataError, RunDirectoryError, StorageError
+from augsearch.controller.directory import RunDirectory
+from augsearch.errors import DataError, StorageError
 from augsearch.events import (
     Advanced,
     Disturbed,
@@ -24,152 +15,16 @@ from augsearch.events import (
     TrialCompleted,
     Warned,
 )
-from augsearch.files import exclusive, write_json
+from augsearch.files import write_json
 from augsearch.records import Evaluation
 from augsearch.study.results import StudyResult
-from augsearch.study.schema.study import StudyFile
-
-
-def study(**changes):
-    settings = {"name": "tiny", "data": {"kind": "demo"}, "arms": {"real": {}}} | changes
-    return StudyFile.model_validate(settings)
 
 
 @pytest.fixture
-def base(tmp_path):
-    return tmp_path / "runs" / "tiny"
-
-
-@pytest.fixture
-def run(base):
-    base.mkdir(parents=True)
-    return RunDirectory(base)
-
-
-def start(base, changed=None, fresh=False):
-    """Begin a run as far as the end of its data stage; return its directory."""
-    settings = changed or study()
-    with claimed(base, settings, fresh) as directory:
-        settle(directory, settings, "# as written")
-    return directory.path
-
-
-def fail(base, error, fresh=False):
-    with (
-        pytest.raises(type(error), match=str(error)),
-        claimed(base, study(), fresh) as directory,
-    ):
-        write_json(directory.artifacts / "data" / "images.json", {})
-        raise error
-
-
-def test_a_run_is_gone_on_with_and_fresh_ones_stand_beside_it(base):
-    assert (latest(base, "tiny"), following(base)) == (base, base)
-    assert start(base) == start(base) == base
-    assert (base / "study.toml").read_text() == "# as written"
-    for number in range(2, 12):
-        assert start(base, fresh=True) == base.with_name(f"tiny-{number}")
-    assert latest(base, "tiny") == start(base) == base.with_name("tiny-11")  # not by the alphabet
-    assert following(base) == base.with_name("tiny-12")
-
-
-def test_a_study_called_as_another_one_with_a_number_is_left_alone(base):
-    start(base)
-    start(base.with_name("tiny-2"), study(name="tiny-2"))
-    assert latest(base, "tiny") == start(base) == base
-    assert start(base, fresh=True) == base.with_name("tiny-3")
-    assert latest(base.with_name("tiny-2"), "tiny-2") == base.with_name("tiny-2")
-
-
-@pytest.mark.parametrize("content", ["[]", "5", "{}"])
-def test_a_folder_beside_it_that_is_no_run_is_left_alone(base, content):
-    base.with_name("tiny-2").mkdir(parents=True)
-    (base.with_name("tiny-2") / "study.json").write_text(content)
-    assert latest(base, "tiny") == start(base) == base
-
-
-def test_a_run_that_never_began_leaves_nothing(base, tmp_path):
-    fail(base, DataError("no images"))
-    assert list(tmp_path.iterdir()) == []
-    start(base)
-    fail(base, DataError("no images"), fresh=True)
-    assert list(base.parent.iterdir()) == [base]
-
-
-def test_folders_that_were_there_before_stay(tmp_path):
-    (tmp_path / "empty").mkdir()
-    fail(tmp_path / "empty", DataError("no images"))
-    fail(tmp_path / "empty" / "deep" / "run", DataError("no images"))
-    assert list(tmp_path.rglob("*")) == [tmp_path / "empty"]
-
-
-@pytest.mark.parametrize("fresh", [False, True])
-def test_a_file_is_no_run_and_nothing_begins_beside_it(tmp_path, fresh):
-    (tmp_path / "file").write_text("mine")
-    with pytest.raises(RunDirectoryError, match="but is a file; choose another --out"):
-        start(tmp_path / "file", fresh=fresh)
-    with pytest.raises(RunDirectoryError, match="is not empty and not a run of augsearch"):
-        start(tmp_path, fresh=fresh)
-    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
-    assert not tmp_path.with_name(f"{tmp_path.name}-2").exists()
-
-
-def test_a_run_that_began_stays_whatever_happens(base):
-    start(base)
-    fail(base, StorageError("disk full"))
-    assert (base / "artifacts" / "data" / "images.json").exists()
-
-
-@pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit])
-def test_one_that_was_stopped_while_reading_images_is_gone_on_with(base, ending):
-    with pytest.raises(ending), claimed(base, study(), fresh=False) as directory:
-        write_json(directory.artifacts / "data" / "images.json", {})
-        directory.log(Warned("class 'fluid' has only 3 training images"))
-        raise ending
-    assert not (base / "study.json").exists()
-    with claimed(base, study(seed=5), fresh=False) as directory:  # nothing is settled yet
-        assert (directory.artifacts / "data" / "images.json").exists()
-        assert directory.warnings == []
-    fail(base, DataError("no images"))
-    assert not base.exists()
-
-
-def test_a_run_whose_study_was_removed_to_be_made_again_keeps_its_warnings(base):
-    directory = RunDirectory(start(base))
-    directory.remember("data", {})
-    directory.log(Warned("a collapse"))
-    (base / "study.json").unlink()
-    start(base)
-    assert directory.warnings == ["a collapse"]
-
-
-def test_a_folder_of_something_else_is_refused_and_left_alone(base):
-    base.mkdir(parents=True)
-    (base / "thesis.txt").write_text("mine")
-    with (
-        pytest.raises(RunDirectoryError, match="not empty and not a run"),
-        claimed(base, study(), fresh=False),
-    ):
-        pytest.fail("must not be entered")
-    assert [path.name for path in base.iterdir()] == ["thesis.txt"]
-
-
-def test_a_changed_study_is_refused_with_the_difference(base):
-    start(base)
-    with pytest.raises(RunDirectoryError) as caught:
-        start(base, study(seed=5, images={"size": 32}))
-    lines = str(caught.value).splitlines()
-    assert lines[1:3] == ["  seed: 0 -> 5", "  images.size: 64 -> 32"]
-    assert "--fresh" in lines[-1]
-    assert start(base, study(tracking={"enabled": False})) == base  # changes no number
-    assert start(base, study(seed=5), fresh=True) == base.with_name("tiny-2")
-
-
-def test_two_at_once_are_told_apart(base):
-    start(base)
-    with exclusive(base / "run.lock"):
-        fail(base, RunDirectoryError(f"in use by process {os.getpid()}"))
-    assert start(base) == base
+def run(tmp_path):
+    path = tmp_path / "runs" / "tiny"
+    path.mkdir(parents=True)
+    return RunDirectory(path)
 
 
 def test_only_the_first_value_is_remembered(run):
@@ -303,33 +158,3 @@ def test_results_are_read_back_or_refused(run):
     write_json(run.path / "results.json", {"schema_version": 0})
     with pytest.raises(StorageError, match=r"results\.json must hold .* Remove it"):
         _ = run.results
-
-
-def test_links_that_lead_out_of_a_run_are_refused(tmp_path: Path) -> None:
-    """What is written to them would land where they lead."""
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    run = tmp_path / "run"
-    (run / "artifacts").mkdir(parents=True)
-    (run / "study.json").write_text("{}")
-    (run / "here").symlink_to("artifacts")
-    (run / "artifacts" / "loop").symlink_to("loop")
-    with pytest.raises(RunDirectoryError, match=r"has no results\.json"):
-        finished_run(run)
-    (run / "artifacts" / "deep").symlink_to(outside)
-    (run / "log.jsonl").symlink_to("../outside/new")
-    with pytest.raises(RunDirectoryError, match="artifacts/deep") as caught:
-        finished_run(run)
-    assert "log.jsonl" in str(caught.value)
-    (run / "run.lock").symlink_to("../outside/lock")
-    with pytest.raises(RunDirectoryError, match=r"run\.lock"), claimed(run, study(), fresh=False):
-        pass
-    assert list(outside.iterdir()) == []
-
-
-def test_files_that_do_not_go_together_are_named(tmp_path: Path) -> None:
-    words = r"do not go together \(KeyError: 'x'\)"
-    with pytest.raises(RunDirectoryError, match=words), handed_over(tmp_path):
-        raise KeyError("x")
-    with pytest.raises(DataError, match="as it is"), handed_over(tmp_path):
-        raise DataError("as it is")

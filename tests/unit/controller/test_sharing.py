@@ -7,7 +7,8 @@ import fsspec
 import pytest
 
 from augsearch.controller import keeping
-from augsearch.controller.directory import RunDirectory, claimed, settle
+from augsearch.controller.claiming import claimed, settle
+from augsearch.controller.directory import RunDirectory
 from augsearch.controller.keeping import Keeper
 from augsearch.controller.numbering import following, latest
 from augsearch.controller.sharing import Stores
