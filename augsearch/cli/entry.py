@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from typing import Annotated
 
 import typer
 
+import augsearch
 from augsearch.cli import commands, jobs
 from augsearch.cli.export import export
 from augsearch.cli.reader import reader
@@ -15,11 +17,30 @@ from augsearch.errors import AugsearchError
 from augsearch.messages import printable
 
 app = typer.Typer(
-    help="How many synthetic images should be added to the training set, and does it help?",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"augsearch {augsearch.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def before_commands(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """How many synthetic images should be added to the training set, and does it help?"""
+
+
 for command in (
     commands.run,
     commands.check,

@@ -1,3 +1,4 @@
+import importlib.metadata
 import json
 import re
 import subprocess
@@ -180,6 +181,10 @@ def test_help(call, command):
     code, out, err = call(*command, "--help")
     assert (code, err) == (0, "")
     assert " ".join(["Usage: augsearch", *command]) in out
+
+
+def test_the_version_is_that_of_the_installed_package(call):
+    assert call("--version") == (0, f"augsearch {importlib.metadata.version('augsearch')}\n", "")
 
 
 def test_the_module_is_the_command():

@@ -28,7 +28,14 @@ def _loaded(names: tuple[str, ...], code: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "command", [["--help"], ["run", "--help"], ["submit", "--help"], ["reader", "make", "--help"]]
+    "command",
+    [
+        ["--version"],
+        ["--help"],
+        ["run", "--help"],
+        ["submit", "--help"],
+        ["reader", "make", "--help"],
+    ],
 )
 def test_help_loads_nothing_heavy(command: list[str]) -> None:
     code = (
