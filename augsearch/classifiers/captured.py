@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from augsearch.recording import beside, recorded
+
 _WARM_UP = 3
 """Calls before the recording, for what is made at the first use (optimiser states, libraries'
 workspaces)."""
@@ -34,27 +36,11 @@ class Captured:
         """Run once; `given` has the shape and type of the first call's."""
         self._calls += 1
         if self._calls <= _WARM_UP:
-            return self._beside(given)
+            with beside():
+                return self._run(given)
         if self._graph is None:
-            self._graph = self._record(given)
+            self._given = given.clone()
+            self._graph, self._found = recorded(lambda: self._run(self._given))
         self._given.copy_(given)
         self._graph.replay()
         return self._found.clone()
-
-    def _beside(self, given: Tensor) -> Tensor:
-        """Run on another stream, as recordings are made."""
-        new_stream: Callable[[], torch.cuda.Stream] = torch.cuda.Stream  # untyped in torch
-        stream, usual = new_stream(), torch.cuda.current_stream()
-        stream.wait_stream(usual)
-        with torch.cuda.stream(stream):
-            found = self._run(given)
-        usual.wait_stream(stream)
-        return found
-
-    def _record(self, given: Tensor) -> torch.cuda.CUDAGraph:
-        """Record a run; nothing is computed yet."""
-        self._given = given.clone()
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-            self._found = self._run(self._given)
-        return graph

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import torch
@@ -40,9 +40,12 @@ class Transform:
         return torch.addcmul(offset, images, scale, out=seen)
 
 
-@lru_cache(maxsize=32)
+@cache
 def _scale_and_offset(transform: Transform, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return what pixels are multiplied by and what is added then, (channels, 1, 1) each."""
+    """Return what pixels are multiplied by and what is added then, (channels, 1, 1) each.
+
+    Kept for good, as CUDA graphs read them where they lie.
+    """
     with torch.inference_mode(False):  # kept, and also used in training
         mean, sd = (
             torch.tensor(v, dtype=torch.float64).view(-1, 1, 1)

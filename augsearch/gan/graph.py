@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from augsearch.recording import beside, recorded
+
 Run = Callable[[torch.Generator], Tensor]
 """One iteration: a freshly seeded generator to losses."""
 
@@ -67,22 +69,14 @@ class OneGraph:
             # What an optimiser made in the meantime starts at 0; it comes last.
             for value, old in zip_longest(self._state(), before):
                 value.zero_() if old is None else value.copy_(old)
-        graph = torch.cuda.CUDAGraph()
-        graph.register_generator_state(self._rng)
-        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-            self._losses = run(self._rng)
-        self._graph = graph
-        return graph
+        self._graph, self._losses = recorded(lambda: run(self._rng), self._rng)
+        return self._graph
 
     def _warm_up(self, run: Run) -> None:
         """Let libraries choose and allocate what they need, which a capture does not allow."""
-        new_stream: Callable[[], torch.cuda.Stream] = torch.cuda.Stream  # untyped in torch
-        stream, usual = new_stream(), torch.cuda.current_stream()
-        stream.wait_stream(usual)
-        with torch.cuda.stream(stream):
+        with beside():
             for _ in range(_WARM_UP):
                 run(self._rng)
-        usual.wait_stream(stream)
         for optimizer in self._optimizers.values():
             optimizer.zero_grad(set_to_none=True)  # gradients will be in the graph's own memory
 
