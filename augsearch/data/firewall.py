@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -27,9 +27,6 @@ from augsearch.messages import lines
 from augsearch.study.schema.data import DataOptions, DigitsData
 
 Kind = Literal["copies", "contradiction", "flat", "groups"]
-
-Features = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""Gives (N, D) for pixels, uint8, (N, H, W, C)."""
 
 _FLAT = 2.0
 """Standard deviation in grey levels, of 255, up to which an image may be called constant."""
@@ -115,7 +112,6 @@ def find_leaks(
     data: DataOptions,
     *,
     cache: Path | None = None,
-    features: Features | None = None,
 ) -> list[Finding]:
     """Look for what in the data could make the study's answer wrong.
 
@@ -132,8 +128,6 @@ def find_leaks(
         external: The external set, if there is one.
         data: Where the real set comes from.
         cache: File that keeps the slow comparison for a run that goes on.
-        features: A network's opinion on what shows the same, beside that on the fine detail,
-            which needs no network and finds more (see `near_duplicates`).
 
     Returns:
         The findings by kind, in the order of the images.
@@ -142,7 +136,7 @@ def find_leaks(
     classes = dataset.images.classes
     pairs = {}
     if images.pixels[0].shape[1] >= SMALLEST and not isinstance(data, DigitsData):
-        pairs = {pair[:2]: pair for pair in _near(images, cache, features)}
+        pairs = {pair[:2]: pair for pair in _near(images, cache)}
     pairs |= {rows: Pair(*rows, 1.0, False) for rows in _identical(images)}
     found = [
         Finding("copies", _copy(images, classes, pairs[rows]))
@@ -242,22 +236,20 @@ def _identical(images: _Images) -> Iterator[tuple[int, int]]:
         yield from combinations(rows, 2)
 
 
-def _near(images: _Images, cache: Path | None, features: Features | None) -> list[Pair]:
+def _near(images: _Images, cache: Path | None) -> list[Pair]:
     key = hashlib.sha256(repr((_FORMAT, images.contents, images.groups.tolist())).encode())
-    inputs = key.hexdigest() if features is None else None
-    kept = _kept(cache, inputs) if cache else None
+    kept = _kept(cache, key.hexdigest()) if cache else None
     if kept is None:
         signatures = Signatures.of(images.pixels[0])
         for pixels in images.pixels[1:]:
             signatures = signatures.join(Signatures.of(pixels))
-        made = np.concatenate([features(pixels) for pixels in images.pixels]) if features else None
-        kept = near_duplicates(signatures, images.groups, made)
-        if cache and inputs:
-            write_json(cache, {"inputs": inputs, "pairs": kept})
+        kept = near_duplicates(signatures, images.groups)
+        if cache:
+            write_json(cache, {"inputs": key.hexdigest(), "pairs": kept})
     return kept
 
 
-def _kept(cache: Path, inputs: str | None) -> list[Pair] | None:
+def _kept(cache: Path, inputs: str) -> list[Pair] | None:
     """Return what an earlier run found for the same images and groups."""
     try:
         kept = read_json(cache)

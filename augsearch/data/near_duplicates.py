@@ -17,8 +17,8 @@ noise of 5 grey levels, mirroring, a shift by 1 pixel, crops of 3, 6 and 10 %; 9
 2 pixels or a turn by 2 degrees; 54 to 62 % after a shift by 6 pixels or a crop of 5 % from one
 corner; none after inversion. False alarms: none, with and without copies, and none among 5,000
 drawings at 64 x 64. The hash alone, at its bound, would raise 2,000 among the radiographs. A
-network's features may be compared as well; those of a random ResNet-18 told 40 % of the copies
-from the next image where brightness differs by a tenth.
+network's features are no help: those of a random ResNet-18 told 40 % of the copies from the next
+image where brightness differs by a tenth.
 """
 
 from __future__ import annotations
@@ -146,38 +146,24 @@ class Signatures:
         )
 
 
-def near_duplicates(
-    signatures: Signatures,
-    groups: NDArray[np.int64],
-    features: NDArray[np.float32] | None = None,
-) -> list[Pair]:
+def near_duplicates(signatures: Signatures, groups: NDArray[np.int64]) -> list[Pair]:
     """Find the images of different groups that show the same.
 
     Args:
         signatures: N images.
         groups: (N,), equal numbers are the same group.
-        features: (N, D), what a network makes of the images; candidates that are copies by the
-            correlation of their standardised features are found as well.
 
     Returns:
         The pairs in the order of their rows, each once.
     """
-    found = _copies(list(_alike(signatures, groups)), len(groups))
-    if features is not None:
-        by_features = _copies(list(_alike_features(signatures, groups, features)), len(groups))
-        found = by_features | found
-    return [found[rows] for rows in sorted(found)]
-
-
-def _copies(compared: list[_Alike], count: int) -> dict[tuple[int, int], Pair]:
-    alike = _best(compared, count)
+    count = len(groups)
+    alike = _best(list(_alike(signatures, groups)), count)
     least = _least_of_copies(alike, count)
     is_copy = (alike.similarity >= np.maximum(least[alike.first], least[alike.second])) | (
         alike.similarity >= CERTAIN
     )
     columns = (column[is_copy].tolist() for column in alike)
-    pairs = (Pair(*row) for row in zip(*columns, strict=True))
-    return {pair[:2]: pair for pair in pairs}
+    return [Pair(*row) for row in zip(*columns, strict=True)]
 
 
 def _alike(signatures: Signatures, groups: _Int) -> Iterator[_Alike]:
@@ -196,20 +182,6 @@ def _compared(signatures: Signatures, some: Candidates, zoom: int, is_mirrored: 
     details = signatures.details[0, some.ones]
     details = details[:, :, ::-1] if is_mirrored else details
     similarity = _correlation(details, signatures.details[zoom, some.others])
-    return _related(some, similarity, is_mirrored)
-
-
-def _alike_features(signatures: Signatures, groups: _Int, features: _Float) -> Iterator[_Alike]:
-    spread = features.std(axis=0)
-    standard = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1)
-    length = np.linalg.norm(standard, axis=1, keepdims=True)
-    standard /= np.where(length > 0, length, 1)
-    for some in candidates(signatures.bits[0], signatures.bits[0], groups):
-        similarity = np.einsum("nd,nd->n", standard[some.ones], standard[some.others])
-        yield _related(some, similarity, False)
-
-
-def _related(some: Candidates, similarity: _Float, is_mirrored: bool) -> _Alike:
     kept = similarity >= _UNRELATED
     ones, others = some.ones[kept], some.others[kept]
     return _Alike(

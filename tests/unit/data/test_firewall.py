@@ -231,16 +231,3 @@ def test_a_run_that_goes_on_compares_once(tmp_path: Path, monkeypatch) -> None:
     cache.write_text("damaged")
     assert find_leaks(copied, SPLIT, None, DATA, cache=cache) == first
     assert len(calls) == 3
-
-
-def test_features_are_asked_about_both_sets() -> None:
-    seen = []
-
-    def features(pixels: np.ndarray) -> np.ndarray:
-        seen.append(len(pixels))
-        made = np.random.default_rng(len(pixels)).normal(size=(len(pixels), 20))
-        return made.astype(np.float32)
-
-    outside = dataset(OTHERS[:15])
-    assert find_leaks(dataset(mixed()), SPLIT, outside, DATA, features=features) == []
-    assert seen == [30, 15]

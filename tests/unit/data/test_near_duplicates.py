@@ -145,20 +145,6 @@ def test_colour_and_size_do_not_matter() -> None:
     assert len(near_duplicates(joined, np.arange(2 * COUNT))) == COUNT
 
 
-def test_features_are_a_second_opinion() -> None:
-    """Images with nearly one hash whose fine detail differs, and a network that knows better."""
-    rng = np.random.default_rng(0)
-    noisy = np.clip(SCENES[:1] + rng.normal(0, 120, SCENES[:1].shape), 0, 255).astype(np.uint8)
-    signatures = Signatures.of(np.concatenate([SCENES, noisy])[..., None])
-    groups = np.arange(COUNT + 1)
-    features = rng.normal(size=(COUNT + 1, 50)).astype(np.float32)
-    assert near_duplicates(signatures, groups, features) == []
-    features[COUNT] = features[0] * 1.01
-    (pair,) = near_duplicates(signatures, groups, features)
-    assert pair[:2] == (0, COUNT)
-    assert pair.similarity > 0.99
-
-
 @pytest.mark.skipif(not RADIOGRAPHS.is_dir(), reason="needs the chest radiographs, nih-cxr")
 def test_radiographs_of_different_patients_are_no_copies() -> None:
     files = sorted(RADIOGRAPHS.iterdir())[:300]
