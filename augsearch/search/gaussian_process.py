@@ -33,29 +33,23 @@ class Smoothed:
     """A smoothed curve.
 
     Attributes:
-        at: float64, (P,), the multiples it is evaluated at.
-        mean: float64, (..., P), posterior mean of the curve; NaN where no score was finite.
-        sd: float64, (..., P), posterior standard deviation of the curve, without the noise.
-        log_evidence: float64, (...), logarithm of the average marginal likelihood of the scores,
-            up to a constant that depends on how many are finite.
+        at: float64, (M,), the multiples that were tried.
+        mean: float64, (M,), posterior mean of the curve.
+        sd: float64, (M,), posterior standard deviation of the curve, without the noise.
     """
 
     at: Floats
     mean: Floats
     sd: Floats
-    log_evidence: Floats
 
 
-def smoothed(
-    multiples: ArrayLike, means: ArrayLike, variances: ArrayLike, at: ArrayLike | None = None
-) -> Smoothed:
-    """Smooth one score curve, or many at once.
+def smoothed(multiples: ArrayLike, means: ArrayLike, variances: ArrayLike) -> Smoothed:
+    """Smooth a score curve.
 
     Args:
         multiples: (M,), the amounts that were tried, above 0.
-        means: (..., M), the mean score of each; what is not finite is left out.
-        variances: (..., M) or whatever broadcasts to it: the variance of each mean, s²/R.
-        at: (P,), where the curve is wanted; None: at `multiples`.
+        means: (M,), the mean score of each.
+        variances: (M,), or one for all: the variance of each mean, s²/R.
 
     Raises:
         ValueError: A multiple that is not above 0, a negative variance, or shapes that do not fit.
@@ -65,72 +59,59 @@ def smoothed(
         >>> curve.mean.round(3).tolist()
         [0.813, 0.877, 0.829]
     """
-    tried, wanted = _multiples(multiples), _multiples(multiples if at is None else at)
+    tried = _multiples(multiples)
     scores = np.asarray(means, dtype=np.float64)
-    noise = np.asarray(variances, dtype=np.float64)
-    if scores.shape[-1:] != tried.shape:
+    if scores.shape != tried.shape:
         raise ValueError(
             f"means must have one value for each of the {len(tried)} multiples but have shape "
             f"{scores.shape}."
         )
+    noise = np.broadcast_to(np.asarray(variances, dtype=np.float64), scores.shape)
     if (noise < 0).any():
         raise ValueError(f"variances must be at least 0 but the least is {noise.min()}.")
-    seen = np.isfinite(scores) & np.isfinite(noise)
-    noise = np.where(seen, np.maximum(noise, _LEAST_VARIANCE), 1.0)
-    with np.errstate(invalid="ignore", divide="ignore"):  # a curve without any finite score
-        centre = np.where(seen, scores, 0.0).sum(-1, keepdims=True) / seen.sum(-1, keepdims=True)
-        found = _posteriors(tried, np.where(seen, scores - centre, 0.0), noise, seen, wanted)
-        mean, sd, log_evidence = _averaged(*found)
-    return Smoothed(wanted, centre + mean, sd, log_evidence)
+    centre = scores.sum() / len(scores)
+    found = _posteriors(tried, scores - centre, np.maximum(noise, _LEAST_VARIANCE))
+    mean, sd = _averaged(*found)
+    return Smoothed(tried, centre + mean, sd)
 
 
-def _posteriors(
-    tried: Floats, scores: Floats, noise: Floats, seen: NDArray[np.bool_], wanted: Floats
-) -> tuple[Floats, Floats, Floats]:
-    """Return mean and variance, (..., H, P), and log marginal likelihood, (..., H).
+def _posteriors(tried: Floats, scores: Floats, noise: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return mean and variance, (H, M), and log marginal likelihood, (H,).
 
-    H are the pairs of length scale and amplitude. A score that is left out is independent of all
-    else, with variance 1 and value 0: it then changes nothing.
+    H are the pairs of length scale and amplitude.
     """
-    ones, scores = seen[..., None, :].astype(np.float64), scores[..., None, :]
-    pairs = ones[..., :, None] * ones[..., None, :]
-    covariance = _kernel(tried, tried) * pairs + noise[..., None, :, None] * np.eye(len(tried))
-    cross = _kernel(tried, wanted) * ones[..., None]  # (..., H, M, P)
-    columns = np.broadcast_to(
-        np.stack([ones, scores], axis=-1), (*cross.shape[:-1], 2)
-    )  # (..., H, M, 2)
-    solved = np.linalg.solve(covariance, np.concatenate([columns, cross], axis=-1))
-    of_ones, of_scores, of_cross = solved[..., 0], solved[..., 1], solved[..., 2:]
+    curve = _kernel(tried)
+    covariance = curve + np.diag(noise)
+    columns = np.stack([np.ones(len(tried)), scores], axis=-1)
+    columns = np.broadcast_to(columns, (*curve.shape[:-1], 2))
+    solved = np.linalg.solve(covariance, np.concatenate([columns, curve], axis=-1))
+    of_ones, of_scores, of_curve = solved[..., 0], solved[..., 1], solved[..., 2:]
 
-    precision = (ones * of_ones).sum(-1)  # of the constant
-    constant = (ones * of_scores).sum(-1) / precision
-    weights = of_scores - constant[..., None] * of_ones
-    mean = constant[..., None] + (cross * weights[..., None]).sum(-2)
+    precision = of_ones.sum(-1)  # of the constant
+    constant = of_scores.sum(-1) / precision
+    weights = of_scores - constant[:, None] * of_ones
+    mean = constant[:, None] + (curve * weights[..., None]).sum(-2)
     # What the constant's uncertainty adds, where the scores do not determine the curve alone.
-    share = 1 - (ones[..., None] * of_cross).sum(-2)
-    variance = _GRID[:, 1:] ** 2 - (cross * of_cross).sum(-2) + share**2 / precision[..., None]
+    share = 1 - of_curve.sum(-2)
+    variance = _GRID[:, 1:] ** 2 - (curve * of_curve).sum(-2) + share**2 / precision[:, None]
     log_determinant = np.linalg.slogdet(covariance).logabsdet
     log_likelihood = -0.5 * (log_determinant + np.log(precision) + (scores * weights).sum(-1))
     return mean, variance, log_likelihood
 
 
-def _averaged(
-    mean: Floats, variance: Floats, log_likelihood: Floats
-) -> tuple[Floats, Floats, Floats]:
-    """Return mean and standard deviation, (..., P), of the mixture over H, and its evidence."""
+def _averaged(mean: Floats, variance: Floats, log_likelihood: Floats) -> tuple[Floats, Floats]:
+    """Return mean and standard deviation, (M,), of the mixture over H."""
     log_weights = log_likelihood + _log_prior()
-    largest = log_weights.max(-1, keepdims=True)
-    weights = np.exp(log_weights - largest)
-    total = weights.sum(-1, keepdims=True)
-    weights = (weights / total)[..., None]
-    average = (weights * mean).sum(-2)
-    spread = (weights * (variance + (mean - average[..., None, :]) ** 2)).sum(-2)
-    return average, np.sqrt(np.maximum(spread, 0.0)), (largest + np.log(total))[..., 0]
+    weights = np.exp(log_weights - log_weights.max())
+    weights = (weights / weights.sum())[:, None]
+    average = (weights * mean).sum(0)
+    spread = (weights * (variance + (mean - average) ** 2)).sum(0)
+    return average, np.sqrt(np.maximum(spread, 0.0))
 
 
-def _kernel(one: Floats, other: Floats) -> Floats:
-    """Return covariances of the curve, (H, len(one), len(other))."""
-    distances = np.log(one)[:, None] - np.log(other)
+def _kernel(multiples: Floats) -> Floats:
+    """Return covariances of the curve, (H, M, M)."""
+    distances = np.log(multiples)[:, None] - np.log(multiples)
     lengths, amplitudes = _GRID[:, 0, None, None], _GRID[:, 1, None, None]
     covariances: Floats = amplitudes**2 * np.exp(-0.5 * (distances / lengths) ** 2)
     return covariances

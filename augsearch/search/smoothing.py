@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from augsearch.records import Evaluation
 from augsearch.search.gaussian_process import Smoothed, smoothed
@@ -63,15 +62,12 @@ def score_variance(history: Sequence[Evaluation], noise: float | None = None) ->
     return (squares + _GUESS_WEIGHT * guess) / (freedom + _GUESS_WEIGHT)
 
 
-def smoothed_history(
-    history: Sequence[Evaluation], noise: float | None = None, at: ArrayLike | None = None
-) -> Smoothed | None:
-    """Smooth the scores of a search over log K.
+def smoothed_history(history: Sequence[Evaluation], noise: float | None = None) -> Smoothed | None:
+    """Smooth the scores of a search over log K, at the amounts with a finite score, rising.
 
     Args:
         history: Evaluations of multiples above 0, in any order; rounds are merged.
         noise: See `score_variance`.
-        at: (P,), where the curve is wanted; None: at the amounts with a finite score, rising.
 
     Returns:
         The curve; None if no score is finite, if an amount is below 1 (then it is no multiple), or
@@ -80,11 +76,13 @@ def smoothed_history(
     entries = [entry for entry in merged(history) if math.isfinite(entry.score)]
     with np.errstate(over="ignore", invalid="ignore"):
         variance = score_variance(history, noise)
-        if variance is None or not entries or entries[0].multiple < 1:
+        if variance is None or not math.isfinite(variance):
+            return None
+        if not entries or entries[0].multiple < 1:
             return None
         multiples = [entry.multiple for entry in entries]
         variances = [variance / len(entry.scores) for entry in entries]
-        curve = smoothed(multiples, [entry.score for entry in entries], variances, at)
+        curve = smoothed(multiples, [entry.score for entry in entries], variances)
     return curve if np.isfinite(curve.mean).all() else None
 
 

@@ -76,7 +76,6 @@ def test_the_curve_is_that_of_the_merged_history():
     assert found.at.tolist() == [1, 2, 6]
     np.testing.assert_allclose(found.mean, expected.mean, rtol=1e-12)
     np.testing.assert_allclose(found.sd, expected.sd, rtol=1e-12)
-    assert smoothed_history(entries, at=[1, 1.5, 9]).at.tolist() == [1, 1.5, 9]
 
 
 def test_the_optimum_is_a_tried_amount_and_less_optimistic_than_the_maximum():
