@@ -14,16 +14,11 @@ from augsearch.events import Selected
 from augsearch.files import write_json
 from augsearch.records import LabelledImages
 from augsearch.sources.base import FitContext, Pool
-from augsearch.sources.grading import CHUNK, GradeBook, Grader, Grades, candidates
-from augsearch.sources.numbering import BLOCK, STREAM
-
-PATIENCE = 10
-"""A stream is given up when PATIENCE * CHUNK images in a row were copies."""
+from augsearch.sources.grading import CHUNK, Floats, GradeBook, Grader, Grades, candidates
+from augsearch.sources.sifted_pool import Found, SiftedPool
 
 RECORD = "quarantine.json"
 """In the source's folder: how many of the first `CHUNK` images of each class remained."""
-
-Floats = NDArray[np.float64]
 
 
 @final
@@ -91,91 +86,33 @@ class Strangeness(Grader):
 
 
 @final
-class QuarantinedPool(Pool):
-    """The images of another pool that are no copies of training images, numbered anew.
+class QuarantinedPool(SiftedPool):
+    """The images of another pool that are no copies of training images.
 
-    Image i of a class depends on what image i depended on before, and a larger amount contains
-    every smaller one. A pool that ends is looked through once and has one set of images for all
-    replicates, because another stream of it may have more copies.
-
-    Args:
-        pool: Gives the images; they have classes.
-        book: Keeps their grades, by `Strangeness`.
-        classes: Names of the classes.
-        name: The source's name in the study.
+    A pool with an end is looked through as a whole; what remains is its size.
     """
-
-    def __init__(self, pool: Pool, book: GradeBook, classes: tuple[str, ...], name: str) -> None:
-        self._pool = pool
-        self._book = book
-        self._classes = classes
-        self._name = name
-        self._kept: dict[tuple[int, int], NDArray[np.int64]] = {}
-        self._seen: dict[tuple[int, int], int] = {}
 
     def size(self, label: int) -> int | None:
         """Return how many images of the class remain; None if there is no end."""
-        made = self._pool.size(label)
-        return None if made is None else len(self._until(label, 0, made))
+        made = self._made(label)
+        return None if made is None else len(self._look(label, 0, made).numbers)
 
     def first(self, label: int) -> tuple[int, int]:
         """Return how many of the first images of a class were made, and how many remained."""
-        made = self._pool.size(label)
+        made = self._made(label)
         looked = CHUNK if made is None else min(CHUNK, made)
-        return looked, int((self._until(label, 0, looked) < looked).sum())
+        return looked, sum(one < looked for one in self._look(label, 0, looked).numbers)
 
-    def images(self, label: int, start: int, stop: int) -> NDArray[np.uint8]:
-        """Return images `start` to `stop` of class `label`, uint8, (stop - start, H, W, C).
+    def _passed(self, grades: Floats) -> NDArray[np.bool_]:
+        return grades >= 1
 
-        Raises:
-            SourceError: Fewer remain, or a range that runs backwards or below 0.
-        """
-        if not 0 <= start <= stop:
-            raise SourceError(f"images must be asked for as 0 <= start <= stop: {start}, {stop}.")
-        stream = start // STREAM if self.has_streams(label) else 0
-        origin = stream * STREAM
-        kept = self._enough(label, stream, stop - origin)
-        return self._pictures(label, kept[start - origin : stop - origin] + origin)
-
-    def _enough(self, label: int, stream: int, count: int) -> NDArray[np.int64]:
-        """Go through a stream until `count` images are found that are no copies."""
-        made = self._pool.size(label)
-        key = (label, stream)
-        kept = self._until(label, stream, CHUNK if made is None else made)
-        while len(kept) < count:
-            seen = self._seen[key]
-            gap = seen - (int(kept[-1]) + 1 if len(kept) else 0)
-            if made is not None or gap > PATIENCE * CHUNK:
-                raise SourceError(
-                    f"source {self._name!r} has only {len(kept)} images of class "
-                    f"{self._classes[label]!r} that are no copies of training images but {count} "
-                    f"are needed, of {seen} made; improve the generator, ask for fewer, or set "
-                    "audit.quarantine = false"
-                )
-            kept = self._until(label, stream, seen + CHUNK)
-        return kept
-
-    def _until(self, label: int, stream: int, stop: int) -> NDArray[np.int64]:
-        """Return which of the images up to `stop` of a stream, or further, are no copies."""
-        key = (label, stream)
-        seen = self._seen.get(key, 0)
-        if stop > seen or key not in self._kept:
-            origin = stream * STREAM
-            size = self._pool.size(label)
-            _, grades = self._book.grades(label, origin + seen, origin + stop, size)
-            new = seen + np.flatnonzero(grades >= 1)
-            self._kept[key] = np.concatenate([self._kept.get(key, new[:0]), new])
-            self._seen[key] = stop
-        return self._kept[key]
-
-    def _pictures(self, label: int, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return the images of these increasing numbers, made a block at a time."""
-        pieces = [] if len(numbers) else [self._pool.images(label, 0, 0)]
-        for block in np.unique(numbers // BLOCK):
-            own = numbers[numbers // BLOCK == block]
-            first, last = int(own[0]), int(own[-1])
-            pieces.append(self._pool.images(label, first, last + 1)[own - first])
-        return np.concatenate(pieces)
+    def _gave_up(self, label: int, found: Found, needed: int) -> str:
+        return (
+            f"source {self._name!r} has only {len(found.numbers)} images of class "
+            f"{self._classes[label]!r} that are no copies of training images but {needed} are "
+            f"needed, of {found.seen} made; improve the generator, ask for fewer, or set "
+            "audit.quarantine = false"
+        )
 
 
 def quarantined(pool: Pool, train: LabelledImages, context: FitContext) -> Pool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import final
 
 import numpy as np
@@ -11,14 +11,9 @@ from numpy.typing import NDArray
 
 from augsearch.errors import SourceError
 from augsearch.sources.base import Pool
-from augsearch.sources.grading import CHUNK, GradeBook, candidates
-from augsearch.sources.numbering import BLOCK, STREAM
-from augsearch.sources.pools import UnlabelledPool
+from augsearch.sources.grading import CHUNK, Floats, GradeBook
+from augsearch.sources.sifted_pool import PATIENCE, Found, SiftedPool
 from augsearch.study.schema.selection import SelectOptions
-
-PATIENCE = 10
-"""A stream is given up when PATIENCE * `of` candidates in a row (`of` or CHUNK, whichever is more)
-brought no image of a class."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,31 +25,16 @@ class First:
         kept: How many of them passed.
     """
 
-    grades: NDArray[np.float64]
+    grades: Floats
     kept: int
 
 
-@dataclass
-class _Found:
-    """How far a stream of a class has been gone through.
-
-    Attributes:
-        numbers: Candidates that passed, counted from the start of the stream.
-        seen: How many candidates were looked at.
-    """
-
-    numbers: list[int] = field(default_factory=list)
-    seen: int = 0
-
-    @property
-    def gap(self) -> int:
-        """How many candidates were looked at since the last one that passed."""
-        return self.seen - (self.numbers[-1] + 1 if self.numbers else 0)
-
-
 @final
-class SelectedPool(Pool):
-    """Those images of another pool that pass, numbered anew.
+class SelectedPool(SiftedPool):
+    """Those images of another pool that pass a selection.
+
+    A stream is given up when PATIENCE * `of` candidates in a row (`of` or CHUNK, whichever is
+    more) brought no image of a class.
 
     Args:
         pool: Gives the candidates.
@@ -72,21 +52,12 @@ class SelectedPool(Pool):
         classes: tuple[str, ...],
         name: str,
     ) -> None:
-        self._pool = pool
-        self._book = book
+        super().__init__(pool, book, classes, name)
         self._options = options
-        self._classes = classes
-        self._name = name
         self._firsts: dict[int, First] = {}
-        self._found: dict[tuple[int, int], _Found] = {}
-
-    @property
-    def _labelled(self) -> bool:
-        return not isinstance(self._pool, UnlabelledPool)
-
-    def _made(self, label: int) -> int | None:
-        """Return how many candidates there are; None if there is no end."""
-        return self._pool.size(label) if self._labelled else None
+        run = options.of if options.best is not None else 1
+        self._step = run * -(-CHUNK // run)  # whole runs, but no small pieces
+        self._patience = PATIENCE * max(options.of, CHUNK)
 
     def has_streams(self, label: int) -> bool:
         """Whether every replicate gets fresh images: of an endless source."""
@@ -102,52 +73,20 @@ class SelectedPool(Pool):
     def first(self, label: int) -> First:
         """Return what became of the first `of` candidates."""
         if label not in self._firsts:
-            own, grades, passed = self._graded(label, 0, 0, self._options.of)
-            self._firsts[label] = First(grades[own], int((own & passed).sum()))
+            made = self._made(label)
+            looked = self._options.of if made is None else min(self._options.of, made)
+            own, grades = self._graded(label, 0, 0, looked)
+            passed = own & self._passed(grades)
+            self._firsts[label] = First(grades[own], int(passed.sum()))
         return self._firsts[label]
 
-    def images(self, label: int, start: int, stop: int) -> NDArray[np.uint8]:
-        """Return images `start` to `stop` of class `label`, uint8, (stop - start, H, W, C).
-
-        Raises:
-            SourceError: Fewer were kept, or a range that runs backwards or below 0.
-        """
-        if not 0 <= start <= stop:
-            raise SourceError(f"images must be asked for as 0 <= start <= stop: {start}, {stop}.")
-        stream = start // STREAM if self.has_streams(label) else 0
-        origin = stream * STREAM
+    def _enough(self, label: int, stream: int, count: int) -> list[int]:
         size = self.size(label)
-        if size is not None and stop - origin > size:
-            raise SourceError(self._too_few(label, stop - origin))
-        found = self._looked(label, stream, stop - origin)
-        numbers = found.numbers[start - origin : stop - origin]
-        return self._pictures(label, np.array(numbers, dtype=np.int64) + origin)
+        if size is not None and count > size:
+            raise SourceError(self._too_few(label, count))
+        return super()._enough(label, stream, count)
 
-    def _looked(self, label: int, stream: int, count: int) -> _Found:
-        """Go through a stream until `count` candidates have passed."""
-        found = self._found.setdefault((label, stream), _Found())
-        run = self._options.of if self._options.best is not None else 1
-        length = run * -(-CHUNK // run)  # whole runs, but no small pieces
-        while len(found.numbers) < count:
-            if found.gap > PATIENCE * max(self._options.of, CHUNK):
-                raise SourceError(self._gave_up(label, found, count))
-            own, _, passed = self._graded(label, stream, found.seen, found.seen + length)
-            found.numbers += (found.seen + np.flatnonzero(own & passed)).tolist()
-            found.seen += length
-        return found
-
-    def _graded(
-        self, label: int, stream: int, start: int, stop: int
-    ) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.bool_]]:
-        """Return of candidates `start` to `stop` of a stream: of the class?, grade, passed?"""
-        made = self._made(label)
-        stop = stop if made is None else min(stop, made)
-        origin = stream * STREAM
-        whose = label if self._labelled else None
-        labels, grades = self._book.grades(whose, origin + start, origin + stop, made)
-        return labels == label, grades, self._passed(grades)
-
-    def _passed(self, grades: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def _passed(self, grades: Floats) -> NDArray[np.bool_]:
         options = self._options
         if options.threshold is not None:
             least = -options.threshold if options.by == "distance" else options.threshold
@@ -158,15 +97,6 @@ class SelectedPool(Pool):
             wanted = len(run) * (options.best or 0) // options.of
             passed[first + np.argsort(-run, kind="stable")[:wanted]] = True
         return passed
-
-    def _pictures(self, label: int, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return the candidates of these increasing numbers, made a block at a time."""
-        pieces = [] if len(numbers) else [candidates(self._pool, label, 0, 0)]
-        for block in np.unique(numbers // BLOCK):
-            own = numbers[numbers // BLOCK == block]
-            first, last = int(own[0]), int(own[-1])
-            pieces.append(candidates(self._pool, label, first, last + 1)[own - first])
-        return np.concatenate(pieces)
 
     def _too_few(self, label: int, needed: int) -> str:
         options, made = self._options, self._made(label)
@@ -186,7 +116,7 @@ class SelectedPool(Pool):
             f"{self._classes[label]!r} but {needed} are needed: {how}; {remedies} or ask for fewer"
         )
 
-    def _gave_up(self, label: int, found: _Found, needed: int) -> str:
+    def _gave_up(self, label: int, found: Found, needed: int) -> str:
         return (
             f"source {self._name!r} has only {len(found.numbers)} images of class "
             f"{self._classes[label]!r} but {needed} are needed: of {found.seen} made the last "

@@ -12,7 +12,8 @@ from augsearch.seeds import Seed
 from augsearch.sources.base import Expert, FitContext, Pool, Source
 from augsearch.sources.grading import CHUNK
 from augsearch.sources.numbering import STREAM, by_blocks
-from augsearch.sources.quarantine import PATIENCE, quarantined
+from augsearch.sources.quarantine import quarantined
+from augsearch.sources.sifted_pool import PATIENCE
 from augsearch.testing.images import toy_images
 from augsearch.testing.sources import check_source
 

@@ -21,7 +21,7 @@ from augsearch.sources.numbering import STREAM
 from augsearch.sources.pools import ScoredPool, UnlabelledPool
 from augsearch.sources.registry import create_source
 from augsearch.sources.select import Selection
-from augsearch.sources.selected_pool import PATIENCE
+from augsearch.sources.sifted_pool import PATIENCE
 from augsearch.sources.store import PoolStore
 from augsearch.study.schema.selection import SelectOptions
 from augsearch.study.schema.sources import ClassicOptions, FolderOptions
