@@ -92,11 +92,10 @@ def _best(
     names: Sequence[str], searched: Mapping[str, SearchedArm], prepared: Prepared
 ) -> str | None:
     """Return the arm with the best tuning score, the first on ties; None without arms."""
-    sign = 1.0 if prepared.metric.greater_is_better else -1.0
 
     def merit(name: str) -> float:
         score = searched[name].found.score
-        return -np.inf if score is None else sign * score
+        return -np.inf if score is None else prepared.metric.sign * score
 
     return max(names, key=merit) if names else None
 

@@ -136,7 +136,7 @@ def search_amounts(
 
     found = find_optimal_multiple(
         replace(score, keep=keep),
-        direction="maximize" if score.metric.greater_is_better else "minimize",
+        direction=score.metric.direction,
         rule=rule,
         storage=directory.ledger_url,
         study_name=directory.study_name(name),

@@ -30,7 +30,6 @@ from augsearch.lab.history import History
 from augsearch.lab.noise import LUCK_SD, Noise, auc_variance
 from augsearch.lab.simulation import TUNING_SETS, Setting, contenders, simulate
 from augsearch.records import Evaluation
-from augsearch.search.settings import Direction
 from augsearch.search.sliding_window import SlidingWindow
 from augsearch.seeds import Seed
 from augsearch.study.results import ArmResult, HistoryEntry, StudyResult
@@ -145,8 +144,7 @@ def _read(directory: RunDirectory) -> _FinishedRun:
 def _history(
     arm: ArmResult, search: Mapping[str, Any], evaluation: Mapping[str, Any], n_folds: int
 ) -> History:
-    metric = get_metric(evaluation["metric"])
-    direction: Direction = "maximize" if metric.greater_is_better else "minimize"
+    direction = get_metric(evaluation["metric"]).direction
     own = None
     if search["rule"] == "sliding-window":
         names = ("window", "start", "step", "max_multiple", "min_delta")

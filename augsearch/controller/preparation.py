@@ -75,7 +75,7 @@ class StudyData:
     @property
     def direction(self) -> Literal["maximize", "minimize"]:
         """Which way the metric is better."""
-        return "maximize" if self.metric.greater_is_better else "minimize"
+        return self.metric.direction
 
     @property
     def images(self) -> LabelledImages:

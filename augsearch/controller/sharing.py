@@ -156,8 +156,8 @@ class Sharing:
             RunDirectoryError: They are not; the message says which way round.
             StorageError: The database does not answer.
         """
+        from augsearch.search.connection import is_registered
         from augsearch.search.database import ledger_url
-        from augsearch.search.registration import is_registered
 
         url, path = self._stores.ledger, self._path
         elsewhere = (path / _LEDGER).exists()
@@ -188,12 +188,12 @@ class Sharing:
                 f"run {self.identity!r}; give the database that the run was begun with."
             )
 
-    def begin(self, notify: Notify = silent) -> None:
+    def begin(self) -> None:
         """Enter the run in the shared database, if it has one; may be repeated."""
-        from augsearch.search.registration import register
+        from augsearch.search.connection import register
 
         if self._stores.ledger is not None and not (self._path / _LEDGER).exists():
-            register(self._stores.ledger, self.identity, notify)
+            register(self._stores.ledger, self.identity)
             write_json(self._path / _LEDGER, {"shared": True})
 
     @contextlib.contextmanager

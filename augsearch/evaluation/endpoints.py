@@ -82,7 +82,7 @@ def endpoint_gain(
     check_confidence(confidence)
     true, arms = _checked(labels, base, chosen)
     metric.check_classes(arms[0].shape[2])
-    sign = 1.0 if metric.greater_is_better else -1.0
+    sign = metric.sign
     scores = [sign * np.array([metric(true, one) for one in arm]) for arm in arms]
     gain = float(scores[1].mean() - scores[0].mean())
     if np.isnan(gain):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -47,6 +48,16 @@ class Metric:
     two_classes_only: bool = False
     of_confusion: Callable[[Floats], Floats] | None = None
     of_weights: WeightedScore | None = None
+
+    @property
+    def direction(self) -> Literal["maximize", "minimize"]:
+        """Which way it is better."""
+        return "maximize" if self.greater_is_better else "minimize"
+
+    @property
+    def sign(self) -> int:
+        """Factor that makes larger ones better: 1 or -1."""
+        return 1 if self.greater_is_better else -1
 
     def __call__(self, labels: ArrayLike, probabilities: ArrayLike) -> float:
         """Return the score of one model.

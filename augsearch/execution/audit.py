@@ -195,7 +195,7 @@ def _scored(
     orders: Sequence[NDArray[np.int64]],
 ) -> _Scored:
     """Return a score, and how often outputs in random orders are as good, and as bad."""
-    sign = 1.0 if metric.greater_is_better else -1.0
+    sign = metric.sign
     value = metric(labels, outputs)
     by_chance = np.array([metric(labels, outputs[order]) for order in orders])
     better, worse = sign * by_chance >= sign * value, sign * by_chance <= sign * value

@@ -105,7 +105,7 @@ class AugmentationScore:
     @property
     def direction(self) -> Literal["maximize", "minimize"]:
         """Which way the metric is better, for `find_optimal_multiple`."""
-        return "maximize" if self._metric.greater_is_better else "minimize"
+        return self._metric.direction
 
     def __call__(self, multiple: float) -> tuple[float, ...]:
         """Return the tuning scores at `multiple`, one per replicate."""

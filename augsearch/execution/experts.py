@@ -26,8 +26,7 @@ def judge(
     """
     only = TrainingSet((Portion.whole(images),), len(images.classes), seed)
     fitted = classifier.fit([only])[0]
-    score = metric(tune.labels, fitted.predict_portion(tune))
-    return score if metric.greater_is_better else -score
+    return metric.sign * metric(tune.labels, fitted.predict_portion(tune))
 
 
 @final

@@ -100,8 +100,9 @@ def best_settings(contents: ReportContents, arm: str) -> Sample | None:
     if tuned is None:
         return None
     settings = [pooled(folds, contents.tuning_patients) for folds in tuned.outputs]
-    sign = 1.0 if get_metric(contents.metric).greater_is_better else -1.0
-    merits = sign * np.array([one.scores(contents.metric) for one in settings])
+    merits = get_metric(contents.metric).sign * np.array(
+        [one.scores(contents.metric) for one in settings]
+    )
     best = np.where(np.isnan(merits), -np.inf, merits).argmax(axis=0)
     rows = [settings[setting].probabilities[run] for run, setting in enumerate(best)]
     return replace(settings[0], probabilities=np.stack(rows))

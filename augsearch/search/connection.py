@@ -1,4 +1,4 @@
-"""Connecting Optuna to the database of a ledger."""
+"""Connecting Optuna to the database of a ledger, and runs that are entered in a shared one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from augsearch.files import exclusive
 from augsearch.search.database import (
     engine_options,
     ledger_url,
+    patiently,
     reach,
     refuse_damaged,
     sqlite_path,
@@ -52,3 +53,31 @@ def connected(url: str, notify: Notify = silent) -> Iterator[BaseStorage]:
         stack.callback(storage.engine.dispose)
         stack.callback(storage.remove_session)
         yield storage
+
+
+def register(storage: str, run: str) -> None:
+    """Enter a run in a shared database, as a study without trials, so that it is known again.
+
+    Raises:
+        StorageError: The database does not answer.
+    """
+    import optuna
+
+    with connected(storage) as opened:
+
+        def enter() -> None:
+            optuna.create_study(storage=opened, study_name=run, load_if_exists=True)
+
+        patiently(enter)
+
+
+def is_registered(storage: str, run: str) -> bool:
+    """Return whether a run was entered.
+
+    Raises:
+        StorageError: The database does not answer.
+    """
+    import optuna
+
+    with connected(storage) as opened:
+        return patiently(lambda: run in optuna.get_all_study_names(opened))

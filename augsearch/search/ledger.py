@@ -18,9 +18,9 @@ the ledger looks at what is there before it says it again, as after a kill.
 from __future__ import annotations
 
 import contextlib
-import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from augsearch.events import Notify, silent
@@ -30,7 +30,7 @@ from augsearch.search.connection import connected
 from augsearch.search.database import LedgerError, patiently
 from augsearch.search.ownership import Ownership, owned
 from augsearch.search.settings import Direction
-from augsearch.search.trial_scores import keep_scores, kept_scores
+from augsearch.search.trials import complete, completed, kept_scores, left_open
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -101,7 +101,7 @@ class Ledger:
         self._notify = notify
         self._asked: set[int] = set()
         self._amounts: set[float] = set()
-        self._worst = -math.inf if direction == "maximize" else math.inf
+        self._direction = direction
         stored = [one.name.lower() for one in study.directions]
         if stored != [direction]:
             raise LedgerError(
@@ -125,11 +125,8 @@ class Ledger:
         Raises:
             LedgerError: An amount is not the one that the rule tries at that point.
         """
-        from optuna.trial import TrialState
-
         history: list[Evaluation] = []
-        completed = self._patiently(lambda: self._trials(TrialState.COMPLETE))
-        for evaluation in map(_evaluation, completed):
+        for evaluation in map(_evaluation, self._patiently(lambda: completed(self._study))):
             certain = rule.propose(history)
             if not certain:
                 break
@@ -158,22 +155,8 @@ class Ledger:
         return trial
 
     def tell(self, trial: Trial, evaluation: Evaluation) -> None:
-        """Complete `trial`.
-
-        Optuna takes no NaN, so the worst infinity stands in for a mean that is not finite; the
-        scores themselves are an attribute of the trial and are what is read back.
-        """
-        from optuna.trial import TrialState
-
-        value = evaluation.score if math.isfinite(evaluation.score) else self._worst
-
-        def complete() -> None:
-            # An attempt that failed may have arrived.
-            if not trial.storage.get_trial(trial._trial_id).state.is_finished():
-                keep_scores(trial, evaluation.scores)
-                self._study.tell(trial, value, state=TrialState.COMPLETE)
-
-        self._patiently(complete)
+        """Complete `trial`."""
+        self._patiently(partial(complete, self._study, trial, evaluation.scores, self._direction))
 
     def close_open(self) -> None:
         """Set what a killed search left behind, and this one does not need, to FAIL."""
@@ -225,19 +208,12 @@ class Ledger:
         What this search has under way itself is not among them.
         """
         import optuna
-        from optuna.trial import TrialState
 
-        for _ in self._trials(TrialState.WAITING):
-            self._study.ask()  # enqueued and never asked for: the killed search was about to
         return deque(
             (_amount(frozen), optuna.Trial(self._study, frozen._trial_id))
-            for frozen in self._trials(TrialState.RUNNING)
+            for frozen in left_open(self._study)
             if frozen._trial_id not in self._asked
         )
-
-    def _trials(self, state: Any) -> list[FrozenTrial]:
-        found = self._study.get_trials(deepcopy=False, states=(state,))
-        return sorted(found, key=lambda trial: trial.number)
 
     def _mismatch(self, stored: float, asked: float, settings: Mapping[str, Any]) -> LedgerError:
         before: Mapping[str, Any] = self._study.user_attrs[_SETTINGS]
@@ -253,7 +229,7 @@ class Ledger:
         )
 
 
-def stored_evaluations(storage: str, study_name: str, notify: Notify = silent) -> list[Evaluation]:
+def stored_evaluations(storage: str, study_name: str) -> list[Evaluation]:
     """Return what a study of a storage (its URL) holds so far, in order, and change nothing.
 
     Raises:
@@ -261,17 +237,14 @@ def stored_evaluations(storage: str, study_name: str, notify: Notify = silent) -
         StorageError: The storage cannot be read.
     """
     import optuna
-    from optuna.trial import TrialState
 
     def read() -> list[FrozenTrial]:
         if study_name not in optuna.get_all_study_names(opened):
             return []
-        study = optuna.load_study(study_name=study_name, storage=opened)
-        return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return completed(optuna.load_study(study_name=study_name, storage=opened))
 
-    with connected(storage, notify) as opened:
-        found = patiently(read, notify=notify)
-    return [_evaluation(trial) for trial in sorted(found, key=lambda one: one.number)]
+    with connected(storage) as opened:
+        return list(map(_evaluation, patiently(read)))
 
 
 def _with_parameter(trial: Trial, multiple: float) -> Trial:
@@ -290,5 +263,4 @@ def _amount(trial: FrozenTrial) -> float | None:
 
 
 def _evaluation(trial: FrozenTrial) -> Evaluation:
-    scores = kept_scores(trial)
-    return Evaluation.of(trial.params[PARAMETER], scores)
+    return Evaluation.of(trial.params[PARAMETER], kept_scores(trial))

@@ -11,6 +11,11 @@ Direction = Literal["maximize", "minimize"]
 DIRECTIONS: tuple[str, ...] = get_args(Direction)
 
 
+def sign_of(direction: Direction) -> int:
+    """Return 1 where larger scores are better, -1 where smaller ones are."""
+    return 1 if direction == "maximize" else -1
+
+
 def plain_number(name: str, value: object) -> float:
     """Return a finite number as a plain int or float (numpy's have their own types).
 

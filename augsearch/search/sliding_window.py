@@ -9,7 +9,7 @@ from itertools import takewhile
 
 from augsearch.records import Evaluation
 from augsearch.search.base import SearchRule
-from augsearch.search.settings import DIRECTIONS, Direction, check_known, plain_number
+from augsearch.search.settings import DIRECTIONS, Direction, check_known, plain_number, sign_of
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class SlidingWindow(SearchRule):
         return None if winner is None else history[winner]
 
     def _winner(self, history: Sequence[Evaluation]) -> int | None:
-        sign = 1 if self.direction == "maximize" else -1
+        sign = sign_of(self.direction)
         winner: int | None = None
         for position, evaluation in enumerate(history):
             if not math.isfinite(evaluation.score):

@@ -17,7 +17,7 @@ import numpy as np
 from augsearch.records import Evaluation
 from augsearch.search.gaussian_process import Smoothed, smoothed
 from augsearch.search.rounds import merged
-from augsearch.search.settings import Direction
+from augsearch.search.settings import Direction, sign_of
 
 _GUESS_WEIGHT = 4  # degrees of freedom: two trainings that happen to agree do not prove much
 _DIGITS = 12  # of scores that are compared: equal ones differ in the last bits between machines
@@ -110,8 +110,7 @@ def smoothed_optimum(
 
 def best_place(curve: Smoothed, direction: Direction) -> int:
     """Return which of a curve's amounts has the best posterior mean, the first on ties."""
-    sign = 1 if direction == "maximize" else -1
-    return int(np.argmax(sign * curve.mean.round(_DIGITS)))
+    return int(np.argmax(sign_of(direction) * curve.mean.round(_DIGITS)))
 
 
 def smoothed_order(history: Sequence[Evaluation], direction: Direction) -> tuple[Evaluation, ...]:
@@ -126,7 +125,7 @@ def smoothed_order(history: Sequence[Evaluation], direction: Direction) -> tuple
             Evaluation(entry.multiple, float(mean), entry.scores)
             for entry, mean in zip(entries, curve.mean, strict=True)
         ]
-    sign = 1 if direction == "maximize" else -1
+    sign = sign_of(direction)
     return tuple(sorted(entries, key=lambda entry: -sign * round(entry.score, _DIGITS)))
 
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from augsearch.records import Evaluation
 from augsearch.search.base import SearchRule
-from augsearch.search.settings import DIRECTIONS, Direction, check_known, plain_number
+from augsearch.search.settings import DIRECTIONS, Direction, check_known, plain_number, sign_of
 
 
 class _EveryAmount(SearchRule):
@@ -30,7 +30,7 @@ class _EveryAmount(SearchRule):
 
     def _top(self, history: Sequence[Evaluation]) -> Evaluation | None:
         """Return the best finite score, the first on ties."""
-        sign = 1 if self.direction == "maximize" else -1
+        sign = sign_of(self.direction)
         finite = [entry for entry in history if math.isfinite(entry.score)]
         return max(finite, key=lambda entry: sign * entry.score, default=None)
 

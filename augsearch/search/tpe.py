@@ -13,6 +13,7 @@ from augsearch.search.halving import MAX_MULTIPLE, checked_limit, fractions_up_t
 from augsearch.search.ledger import PARAMETER
 from augsearch.search.settings import DIRECTIONS, Direction, check_known, plain_number
 from augsearch.search.smoothing import smoothed_order
+from augsearch.search.trials import finite_or_worst
 from augsearch.seeds import Seed
 
 
@@ -86,7 +87,6 @@ class TpeRule(SearchRule):
         draws = Seed.of(self.seed, "tpe", len(history)).integer() % 2**32
         limit = checked_limit(self.max_multiple)
         range_ = optuna.distributions.FloatDistribution(1.0, float(limit), log=True)
-        worst = -math.inf if self.direction == "maximize" else math.inf
         with calling_optuna():
             study = optuna.create_study(
                 direction=self.direction, sampler=optuna.samplers.TPESampler(seed=draws)
@@ -95,7 +95,7 @@ class TpeRule(SearchRule):
                 optuna.create_trial(
                     params={PARAMETER: entry.multiple},
                     distributions={PARAMETER: range_},
-                    value=entry.score if math.isfinite(entry.score) else worst,
+                    value=finite_or_worst(entry.score, self.direction),
                 )
                 for entry in history
             )

@@ -18,8 +18,8 @@ from augsearch.records import Evaluation
 from augsearch.search.connection import connected
 from augsearch.search.database import patiently
 from augsearch.search.ownership import owned
-from augsearch.search.settings import Direction
-from augsearch.search.trial_scores import keep_scores, kept_scores
+from augsearch.search.settings import Direction, sign_of
+from augsearch.search.trials import complete, completed, kept_scores, left_open
 from augsearch.seeds import Seed
 from augsearch.study.schema.tune import Range, TuneOptions, Value
 
@@ -94,7 +94,8 @@ def try_settings(
             _fail_open(study)
 
         study = patiently(load, notify=notify)
-        done = patiently(lambda: _completed(study), notify=notify)
+        stored = patiently(lambda: completed(study), notify=notify)
+        done = [SettingTrial(dict(trial.params), kept_scores(trial)) for trial in stored]
         progress(len(done), wanted, None)
         while len(done) < wanted:
             trial = patiently(
@@ -106,7 +107,7 @@ def try_settings(
             scores = tuple(map(float, score(len(done), setting)))
             newest = SettingTrial(setting, scores)
             patiently(
-                partial(_tell, study, trial, newest, direction),
+                partial(complete, study, trial, scores, direction),
                 again=owner.hold if owner else lambda: None,
                 notify=notify,
             )
@@ -117,7 +118,7 @@ def try_settings(
 
 def best_setting(trials: Sequence[SettingTrial], direction: Direction) -> int | None:
     """Return the index of the best finite mean, the first of equal ones; None without any."""
-    sign = 1 if direction == "maximize" else -1
+    sign = sign_of(direction)
     finite = [index for index, trial in enumerate(trials) if math.isfinite(trial.mean)]
     return max(finite, key=lambda index: (sign * trials[index].mean, -index), default=None)
 
@@ -151,31 +152,10 @@ def _ask(
     return trial
 
 
-def _tell(study: Study, trial: Trial, done: SettingTrial, direction: Direction) -> None:
-    if trial.storage.get_trial(trial._trial_id).state.is_finished():
-        return  # an attempt that failed had arrived
-    keep_scores(trial, done.scores)
-    # Optuna takes no NaN; see the ledger of amounts.
-    worst = -math.inf if direction == "maximize" else math.inf
-    study.tell(trial, done.mean if math.isfinite(done.mean) else worst)
-
-
-def _completed(study: Study) -> list[SettingTrial]:
-    from optuna.trial import TrialState
-
-    found = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    return [
-        SettingTrial(dict(trial.params), kept_scores(trial))
-        for trial in sorted(found, key=lambda one: one.number)
-    ]
-
-
 def _fail_open(study: Study) -> None:
     """Set what a killed search left behind to FAIL: TPE does not look at it."""
     import optuna
     from optuna.trial import TrialState
 
-    for _ in study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
-        study.ask()
-    for frozen in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+    for frozen in left_open(study):
         study.tell(optuna.Trial(study, frozen._trial_id), state=TrialState.FAIL)

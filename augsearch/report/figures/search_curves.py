@@ -200,7 +200,7 @@ def _mark_rule(
         label = f"no gain since the choice (window {search.window})"
         axes.axvspan(arm.multiple, arm.stopped_at, label=label, **band)
     elif isinstance(search, SaturationSearch):
-        sign = 1 if get_metric(metric).greater_is_better else -1
+        sign = get_metric(metric).sign
         best = sign * float(np.nanmax(sign * scores))
         label = f"within {search.tolerance:g} of the best"
         axes.axhspan(best - sign * search.tolerance, best, label=label, **band)
