@@ -7,9 +7,8 @@ import os
 import re
 import shlex
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -18,7 +17,6 @@ from augsearch.cli.options import (
     Artifacts,
     AsJson,
     Engine,
-    EngineName,
     Ledger,
     Out,
     Quiet,
@@ -37,7 +35,7 @@ def run(
         bool, typer.Option("--fresh", help="start anew beside the run that is there")
     ] = False,
     relative_to: RelativeTo = None,
-    engine: Engine = EngineName.local,
+    engine: Engine = "local",
     address: Address = None,
     ledger: Ledger = None,
     artifacts: Artifacts = None,
@@ -55,7 +53,7 @@ def run(
             result = loaded.run(
                 out,
                 fresh=fresh,
-                engine=engine.value,
+                engine=engine,
                 address=address,
                 ledger=ledger,
                 artifacts=artifacts,
@@ -110,18 +108,13 @@ def init(
     typer.echo(f"wrote {target}; next: {shlex.join(['augsearch', 'check', str(target)])}")
 
 
-class SchemaName(StrEnum):
-    """What there is a JSON Schema for."""
-
-    study = "study"
-    results = "results"
-
-
-def schema(name: Annotated[SchemaName, typer.Argument(help="of which file")]) -> None:
+def schema(
+    name: Annotated[Literal["study", "results"], typer.Argument(help="of which file")],
+) -> None:
     """Print the JSON Schema of study files or of results.json."""
     from augsearch.study.json_schema import results_schema, study_schema
 
-    made = study_schema() if name is SchemaName.study else results_schema()
+    made = study_schema() if name == "study" else results_schema()
     typer.echo(json.dumps(made, indent=2))
 
 
@@ -197,12 +190,12 @@ def _command(
     study: Path,
     out: Path | None,
     fresh: bool,
-    engine: EngineName,
+    engine: str,
     places: Mapping[str, str | None],
 ) -> str:
     """Return the command to give again; what the environment says need not be repeated."""
     options = [*(["--out", str(out)] if out else []), *(["--fresh"] if fresh else [])]
-    options += [] if engine is EngineName.local else ["--engine", engine.value]
+    options += [] if engine == "local" else ["--engine", engine]
     for name, url in places.items():
         if url is not None and url != os.environ.get(f"AUGSEARCH_{name.upper()}"):
             options += [f"--{name}", masked(url)]

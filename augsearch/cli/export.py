@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from augsearch.cli.options import Artifacts, Ledger, Quiet
 
-if TYPE_CHECKING:
-    from augsearch.export.images import ImageFormat
-
-
-class What(StrEnum):
-    """What can be exported."""
-
-    images = "images"
-    model = "model"
-    features = "features"
-
-
-class Format(StrEnum):
-    """What image files can be."""
-
-    png = "png"
-    dicom = "dicom"
-
 
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="the directory of a finished run")],
-    what: Annotated[What, typer.Option(help="what to export")],
+    what: Annotated[Literal["images", "model", "features"], typer.Option(help="what to export")],
     out: Annotated[
         Path | None, typer.Option(help="a new folder", show_default="RUN/exports/WHAT-ARM")
     ] = None,
@@ -39,7 +20,8 @@ def export(
         str | None, typer.Option(help="whose", show_default="the arm that the verdict is about")
     ] = None,
     image_format: Annotated[
-        Format | None, typer.Option("--format", help="of images", show_default="png")
+        Literal["png", "dicom"] | None,
+        typer.Option("--format", help="of images", show_default="png"),
     ] = None,
     track: Annotated[
         bool, typer.Option("--track", help="add it to the arm's run in MLflow")
@@ -53,10 +35,9 @@ def export(
     from augsearch.controller.sharing import Stores
     from augsearch.display import make_display
 
-    wanted: ImageFormat | None = None if image_format is None else image_format.value
     with make_display(quiet) as display:
         made = export_run(
-            run, what.value, out, arm, wanted, track, display, Stores(ledger, artifacts)
+            run, what, out, arm, image_format, track, display, Stores(ledger, artifacts)
         )
     for line in (*made.contents, made.verdict, f"folder: {made.folder}"):
         typer.echo(line)

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
-
-
-class EngineName(StrEnum):
-    """Where a run takes place."""
-
-    local = "local"
-    ray = "ray"
-
 
 StudyPath = Annotated[Path, typer.Argument(metavar="STUDY", help="the study file (TOML)")]
 Out = Annotated[Path | None, typer.Option(help="run directory", show_default="runs/<study name>")]
@@ -46,7 +37,8 @@ RelativeTo = Annotated[
     ),
 ]
 Engine = Annotated[
-    EngineName, typer.Option(help="where all that is heavy takes place; the numbers are the same")
+    Literal["local", "ray"],
+    typer.Option(help="where all that is heavy takes place; the numbers are the same"),
 ]
 Address = Annotated[
     str | None,
