@@ -14,7 +14,7 @@ from augsearch.controller.directory import RunDirectory
 from augsearch.controller.generator_replicates import Generations, training_groups
 from augsearch.controller.opening import open_once
 from augsearch.controller.outputs import AnswerFiles
-from augsearch.controller.preparation import Prepared, classifier_name
+from augsearch.controller.preparation import Prepared, rivals
 from augsearch.errors import RunDirectoryError
 from augsearch.evaluation.verdict import NOTHING_TO_GAIN, Verdict, verdict
 from augsearch.events import Advanced, Notify, Warned, silent
@@ -74,18 +74,14 @@ def declared_arm(
 ) -> str | None:
     """Return the arm that the verdict is about, chosen on tuning scores alone.
 
-    It is the searched arm with the best score; without a search, the best arm that is not the
-    baseline. Arms of the baseline's classifier come first: against another one's a gain would not
-    be that of the images. Ties go to the arm that stands first in the study. Controls are not
-    candidates.
+    It is the one of the `rivals` with the best score, the first in the study on ties. Controls are
+    not candidates.
     """
-    names = [name for name in prepared.study.arms if name in searched]
-    others = [name for name in names if name != baseline and searched[name].control_of is None]
-    found = [name for name in others if searched[name].multiple is not None]
-    kind = classifier_name(prepared.study, baseline)
-    alike = [name for name in found if classifier_name(prepared.study, name) == kind] or found
-    candidates = [name for name in alike if searched[name].arm.search is not None] or alike
-    return _best(candidates, searched, prepared)
+    arms = {name: searched[name] for name in prepared.study.arms if name in searched}
+    found = [
+        name for name, one in arms.items() if one.multiple is not None and one.control_of is None
+    ]
+    return _best(rivals(prepared.study, found, baseline), searched, prepared)
 
 
 def _best(
@@ -131,8 +127,8 @@ def open_test_set(
     searched: Mapping[str, SearchedArm],
     prepared: Prepared,
     directory: RunDirectory,
+    generations: Generations,
     notify: Notify = silent,
-    generations: Generations | None = None,
 ) -> Outcome:
     """Train every declared arm anew, score it on test and external images, judge the gains.
 
@@ -153,7 +149,7 @@ def open_test_set(
     for number, (name, multiple) in enumerate(declaration.multiples.items()):
         arm = searched[name]
         same = recipe_of(arm, multiple, prepared)
-        behind = generations.behind(arm) if generations else [arm.score.folds]
+        behind = generations.behind(arm)
         if same not in known:  # arms of the same recipe and classifier are the same trainings
             known[same] = AnswerFiles(directory.folder("test"), arm.name, sets)
             if not known[same].complete:
@@ -180,8 +176,8 @@ def _test_set(prepared: Prepared) -> Portion:
 def recipe_of(arm: SearchedArm, multiple: float, prepared: Prepared) -> tuple[object, ...]:
     """Return all that decides an arm's trainings at an amount; equal ones are the same."""
     recipes = tuple(arm.score.recipe(multiple, fold) for fold in arm.score.folds)
-    setting = tuple(arm.tuned.trials[arm.tuned.chosen].setting.items()) if arm.tuned else ()
-    return (recipes, classifier_name(prepared.study, arm.name), setting)
+    setting = tuple(arm.tuned.setting.items()) if arm.tuned else ()
+    return (recipes, prepared.study.classifier_name(arm.name), setting)
 
 
 def other_classifier(
@@ -220,28 +216,34 @@ def _test(
 def _gains(
     declaration: Declaration, prepared: Prepared, outputs: Outputs, groups: Mapping[str, Groups]
 ) -> dict[str, Verdict]:
-    if declaration.baseline not in outputs:
+    baseline = declaration.baseline
+    if baseline not in outputs:
         return {}
-    base = outputs[declaration.baseline]
-    test, confidence = _test_set(prepared), prepared.study.evaluation.confidence
-    own = groups[declaration.baseline]
     return {
         name: (
             NOTHING_TO_GAIN
-            if values is base
-            else verdict(
-                test.labels,
-                base,
-                values,
-                confidence,
-                base_groups=own,
-                chosen_groups=groups[name],
-                patients=test.patients,
-            )
+            if values is outputs[baseline]
+            else _gain(baseline, name, prepared, outputs, groups)
         )
         for name, values in outputs.items()
-        if name != declaration.baseline
+        if name != baseline
     }
+
+
+def _gain(
+    base: str, name: str, prepared: Prepared, outputs: Outputs, groups: Mapping[str, Groups]
+) -> Verdict:
+    """Return an arm's gain over another."""
+    test = _test_set(prepared)
+    return verdict(
+        test.labels,
+        outputs[base],
+        outputs[name],
+        prepared.study.evaluation.confidence,
+        base_groups=groups[base],
+        chosen_groups=groups[name],
+        patients=test.patients,
+    )
 
 
 def answer_of(
@@ -279,16 +281,7 @@ def _against_control(
     arm, control = declaration.arm, declaration.control
     if arm is None or control is None:
         return None
-    test, confidence = _test_set(prepared), prepared.study.evaluation.confidence
-    found = verdict(
-        test.labels,
-        outputs[control],
-        outputs[arm],
-        confidence,
-        base_groups=groups[control],
-        chosen_groups=groups[arm],
-        patients=test.patients,
-    )
+    found = _gain(control, arm, prepared, outputs, groups)
     return ControlGain(arm=control, gain=found.gain, low=finite(found.low), high=finite(found.high))
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from augsearch.controller.arms import SearchedArm
 from augsearch.controller.directory import RunDirectory
 from augsearch.controller.fitting import fit_sources
-from augsearch.controller.preparation import Prepared, classifier_name
+from augsearch.controller.preparation import Prepared
 from augsearch.events import Notify, StageStarted
 from augsearch.execution.folds import FoldImages
 from augsearch.execution.recipes import Recipe
@@ -124,7 +124,7 @@ def with_scope(
     baseline: str,
     searched: Mapping[str, SearchedArm],
     prepared: Prepared,
-    generations: Generations | None = None,
+    generations: Generations,
 ) -> VerdictResult | None:
     """Return the verdict with the trained generators that it speaks of, in number and in words.
 
@@ -141,7 +141,7 @@ def with_scope(
     names = [*_lineage(arms, searched, prepared, TRAINED)]
     if not names:
         return answer
-    count = 1 if generations is None else max(len(generations.behind(arm)) for arm in arms)
+    count = max(len(generations.behind(arm)) for arm in arms)
     scope = ONE if len(names) * len(arms[0].score.folds) == 1 else SEVERAL
     if count > 1:
         scope = f"speaks of the recipe behind {', '.join(names)}, by {count} trainings of it"
@@ -188,7 +188,7 @@ def _nothing_to_judge(arms: Sequence[SearchedArm], prepared: Prepared) -> bool:
     if any(arm.multiple is None for arm in arms):
         return True
     first, second = arms
-    kinds = {classifier_name(prepared.study, arm.name) for arm in arms}
+    kinds = {prepared.study.classifier_name(arm.name) for arm in arms}
     return len(kinds) == 1 and _recipes(first) == _recipes(second)
 
 

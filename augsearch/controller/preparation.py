@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -31,20 +31,22 @@ from augsearch.study.schema.generators import TRAINED
 from augsearch.study.schema.study import DEFAULT_CLASSIFIER, StudyFile
 
 
-def classifier_name(study: StudyFile, arm: str) -> str:
-    """Return the name of an arm's classifier."""
-    return study.arms[arm].classifier or DEFAULT_CLASSIFIER
-
-
-def classifier_options(study: StudyFile, name: str) -> ClassifierOptions:
-    """Return the settings of a classifier by name."""
-    return study.classifier if name == DEFAULT_CLASSIFIER else study.classifiers[name]
-
-
 def judging_name(study: StudyFile) -> str:
     """Return the name of the classifier that judges sources: the study's own if an arm uses it."""
-    names = [classifier_name(study, arm) for arm in study.arms]
+    names = study.used_classifiers
     return DEFAULT_CLASSIFIER if DEFAULT_CLASSIFIER in names else names[0]
+
+
+def rivals(study: StudyFile, names: Iterable[str], baseline: str) -> list[str]:
+    """Return those of some arms that the verdict may be about.
+
+    Arms of the baseline's classifier come first: against another one's a gain would not be that of
+    the images. Of these the searched ones, if any is.
+    """
+    others = [name for name in names if name != baseline]
+    kind = study.classifier_name(baseline)
+    alike = [name for name in others if study.classifier_name(name) == kind] or others
+    return [name for name in alike if study.arms[name].search is not None] or alike
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +115,7 @@ class Prepared(StudyData):
 
     Attributes:
         make_classifier: Builds a classifier for these images from its settings.
-        classifiers: The classifiers that the arms use, by name (`classifier_name`).
+        classifiers: The classifiers that the arms use, by name.
         engine: Where all that is heavy takes place.
     """
 
@@ -129,7 +131,7 @@ class Prepared(StudyData):
 
     def classifier_of(self, arm: str) -> Classifier:
         """Return an arm's classifier."""
-        return self.classifiers[classifier_name(self.study, arm)]
+        return self.classifiers[self.study.classifier_name(arm)]
 
 
 def prepare(study: StudyFile, folder: Path, notify: Notify, engine: Engine = LOCAL) -> Prepared:
@@ -215,8 +217,7 @@ def equip(data: StudyData, folder: Path, engine: Engine = LOCAL) -> Prepared:
         device=device,
         make_classifier=make_classifier,
         classifiers={
-            name: make_classifier(classifier_options(study, name))
-            for name in dict.fromkeys(classifier_name(study, arm) for arm in study.arms)
+            name: make_classifier(study.classifier_named(name)) for name in study.used_classifiers
         },
         engine=engine,
     )

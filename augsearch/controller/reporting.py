@@ -14,7 +14,7 @@ from augsearch.controller.auditing import shown_audits, source_folder
 from augsearch.controller.conclusion import Conclusion
 from augsearch.controller.curves import confidence_sets
 from augsearch.controller.directory import RunDirectory
-from augsearch.controller.preparation import Prepared, classifier_name
+from augsearch.controller.preparation import Prepared
 from augsearch.data.splits import summary
 from augsearch.errors import SourceError
 from augsearch.evaluation.ms_ssim import ms_ssim_along, within_class_ms_ssim
@@ -83,7 +83,7 @@ def write_run_report(conclusion: Conclusion, text: str) -> None:
         n_folds=len(folds),
         parts=summary(prepared.dataset, prepared.split),
         study_text=text,
-        classifiers={name: classifier_name(study, name) for name in study.arms},
+        classifiers={name: study.classifier_name(name) for name in study.arms},
         searches={name: arm.search for name, arm in study.arms.items() if arm.search},
         study=study,
         seed=prepared.seed,

@@ -36,7 +36,7 @@ def study_result(
     outcome: Outcome,
     curve: RealCurve | None,
     curves: Mapping[str, Smoothed],
-    generations: Generations | None = None,
+    generations: Generations,
 ) -> StudyResult:
     """Return the result of a whole run, as it will stand in results.json.
 

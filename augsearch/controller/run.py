@@ -142,7 +142,7 @@ def _train_and_test(
     tell(StageStarted(stage))
     with directory.timed(stage):
         if prepared.study.has_test_set:
-            outcome = open_test_set(declaration, searched, prepared, directory, tell, generations)
+            outcome = open_test_set(declaration, searched, prepared, directory, generations, tell)
         else:
             outcome = judge_on_tuning_set(declaration, searched, prepared)
         result = finished or study_result(

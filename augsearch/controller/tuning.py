@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from augsearch.controller.directory import RunDirectory
 from augsearch.controller.outputs import TuningFiles
-from augsearch.controller.preparation import Prepared, classifier_name, classifier_options
+from augsearch.controller.preparation import Prepared
 from augsearch.errors import AugsearchError
 from augsearch.events import Advanced, Notify, SettingTried
 from augsearch.execution.cells import ArmScore, Floats
@@ -46,7 +46,7 @@ class SettingTrainer:
     def with_setting(self, setting: Setting) -> ArmScore:
         """Return the arm's score with a setting."""
         study = self.prepared.study
-        table = classifier_options(study, classifier_name(study, self.name))
+        table = study.classifier_named(study.classifier_name(self.name))
         classifier = self.prepared.make_classifier(with_settings(table, setting))
         return replace(self.score, classifier=classifier)
 

@@ -14,7 +14,7 @@ from augsearch.controller.answer import (
     recipe_of,
 )
 from augsearch.controller.arms import SearchedArm
-from augsearch.controller.preparation import Prepared, classifier_name
+from augsearch.controller.preparation import Prepared
 from augsearch.evaluation.max_t import MaxT, max_t
 from augsearch.evaluation.verdict import NOTHING_TO_GAIN, Verdict
 from augsearch.execution.cells import Floats
@@ -70,12 +70,12 @@ def _candidates(
     that have an amount in common are one candidate there.
     """
     study = prepared.study
-    kind = classifier_name(study, declaration.baseline)
+    kind = study.classifier_name(declaration.baseline)
     declared = declaration.arm or declaration.baseline
-    everything = classifier_name(study, declared) != kind
+    everything = study.classifier_name(declared) != kind
     found: dict[Recipes, Floats] = {}
     for name, one in searched.items():
-        if everything or classifier_name(study, name) == kind:
+        if everything or study.classifier_name(name) == kind:
             for entry in merged(one.found.history):
                 recipe = recipe_of(one, entry.multiple, prepared)
                 found.setdefault(recipe, one.tuning_outputs(entry.multiple)[0])

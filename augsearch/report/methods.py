@@ -25,7 +25,7 @@ from augsearch.study.schema.data import (
     HoldOutSplit,
     KFoldSplit,
 )
-from augsearch.study.schema.study import DEFAULT_CLASSIFIER, StudyFile
+from augsearch.study.schema.study import StudyFile
 
 _RULES = {
     "sliding-window": " [@kong2022]",
@@ -139,9 +139,9 @@ def _sources(contents: ReportContents, study: StudyFile) -> Iterator[str]:
 
 
 def _classifiers(study: StudyFile) -> Iterator[str]:
-    for name in dict.fromkeys(arm.classifier or DEFAULT_CLASSIFIER for arm in study.arms.values()):
-        options = study.classifier if name == DEFAULT_CLASSIFIER else study.classifiers[name]
-        yield classifier_words(name if len(study.classifiers) else "of all arms", options)
+    for name in study.used_classifiers:
+        about = name if len(study.classifiers) else "of all arms"
+        yield classifier_words(about, study.classifier_named(name))
     if study.tune is not None:
         how = (
             "all combinations" if study.tune.method == "grid" else "TPE [@bergstra2011,@akiba2019]"

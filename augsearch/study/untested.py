@@ -57,7 +57,7 @@ def _choices(study: StudyFile) -> Iterator[Problem]:
         source = study.sources.get(name)
         if isinstance(source, GanOptions) and source.snapshot == "best":
             yield ("sources", name, "snapshot"), f"{_CHOOSES}, not a snapshot; use 'last'"
-    for name in dict.fromkeys(arm.classifier or DEFAULT_CLASSIFIER for arm in study.arms.values()):
+    for name in study.used_classifiers:
         where: Location = ("classifiers", name)
         options: ClassifierOptions | None = study.classifiers.get(name)
         if name == DEFAULT_CLASSIFIER:

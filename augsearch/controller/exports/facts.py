@@ -9,7 +9,6 @@ import numpy as np
 from augsearch.amounts import amount_words
 from augsearch.controller.conclusion import Conclusion
 from augsearch.controller.exports.chosen import ChosenTraining, drawn_sources
-from augsearch.controller.preparation import classifier_name, classifier_options
 from augsearch.execution.recipes import describe
 from augsearch.export.cards import AuditFacts, Facts, Table
 from augsearch.messages import names
@@ -150,8 +149,8 @@ def _contents(conclusion: Conclusion, chosen: ChosenTraining) -> Table:
 
 def _classifier(conclusion: Conclusion, arm: str) -> str:
     study = conclusion.prepared.study
-    name = classifier_name(study, arm)
-    return classifier_words(f"of arm {arm}", classifier_options(study, name))
+    name = study.classifier_name(arm)
+    return classifier_words(f"of arm {arm}", study.classifier_named(name))
 
 
 def _sources(conclusion: Conclusion, chosen: ChosenTraining) -> Iterator[str]:

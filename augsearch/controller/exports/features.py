@@ -12,7 +12,6 @@ from augsearch.classifiers.base import FittedClassifier
 from augsearch.controller.conclusion import Conclusion
 from augsearch.controller.exports.chosen import ChosenTraining, trained_again
 from augsearch.controller.exports.facts import card_facts
-from augsearch.controller.preparation import classifier_name, classifier_options
 from augsearch.errors import ExportError
 from augsearch.events import Notify
 from augsearch.export.cards import Table, card
@@ -108,8 +107,8 @@ def _features(
 
 def _none(conclusion: Conclusion, chosen: ChosenTraining) -> str:
     study = conclusion.prepared.study
-    name = classifier_name(study, chosen.arm.name)
-    kind = classifier_options(study, name).kind
+    name = study.classifier_name(chosen.arm.name)
+    kind = study.classifier_named(name).kind
     return (
         f"a classifier must have features to export but {name!r} of arm {chosen.arm.name!r}, of "
         f"kind {kind!r}, has none; name an --arm of another classifier."

@@ -12,7 +12,6 @@ from augsearch.classifiers.image_network import ImageNetwork
 from augsearch.controller.conclusion import Conclusion
 from augsearch.controller.exports.chosen import ChosenTraining, run_hash, trained_again
 from augsearch.controller.exports.facts import card_facts
-from augsearch.controller.preparation import classifier_name, classifier_options
 from augsearch.errors import ExportError
 from augsearch.evaluation.metrics import macro_auc
 from augsearch.events import Notify, Warned
@@ -78,8 +77,8 @@ def export_model(
 
 def _no_network(conclusion: Conclusion, chosen: ChosenTraining) -> str:
     study = conclusion.prepared.study
-    name = classifier_name(study, chosen.arm.name)
-    kind = classifier_options(study, name).kind
+    name = study.classifier_name(chosen.arm.name)
+    kind = study.classifier_named(name).kind
     return (
         f"a model to export must be a network but arm {chosen.arm.name!r} has the classifier "
         f"{name!r} of kind {kind!r}, which is none; name an --arm of another classifier, or take "

@@ -39,8 +39,6 @@ from augsearch.controller.planning.probes import (
 from augsearch.controller.preparation import (
     Prepared,
     StudyData,
-    classifier_name,
-    classifier_options,
 )
 from augsearch.errors import StorageError
 from augsearch.files import read_json, write_json
@@ -90,8 +88,7 @@ class Costs:
     def tools(self) -> ToolsCost:
         """Return the cost of what else is prepared; to be asked for before all others."""
         study = self._data.study
-        used = dict.fromkeys(classifier_name(study, arm) for arm in study.arms)
-        facts = {"classifiers": [self._facts(name) for name in used]}
+        facts = {"classifiers": [self._facts(name) for name in study.used_classifiers]}
         return self._kept(ToolsCost, facts, lambda: measure_tools(self._prepare))
 
     def generator(self, options: TrainedOptions) -> GeneratorCost:
@@ -111,7 +108,7 @@ class Costs:
             trainings: How many it will train at most.
             size: Images in a training set, about.
         """
-        options = classifier_options(self._data.study, name)
+        options = self._data.study.classifier_named(name)
         size, trainings = _about(size), _about(trainings)
 
         def measure() -> ClassifierCost:
@@ -124,7 +121,7 @@ class Costs:
 
     def _facts(self, name: str) -> dict[str, Any]:
         """Return what tells a classifier from others."""
-        options = classifier_options(self._data.study, name)
+        options = self._data.study.classifier_named(name)
         facts = {
             "options": options.model_dump(mode="json", exclude=_OF_NO_ACCOUNT),
             "weights": _state(getattr(options, "weights", None)),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from augsearch.controller.planning.costs import Costs
 from augsearch.controller.planning.probes import ClassifierCost, GeneratorCost
 from augsearch.controller.planning.workload import Load, Share, Workload, workload
-from augsearch.controller.preparation import StudyData, classifier_options
+from augsearch.controller.preparation import StudyData
 from augsearch.study.schema.classifier import DiscriminatorOptions, EndToEndOptions
 from augsearch.study.schema.generators import TRAINED, AcganOptions
 
@@ -86,7 +86,7 @@ def _drawing(work: Workload, generators: Mapping[str, GeneratorCost]) -> Iterato
 
 
 def _classifier_plan(data: StudyData, name: str, load: Load, costs: Costs) -> list[PlannedWork]:
-    options = classifier_options(data.study, name)
+    options = data.study.classifier_named(name)
     if isinstance(options, DiscriminatorOptions):
         return list(_discriminators(data, name, options, load, costs))
     size = max(1, -(-load.images // max(1, load.trainings)))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from augsearch.classifiers.base import Classifier, FittedClassifier
-from augsearch.controller.preparation import Prepared, classifier_options
+from augsearch.controller.preparation import Prepared
 from augsearch.device import thread_count
 from augsearch.records import ImageBlock, Portion, TrainingSet
 from augsearch.study.schema.classifier import EndToEndOptions, FrozenOptions
@@ -98,7 +98,7 @@ def measure_classifier(prepared: Prepared, name: str, trainings: int, size: int)
         trainings: How many it will train at most.
         size: Images in a training set, about.
     """
-    images, options = _Images(prepared), classifier_options(prepared.study, name)
+    images, options = _Images(prepared), prepared.study.classifier_named(name)
     if prepared.classifiers[name].fits_together:
         batch = _batch(prepared, options) if isinstance(options, FrozenOptions) else _BATCH
         return _heads(prepared.classifiers[name], images, batch, trainings, size)

@@ -18,7 +18,7 @@ import numpy as np
 
 from augsearch.controller.auditing import is_audited
 from augsearch.controller.controls import lacks_real
-from augsearch.controller.preparation import classifier_name, judging_name
+from augsearch.controller.preparation import judging_name, rivals
 from augsearch.controller.real_equivalence import distinct_shares, share_recipe, suffices
 from augsearch.execution.recipes import Recipe, arm_recipe, fixed_amount
 from augsearch.records import Evaluation
@@ -188,11 +188,7 @@ class _Counting:
     def declared(self) -> str | None:
         """Return the arm that the verdict may be about: of the candidates that with most images."""
         study, baseline = self._study, baseline_arm(self._study)
-        others = [name for name in study.arms if name != baseline]
-        kind = classifier_name(study, baseline)
-        alike = [name for name in others if classifier_name(study, name) == kind] or others
-        candidates = [name for name in alike if study.arms[name].search is not None] or alike
-        return max(candidates, key=self._size, default=None)
+        return max(rivals(study, study.arms, baseline), key=self._size, default=None)
 
     def controls(self, declared: str) -> None:
         """Count the scores and fresh trainings of an arm's controls."""
@@ -235,7 +231,7 @@ class _Counting:
         return total * self._study.evaluation.generator_replicates
 
     def _load(self, arm: str) -> Load:
-        return self.loads.setdefault(classifier_name(self._study, arm), Load())
+        return self.loads.setdefault(self._study.classifier_name(arm), Load())
 
     def _asked(self, name: str) -> Iterator[float]:
         search = self._study.arms[name].search

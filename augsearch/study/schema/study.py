@@ -106,3 +106,16 @@ class StudyFile(Table):
     def has_test_set(self) -> bool:
         """Whether images are set aside for a test set; [split] test = 0 says that none are."""
         return self.split.test != 0
+
+    def classifier_name(self, arm: str) -> str:
+        """Return the name of an arm's classifier."""
+        return self.arms[arm].classifier or DEFAULT_CLASSIFIER
+
+    def classifier_named(self, name: str) -> ClassifierOptions:
+        """Return the settings of a classifier by name."""
+        return self.classifier if name == DEFAULT_CLASSIFIER else self.classifiers[name]
+
+    @property
+    def used_classifiers(self) -> tuple[str, ...]:
+        """The names of the classifiers that arms have, in order of first use."""
+        return tuple(dict.fromkeys(map(self.classifier_name, self.arms)))

@@ -10,6 +10,8 @@ from augsearch.classifiers.base import Classifier, FittedClassifier
 from augsearch.controller.answer import Declaration, declare, open_test_set
 from augsearch.controller.arms import SearchedArm
 from augsearch.controller.directory import RunDirectory
+from augsearch.controller.generator_replicates import Generations
+from augsearch.controller.tuning import TunedSettings
 from augsearch.errors import RunDirectoryError
 from augsearch.evaluation.metrics import Metric, get_metric
 from augsearch.evaluation.verdict import verdict
@@ -26,7 +28,7 @@ from augsearch.sources.repeat import Repeat
 from augsearch.sources.store import PoolStore
 from augsearch.study.schema.arms import Addition, Arm, WindowSearch
 from augsearch.study.schema.report import ReportOptions
-from augsearch.study.schema.study import EvaluationOptions
+from augsearch.study.schema.study import EvaluationOptions, StudyFile
 from augsearch.testing.images import toy_images
 
 AUC = get_metric("auc")
@@ -68,13 +70,18 @@ def directory(tmp_path):
 
 
 def prepared(metric=AUC, arms=ARMS, external=False, patients=None):
-    study = SimpleNamespace(
+    study = StudyFile.model_construct(
         arms=arms, evaluation=EvaluationOptions(test_replicates=3), report=ReportOptions()
     )
     part = replace(block(toy_images((20, 20), size=4, seed=7)), patients=patients)
     return SimpleNamespace(
         study=study, metric=metric, test=part, external=part if external else None
     )
+
+
+def tuned_to(n, place=0):
+    trials = [None] * place + [SettingTrial({"n": n}, ())]
+    return TunedSettings(score=None, trials=trials, chosen=place, trainer=None)
 
 
 def block(images):
@@ -182,7 +189,8 @@ def tested(tmp_path, directory):
         }
         declaration = declare(searched, "real", ready, directory)
         notify = silent if told is None else told.append
-        return open_test_set(declaration, searched, ready, directory, notify), guess.sizes
+        once = Generations([searched["real"].score.folds])
+        return open_test_set(declaration, searched, ready, directory, once, notify), guess.sizes
 
     return run
 
@@ -233,7 +241,7 @@ def test_another_classifier_or_setting_is_another_training(tested):
 def test_arms_tuned_to_the_same_setting_are_the_same_trainings(tested, settings, trainings):
     tuned = {
         # The setting counts, not its place among those that were tried.
-        name: SimpleNamespace(trials=[None] * place + [SettingTrial({"n": n}, ())], chosen=place)
+        name: tuned_to(n, place)
         for place, (name, n) in enumerate(zip(("search", "again"), settings, strict=True))
     }
     _, sizes = tested(real=1, search=2, again=2, tuned=tuned)
@@ -241,7 +249,7 @@ def test_arms_tuned_to_the_same_setting_are_the_same_trainings(tested, settings,
 
 
 def test_a_gain_that_may_be_the_classifiers_says_so(tested):
-    trial = {n: SimpleNamespace(trials=[SettingTrial({"n": n}, ())], chosen=0) for n in (1, 2)}
+    trial = {n: tuned_to(n) for n in (1, 2)}
     beyond = "so the gain is not that of the images alone"
     outcome, _ = tested(real=1, search=2, tuned={"real": trial[1], "search": trial[2]})
     assert f"'search' chose other settings than arm 'real', {beyond}" in outcome.answer.note
@@ -253,7 +261,7 @@ def test_a_gain_of_another_classifier_says_so(tested):
 
 
 def test_a_gain_of_the_images_alone_says_nothing_of_classifiers(tested):
-    trial = SimpleNamespace(trials=[SettingTrial({"n": 1}, ())], chosen=0)
+    trial = tuned_to(1)
     outcome, _ = tested(real=1, search=2, tuned={"real": trial, "search": trial})
     assert "images alone" not in outcome.answer.note
 

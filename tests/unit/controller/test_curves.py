@@ -7,6 +7,7 @@ import pytest
 
 from augsearch.controller.answer import Outcome
 from augsearch.controller.curves import smoothed_curves
+from augsearch.controller.generator_replicates import Generations
 from augsearch.controller.results import study_result
 from augsearch.search import merged, smoothed_optimum
 
@@ -111,6 +112,7 @@ def test_results_say_what_the_report_shows(curves_of):
         Outcome({}, {}, {}, {}, None),
         None,
         {"arm": curve},
+        Generations([found.score.folds]),
     )
     smoothed = result.arms["arm"].smoothed
     assert (smoothed.multiple, smoothed.mean) == (curve.multiples[curve.best], curve.mean.max())

@@ -5,6 +5,7 @@ from augsearch.controller.answer import declare, open_test_set
 from augsearch.controller.generator_replicates import (
     ONE,
     SEVERAL,
+    Generations,
     replicate_generators,
     training_groups,
     with_scope,
@@ -162,7 +163,7 @@ def test_trainings_are_shared_out_and_know_their_generator(replicated):
 def test_the_spread_between_generators_is_in_the_verdict(replicated):
     world, searched, found = replicated({"real": {}, "arm": adding()}, sources={"gan": ACGAN})
     declaration = declare(searched, "real", world.prepared, world.directory)
-    outcome = open_test_set(declaration, searched, world.prepared, world.directory, silent, found)
+    outcome = open_test_set(declaration, searched, world.prepared, world.directory, found)
     assert outcome.groups["real"] is None
     assert len(np.unique(outcome.groups["arm"])) == 4
     assert outcome.test["arm"].shape[0] == 8
@@ -173,7 +174,7 @@ def test_the_spread_between_generators_is_in_the_verdict(replicated):
     plain = verdict(test.labels, real, arm, patients=test.patients)
     assert nested.gain == plain.gain
     assert nested.se != plain.se
-    again = open_test_set(declaration, searched, world.prepared, world.directory, silent, found)
+    again = open_test_set(declaration, searched, world.prepared, world.directory, found)
     assert again.answer == outcome.answer
 
 
@@ -182,7 +183,7 @@ def test_the_answer_says_which_generators_it_speaks_of(replicated):
     arms = {"real": {}, "arm": adding(), "plain": adding("classic"), "late": adding("other")}
     world, searched, found = replicated(arms, sources=sources)
 
-    def told(arm, generations=None):
+    def told(arm, generations):
         answer = ANSWER.model_copy(update={"arm": arm})
         given = with_scope(answer, "real", searched, world.prepared, generations)
         return given.note, given.generators
@@ -191,10 +192,11 @@ def test_the_answer_says_which_generators_it_speaks_of(replicated):
         "speaks of the recipe behind gan, by 2 trainings of it; only so",
         2,
     )
-    assert told("arm") == (f"{SEVERAL}; only so", 1)  # one in each fold
+    once = Generations([searched["real"].score.folds])
+    assert told("arm", once) == (f"{SEVERAL}; only so", 1)  # one in each fold
     assert told("plain", found) == ("only so", None)
     assert told("late", found) == (f"{SEVERAL}; only so", 1)
-    assert with_scope(None, "real", searched, world.prepared) is None
+    assert with_scope(None, "real", searched, world.prepared, found) is None
 
 
 def test_of_one_generator_the_answer_says_so(replicated):

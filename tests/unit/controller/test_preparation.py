@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from augsearch.controller.directory import RunDirectory
-from augsearch.controller.preparation import classifier_name, classifier_options, prepare
+from augsearch.controller.preparation import prepare
 from augsearch.controller.run import _same_data
 from augsearch.data.demo import draw_demo
 from augsearch.errors import DataError, RunDirectoryError
@@ -34,8 +34,8 @@ def test_the_classifiers_that_arms_use_and_the_one_that_judges_sources(ready, ar
 
 def test_an_arms_classifier_by_name(ready):
     study = ready(arms={"real": {}, "b": {"classifier": "other"}}, classifiers=NAMED).study
-    assert classifier_options(study, classifier_name(study, "real")) is study.classifier
-    assert classifier_options(study, classifier_name(study, "b")) is study.classifiers["other"]
+    assert study.classifier_named(study.classifier_name("real")) is study.classifier
+    assert study.classifier_named(study.classifier_name("b")) is study.classifiers["other"]
 
 
 def test_only_the_sources_that_arms_use_are_made(ready):

@@ -5,6 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from augsearch.controller.answer import declare
+from augsearch.controller.generator_replicates import Generations
 from augsearch.controller.planning.check import check_study
 from augsearch.controller.results import study_result
 from augsearch.controller.untested import judge_on_tuning_set
@@ -121,7 +122,10 @@ def test_amounts_that_were_trained_more_often_are_compared_by_their_first_traini
 
 def test_the_result_says_what_was_judged(judged):
     world, searched, outcome = judged(arms={"real": {}, "search": {"search": SEARCH}})
-    result = study_result(world.directory, world.prepared, searched, "real", outcome, None, {})
+    once = Generations([searched["real"].score.folds])
+    result = study_result(
+        world.directory, world.prepared, searched, "real", outcome, None, {}, once
+    )
     assert result.judged_on == "tuning"
     assert [arm.test for arm in result.arms.values()] == [{}, {}]
     assert [arm.external for arm in result.arms.values()] == [None, None]
