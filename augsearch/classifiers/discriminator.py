@@ -91,6 +91,7 @@ def _means(gan: AcganStep, recent: Sequence[Tensor], iteration: int) -> list[flo
 class _Fitted(FittedClassifier):
     def __init__(self, network: Network, device: str, curve: Mapping[str, Sequence[float]]) -> None:
         self._network = network.eval().requires_grad_(False)
+        network.zero_grad()  # gradients, and on a GPU the graph's memory, would stay with it
         self._device = device
         self._curve = curve
 

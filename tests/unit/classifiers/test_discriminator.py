@@ -77,6 +77,11 @@ def test_an_images_prediction_does_not_depend_on_its_company() -> None:
     assert fitted.predict_proba(ImageBlock.of(BLOCK.pixels[:0])).shape == (0, 2)
 
 
+def test_a_fitted_discriminator_keeps_no_gradients() -> None:
+    [fitted] = _classifier().fit([_set()])
+    assert all(weight.grad is None for weight in fitted._network.parameters())
+
+
 def test_progress_and_epochs() -> None:
     events: list[Event] = []
     classifier = _classifier(preset="fridadar2018", width=0.01, epochs=2, batch_size=10)
