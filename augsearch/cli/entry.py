@@ -16,6 +16,12 @@ from augsearch.cli.reader import reader
 from augsearch.errors import AugsearchError
 from augsearch.messages import printable
 
+_FULL_GPU = (
+    "the GPU's memory must hold networks and images but is full; free it of other programs and run "
+    "the same command again, which goes on where it stopped, or choose a smaller batch_size or "
+    'images.size, or device = "cpu".'
+)
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -77,3 +83,13 @@ def main() -> None:
         said = f"augsearch: cannot use{place}: {error.strerror or error}."
         typer.echo(printable(said), err=True)
         sys.exit(2)
+    except RuntimeError as error:
+        if not _is_full_gpu(error):
+            raise
+        typer.echo(f"augsearch: {_FULL_GPU}", err=True)
+        sys.exit(2)
+
+
+def _is_full_gpu(error: RuntimeError) -> bool:
+    torch = sys.modules.get("torch")  # who has not loaded it has no such error
+    return torch is not None and isinstance(error, torch.OutOfMemoryError)

@@ -4,7 +4,10 @@ import subprocess
 import sys
 
 import pytest
+import torch
 from typer.testing import CliRunner
+
+from augsearch.cli import entry
 
 HEAVY = ("torch", "torchvision", "ray", "mlflow", "optuna", "sklearn", "scipy", "numpy")
 ONLY_TO_RUN = (
@@ -70,3 +73,25 @@ def test_a_study_is_read_with_numpy_alone() -> None:
 def test_a_check_loads_nothing_that_only_a_run_needs() -> None:
     code = "import sys\nimport augsearch.controller.planning.check, augsearch.classifiers.frozen"
     assert _loaded(ONLY_TO_RUN, code) == "['torch']"
+
+
+def test_a_full_gpu_is_one_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(**settings: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(entry, "app", run)
+    with pytest.raises(SystemExit, match="2"):
+        entry.main()
+    said = capsys.readouterr().err
+    assert said.startswith("augsearch: the GPU's memory must hold") and said.count("\n") == 1
+
+
+def test_other_errors_of_torch_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(**settings: object) -> None:
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    monkeypatch.setattr(entry, "app", run)
+    with pytest.raises(RuntimeError, match="mat1"):
+        entry.main()
