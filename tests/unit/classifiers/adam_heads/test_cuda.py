@@ -13,7 +13,7 @@ os.environ["TRITON_INTERPRET"] = "1"
 import numpy as np
 from augsearch.classifiers.adam_heads import HeadCell
 from augsearch.classifiers.adam_heads.cpu import train_on_cpu
-from augsearch.classifiers.adam_heads.cuda import train_on_gpu
+from augsearch.classifiers.adam_heads import cuda
 from augsearch.classifiers.adam_heads.problem import HeadProblem
 from augsearch.seeds import Seed
 from augsearch.study.schema.classifier import AdamHead
@@ -30,12 +30,16 @@ for n_classes, outputs, batch_size in ((2, "softmax", 8), (3, "softmax", 5), (2,
     options = AdamHead(outputs=outputs, batch_size=batch_size, epochs=2, learning_rate=1e-2)
     problem = HeadProblem(options, 30, n_classes, 32)
     steps = []
-    found = train_on_gpu(bank, cells, problem, "cpu", steps.append)
+    found = cuda.train_on_gpu(bank, cells, problem, "cpu", steps.append)
     expected = train_on_cpu(bank, cells, problem, lambda steps: None)
     for one, other, cell in zip(found, expected, cells, strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-6)
         assert abs(one - problem.start(cell.seed)).max() > 0.005
     assert sum(steps) == sum(cell.steps_per_epoch(batch_size) * 2 for cell in cells)
+    cuda._CHUNK = 1
+    again = cuda.train_on_gpu(bank, cells, problem, "cpu", lambda steps: None)
+    np.testing.assert_array_equal(again, found)
+    cuda._CHUNK = 1 << 22
 """
 
 COMPILED = """
