@@ -77,3 +77,13 @@ def test_heads_do_not_depend_on_their_company() -> None:
     together = _train(cells, "cuda")
     for i, head in zip((3, 0, 40), _train([cells[3], cells[0], cells[40]], "cuda"), strict=True):
         np.testing.assert_array_equal(head.weight, together[i].weight)
+
+
+def test_heads_do_not_depend_on_the_epochs_laid_out_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cells = _cells(2)[:20]
+    at_once = _train(cells, "cuda")
+    monkeypatch.setattr("augsearch.classifiers.adam_heads.cuda._CHUNK", 1)  # one, ten launches
+    for one, other in zip(_train(cells, "cuda"), at_once, strict=True):
+        np.testing.assert_array_equal(one.weight, other.weight)
