@@ -137,25 +137,24 @@ def tasks_of(side: int, count: int, device: str, folder: Path) -> dict[str, Task
     return tasks
 
 
-def measure(device: str, sides: list[int], quick: bool) -> list[dict[str, Any]]:
-    """Return one row per size and task."""
+def measure(device: str, side: int, quick: bool) -> list[dict[str, Any]]:
+    """Return one row per task at a size."""
+    count = IMAGES[side] * (1 if device == "cpu" else GPU_FACTOR) // (4 if quick else 1)
+    with tempfile.TemporaryDirectory() as folder:
+        taken = interleaved(tasks_of(side, count, device, Path(folder)), 3 if quick else 5)
     rows: list[dict[str, Any]] = []
-    for side in sides:
-        count = IMAGES[side] * (1 if device == "cpu" else GPU_FACTOR) // (4 if quick else 1)
-        with tempfile.TemporaryDirectory() as folder:
-            taken = interleaved(tasks_of(side, count, device, Path(folder)), 3 if quick else 5)
-        for name, seconds in taken.items():
-            kind, _, ceiling = name.partition(" / ")
-            share = taken[ceiling] / seconds if ceiling else None
-            rows.append(
-                {
-                    "side": side,
-                    "what": f"augsearch, {kind}" if ceiling else "tight loop",
-                    "network": ceiling or kind,
-                    "images per second": count / seconds,
-                    "share of the loop": share,
-                }
-            )
+    for name, seconds in taken.items():
+        kind, _, ceiling = name.partition(" / ")
+        share = taken[ceiling] / seconds if ceiling else None
+        rows.append(
+            {
+                "side": side,
+                "what": f"augsearch, {kind}" if ceiling else "tight loop",
+                "network": ceiling or kind,
+                "images per second": count / seconds,
+                "share of the loop": share,
+            }
+        )
     return rows
 
 
@@ -167,12 +166,13 @@ def main() -> None:
     parser.add_argument("--sides", type=int, nargs="+", default=list(IMAGES), choices=IMAGES)
     options = parser.parse_args()
     device = pick_device(options.device)
-    rows = measure(device, options.sides, options.quick)
-    header = list(rows[0])
-    print(table(header, [["" if v is None else v for v in row.values()] for row in rows]))
-    facts = {"device": device, "network": NAME, "rows": rows}
-    if not options.quick:
-        print(record("features", facts | {"headline": headline(rows)}))
+    rows: list[dict[str, Any]] = []
+    for side in options.sides:
+        rows += measure(device, side, options.quick)
+        if not options.quick:  # after each, in case that a time limit ends this
+            facts = {"device": device, "network": NAME, "rows": rows}
+            record("features", facts | {"headline": headline(rows)})
+    print(table(list(rows[0]), [["" if v is None else v for v in row.values()] for row in rows]))
 
 
 def headline(rows: list[dict[str, Any]]) -> list[dict[str, object]]:

@@ -173,8 +173,9 @@ def main() -> None:
             for name, rate in sorted(rates.items(), key=lambda item: -item[1])
         ]
         print(f"\n{preset} ({given.device}, {facts[preset]['precision']} chosen)\n")
-        print(measure.table(("what", "iterations/s", "times textbook"), rows))
-    print(f"\nwritten to {measure.record('gan', facts)}")
+        print(measure.table(("what", "iterations/s", "times textbook"), rows), flush=True)
+        path = measure.record("gan", facts)  # after each, in case that a time limit ends this
+    print(f"\nwritten to {path}")
 
 
 if __name__ == "__main__":

@@ -144,10 +144,13 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     given = parser.parse_args()
     device = pick_device(given.device)
-    results = [measure_case(*case, device, given.repeats) for case in CASES]
+    results: list[dict[str, float]] = []
+    for case in CASES:
+        results.append(measure_case(*case, device, given.repeats))
+        # After each, in case that a time limit ends this.
+        facts = {"cases": results, "headline": headline(results)}
+        record("heads" if device == "cpu" else f"heads-{device}", facts)
     print(table(list(results[0]), [list(result.values()) for result in results]))
-    facts = {"cases": results, "headline": headline(results)}
-    print(record("heads" if device == "cpu" else f"heads-{device}", facts))
 
 
 def headline(results: Sequence[dict[str, float]]) -> list[dict[str, object]]:

@@ -7,6 +7,8 @@ epochs) on the drawn images that the file names, with these changes: random weig
 (nothing is downloaded), no MLflow, 5 replicates, and for the arm that adds the GAN's images all of
 K = 1 ... 26, which is where the paper's search stopped; the arm of classic augmentation searches no
 further than that, either. What is timed is the command `augsearch run`, Python's start included.
+What it says is passed on with the second that it was said at: if a time limit ends this, one knows
+how far it came.
 
 `--quick` shortens training and search to some seconds on two cores, and keeps nothing.
 """
@@ -64,11 +66,22 @@ def run(multiples: int, shorter: dict[str, str]) -> tuple[dict[str, Any], float]
         file = Path(folder) / PUBLISHED.name
         file.write_text(text, encoding="utf-8")
         command = [sys.executable, "-m", "augsearch", "run", str(file), "--json"]
-        start = time.perf_counter()
-        done = subprocess.run(
-            [*command, "--out", f"{folder}/run"], stdout=subprocess.PIPE, check=True, text=True
-        )
-        return json.loads(done.stdout), time.perf_counter() - start
+        start, answer = time.perf_counter(), Path(folder) / "answer.json"
+        with (
+            answer.open("w") as output,
+            subprocess.Popen(
+                [*command, "--out", f"{folder}/run"],
+                stdout=output,
+                stderr=subprocess.PIPE,
+                text=True,
+            ) as running,
+        ):
+            for line in running.stderr or ():
+                print(f"{time.perf_counter() - start:6.1f} s  {line}", end="", flush=True)
+        seconds = time.perf_counter() - start
+        if running.returncode:
+            raise SystemExit(f"augsearch run: code {running.returncode}")
+        return json.loads(answer.read_text()), seconds
 
 
 def main() -> None:

@@ -16,7 +16,8 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 from typing import Any
@@ -44,48 +45,49 @@ Loss = Callable[[], Tensor]
 
 def stacked_networks(
     steps: int, repeats: int, device: str, cases: Sequence[tuple[str, int]] = CASES
-) -> list[dict[str, Any]]:
-    """Return milliseconds of one step of one network, for each way to train four of them."""
+) -> Iterator[dict[str, Any]]:
+    """Yield milliseconds of one step of one network, for each way to train four of them."""
     precisions: list[Precision] = ["float32", "bf16"] if has_bf16(device) else ["float32"]
-    return [
-        _timed(name, batch, precision, steps, repeats, device)
-        for name, batch in cases
-        for precision in precisions
-    ]
+    for name, batch in cases:
+        for precision in precisions:
+            yield _timed(name, batch, precision, steps, repeats, device)
 
 
 def _timed(
     name: str, batch: int, precision: Precision, steps: int, repeats: int, device: str
 ) -> dict[str, Any]:
-    ways: dict[str, Step] = {
-        "plain": _plain(name, batch, precision, device),
-        "vmap": _vmapped(name, batch, precision, device),
+    makers: dict[str, Callable[[], Step]] = {
+        "plain": partial(_plain, name, batch, precision, device),
+        "vmap": partial(_vmapped, name, batch, precision, device),
     }
     if name == "fridadar2018":
-        ways["grouped"] = _grouped(batch, precision, device)
+        makers["grouped"] = partial(_grouped, batch, precision, device)
     if device == "cuda":
-        ways["captured"] = _captured(name, batch, precision, beside=False)
-        ways["streams"] = _captured(name, batch, precision, beside=True)
+        makers["captured"] = partial(_captured, name, batch, precision, beside=False)
+        makers["streams"] = partial(_captured, name, batch, precision, beside=True)
         if name == "fridadar2018":
-            ways["grouped graph"] = _as_graph(_grouped(batch, precision, device))
-    ways = {way: step for way, step in ways.items() if _works(f"{way}, {name}, {precision}", step)}
-    taken = interleaved(
-        {way: _repeated(step, steps, device) for way, step in ways.items()}, repeats
-    )
+            makers["grouped graph"] = lambda: _as_graph(_grouped(batch, precision, device))
+    ways = {
+        way: _repeated(step, steps, device)
+        for way, make in makers.items()
+        if (step := _working(f"{way}, {name}, {precision}", make))
+    }
+    taken = interleaved(ways, repeats)
     ms = {way: seconds * 1000 / steps / NETWORKS for way, seconds in taken.items()}
     if device == "cpu":
         ms["processes"] = _in_processes(name, batch, precision, steps * NETWORKS)
     return {"network": name, "batch_size": batch, "precision": precision, "ms": ms}
 
 
-def _works(name: str, step: Step) -> bool:
-    """Return whether this torch can do it: 2.11 refuses batch norm in bf16 under vmap on CUDA."""
+def _working(name: str, make: Callable[[], Step]) -> Step | None:
+    """Return what this torch can do; 2.11 refuses batch norm in bf16 under vmap on CUDA."""
     try:
+        step = make()
         step()
     except RuntimeError as error:
         print(f"left out: {name}: {error}")
-        return False
-    return True
+        return None
+    return step
 
 
 def _repeated(step: Step, steps: int, device: str) -> Step:
