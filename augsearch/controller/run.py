@@ -148,6 +148,8 @@ def _train_and_test(
         result = finished or study_result(
             directory, prepared, searched, baseline, outcome, curve, curves, generations
         )
+    if finished is None:  # the stage has only now been measured whole
+        result = result.model_copy(update={"seconds": directory.seconds})
     conclusion = Conclusion(
         directory, prepared, searched, declaration, generations, outcome, curves, facts, result
     )

@@ -15,7 +15,11 @@ def test_a_run_ends_with_table_verdict_report_and_mlflow_command(tiny_run):
     assert "real (baseline)" in done.stdout
     assert re.search(r"^(Helps|Harms|No evidence)", done.stdout, re.MULTILINE)
     report = re.search(r"^report: (.*)$", done.stdout, re.MULTILINE)[1]
-    assert (command.folder / report).stat().st_size > 10_000
+    text = (command.folder / report).read_text()
+    assert len(text) > 10_000
+    for stage, seconds in command.results()["seconds"].items():
+        if stage != "report":  # which was still being written
+            assert f"<td>{stage}</td><td>{seconds:,.1f}</td>" in text
     assert f"mlflow ui --backend-store-uri sqlite:///{command.folder}/runs/mlflow.db" in done.stdout
 
 
