@@ -364,3 +364,4 @@ def test_folds_and_several_generators_from_shared_stores_on_another_machine(
             assert np.array_equal(np.asarray(image), wanted[..., 0])
     card = (tmp_path / "images" / "DATASET_CARD.md").read_text()
     assert "the mean over 4 trainings" in card
+    assert "that its result is the mean of, in fold 0 of 2, counted from 0" in card

@@ -63,8 +63,8 @@ def _training(conclusion: Conclusion, chosen: ChosenTraining) -> str:
     fresh = "fresh trainings" if conclusion.prepared.test else "trainings of the search"
     several = f"the first of the {chosen.trainings} {fresh} that its result is the mean of"
     which = several if chosen.trainings > 1 else "the training that its result was measured with"
-    folds = f", in fold {chosen.fold.number + 1} of {n_folds}" if n_folds > 1 else ""
-    return f"{which}{folds}"
+    fold = f", in fold {chosen.fold.number} of {n_folds}, counted from 0" if n_folds > 1 else ""
+    return f"{which}{fold}"
 
 
 def _images(conclusion: Conclusion) -> str:
