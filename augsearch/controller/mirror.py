@@ -229,11 +229,10 @@ def arm_figures(arm: str, arms: Sequence[str], figures: Sequence[Path]) -> list[
 
 def _scalars(result: StudyResult, name: str) -> dict[str, float]:
     arm = result.arms[name]
-    base = arm.history[0].score
     values = {
         "multiple_best": arm.multiple,
         "score_best": arm.score,
-        "score_base": base,
+        "score_base": result.arms[result.baseline].score,
         "multiple_smoothed": arm.smoothed.multiple if arm.smoothed else None,
         "score_smoothed": arm.smoothed.mean if arm.smoothed else None,
         "gain": arm.gain.value if arm.gain else None,

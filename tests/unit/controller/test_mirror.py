@@ -107,6 +107,13 @@ def test_a_score_that_is_not_finite_is_mirrored_too(world):
     assert math.isnan(value)
 
 
+def finish(world, result):
+    world.directory.report.write_text("report")
+    (world.directory.path / "results.json").write_text("{}")
+    (world.directory.path / "study.toml").write_text("")
+    Mirror(world.study, world.directory, silent).finish(result)
+
+
 def test_gains_in_further_endpoints_are_scalars_of_the_arms_run(world):
     gain = EndpointGain(label="helps", value=0.25, low=0.1, high=0.4)
     none = EndpointGain(label="no evidence", value=None, low=None, high=None)
@@ -121,11 +128,7 @@ def test_gains_in_further_endpoints_are_scalars_of_the_arms_run(world):
         study="s", baseline="none", judged_on="tuning", arms={"none": arm, "real": arm},
         verdict=verdict, seconds={},
     )  # fmt: skip
-    mirror = Mirror(world.study, world.directory, silent)
-    world.directory.report.write_text("report")
-    (world.directory.path / "results.json").write_text("{}")
-    (world.directory.path / "study.toml").write_text("")
-    mirror.finish(result)
+    finish(world, result)
     points = [point for action in actions(world, PointsLogged) for point in action.points]
     gains = {point.key: point.value for point in points if point.key.startswith("gain")}
     assert gains == {"gain": 0.1, "gain_low": -0.2, "gain_sensitivity_0.90": 0.25}
@@ -134,6 +137,21 @@ def test_gains_in_further_endpoints_are_scalars_of_the_arms_run(world):
     assert closed["arm/real"] == {"verdict": "helps", "judged_on": "tuning set"} | said
     assert closed["arm/none"] == {}
     assert [action.tags for action in actions(world, TagsSet) if action.run == "study"] == [said]
+
+
+def test_the_base_score_is_the_baselines_where_a_search_begins_above_it(world):
+    def arm(multiple, scores):
+        history = [HistoryEntry(multiple=k, score=one, scores=[one]) for k, one in scores.items()]
+        return ArmResult(
+            multiple=multiple, n_train=2, score=max(scores.values()), stopped_at=None, reason=None,
+            history=history, test={}, external=None, gain=None,
+        )  # fmt: skip
+
+    arms = {"real": arm(1, {1: 0.875}), "search": arm(3, {2: 0.5, 3: 0.75})}
+    finish(world, StudyResult(study="s", baseline="real", arms=arms, verdict=None, seconds={}))
+    points = [point for action in actions(world, PointsLogged) for point in action.points]
+    base = {point.run: point.value for point in points if point.key == "score_base"}
+    assert base == {"arm/real": 0.875, "arm/search": 0.875}
 
 
 @pytest.mark.parametrize(
