@@ -25,9 +25,8 @@ from augsearch.seeds import Seed
 from augsearch.sources.base import Source
 from augsearch.sources.registry import create_source
 from augsearch.study.metric_names import named_metrics
-from augsearch.study.order import used_sources
+from augsearch.study.order import trained_sources, used_sources
 from augsearch.study.schema.classifier import ClassifierOptions
-from augsearch.study.schema.generators import TRAINED
 from augsearch.study.schema.study import DEFAULT_CLASSIFIER, StudyFile
 
 
@@ -166,7 +165,7 @@ def read_data(study: StudyFile, folder: Path, notify: Notify) -> StudyData:
     for name in named_metrics(study):
         get_metric(name).check_classes(len(dataset.images.classes))
     split = split_dataset(dataset, study.split, seed.child("split"))
-    if any(isinstance(study.sources[name], TRAINED) for name in used_sources(study)):
+    if trained_sources(study):
         for warning in gan_warnings(dataset, split):
             notify(Warned(warning))
     external = _external(study, dataset, folder / "external", seed, notify)

@@ -33,8 +33,7 @@ from augsearch.report.contents import (
 )
 from augsearch.report.html import write_report
 from augsearch.search.rounds import merged
-from augsearch.study.compare import flatten
-from augsearch.study.results import EndpointGain, StudyResult
+from augsearch.study.order import trained_sources
 from augsearch.study.schema.arms import (
     HalvingSearch,
     SaturationSearch,
@@ -42,7 +41,6 @@ from augsearch.study.schema.arms import (
     TpeSearch,
     WindowSearch,
 )
-from augsearch.study.schema.generators import TRAINED
 
 NO_LABELS = np.empty(0, dtype=np.int64)
 
@@ -67,38 +65,30 @@ def write_run_report(conclusion: Conclusion, text: str) -> None:
     study, result = prepared.study, conclusion.result
     external = prepared.external
     folds = conclusion.folds
-    generators = [name for name in prepared.sources if isinstance(study.sources[name], TRAINED)]
     contents = ReportContents(
         result=result,
         classes=prepared.images.classes,
-        metric=prepared.metric.name,
-        confidence=study.evaluation.confidence,
         rules={name: rule_words(arm.search) for name, arm in study.arms.items() if arm.search},
         recipes={name: describe(study.arms[name]) for name in study.arms},
         test=_outputs(prepared.test, outcome.test, outcome),
         external=_outputs(external, outcome.external, outcome) if external else None,
         galleries=_galleries(prepared, folds[0]),
-        generators=generators,
-        snapshots={name: _snapshots(conclusion.directory, name, folds) for name in generators},
+        snapshots={
+            name: _snapshots(conclusion.directory, name, folds) for name in trained_sources(study)
+        },
         n_folds=len(folds),
         parts=summary(prepared.dataset, prepared.split),
         study_text=text,
-        classifiers={name: study.classifier_name(name) for name in study.arms},
-        searches={name: arm.search for name, arm in study.arms.items() if arm.search},
         study=study,
-        seed=prepared.seed,
         tuning={name: _tuning(arm) for name, arm in searched.items()},
         tuning_patients=[prepared.images.groups[fold.tune] for fold in prepared.split.folds],
         embeddings=_embeddings(outcome) if "t-sne" in study.report.figures else {},
         likeness=_likenesses(prepared, searched) if "ms-ssim" in study.report.figures else {},
         training_curves={name: files.curve for name, files in outcome.files.items() if files.curve},
         tuned={name: tuned for name, arm in searched.items() if (tuned := _tuned(arm))},
-        tables=study.report.tables,
         smoothed=conclusion.curves,
         confidence_sets=confidence_sets(prepared, searched),
-        endpoint_gains=_endpoint_gains(study.evaluation.endpoints, result),
         audits=shown_audits(prepared, folds, result.audits),
-        settings=flatten(study),
         facts=conclusion.facts,
     )
     write_report(contents, conclusion.directory.path)
@@ -137,18 +127,6 @@ def _snapshots(directory: RunDirectory, source: str, folds: Sequence[FoldImages]
     folders = [source_folder(directory, source, fold.number) for fold in folds]
     choices = [path for folder in folders for path in folder.glob("**/choice.json")]
     return sorted({int(read_json(path)["chosen"]) for path in choices})
-
-
-def _endpoint_gains(
-    endpoints: Sequence[str], result: StudyResult
-) -> dict[str, dict[str, EndpointGain]]:
-    """Return endpoint -> arm -> gain, without endpoints that no arm has a gain in."""
-    arms = result.arms.items()
-    gains = {
-        one: {name: arm.endpoints[one] for name, arm in arms if one in arm.endpoints}
-        for one in endpoints
-    }
-    return {one: of_arms for one, of_arms in gains.items() if of_arms}
 
 
 def _tuning(arm: SearchedArm) -> list[TuningOutputs]:

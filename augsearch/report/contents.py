@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from augsearch.seeds import Seed
 from augsearch.study.audit_result import AuditResult
-from augsearch.study.results import Interval, StudyResult
+from augsearch.study.order import trained_sources
+from augsearch.study.results import EndpointGain, StudyResult
 from augsearch.study.schema.arms import SearchOptions
 from augsearch.study.schema.report import TableOptions
 from augsearch.study.schema.study import StudyFile
@@ -148,9 +149,9 @@ class ReportContents:
     """Everything that the report shows.
 
     Attributes:
+        study: The study, with its controls among the arms.
         rules: Searched arm -> its rule in words ("sliding window of 12").
         recipes: Arm -> what it is made of, in words ("real images, balanced by acgan").
-        classifiers: Arm -> name of its classifier ("classifier" for the study's own).
         tuning: Arm -> what it said about the tuning images, one entry per amount, rising.
         tuning_patients: Of each fold's tuning images, int64, (N,); empty: each is of another.
         embeddings: Arm -> last-layer features of the test images by its first training, float32,
@@ -158,53 +159,75 @@ class ReportContents:
         likeness: Searched arm -> one entry per class; only if the study asks for MS-SSIM.
         training_curves: Arm -> curve of its first test training, name -> value after each epoch.
         tuned: Arm -> the settings tried; empty without [tune].
-        tables: The study's own tables, by name.
-        searches: Searched arm -> its options, for what its figure shows beside the curve.
         smoothed: Searched arm -> its smoothed curve.
         confidence_sets: Searched arm -> the amounts that are as good as the best, as far as can be
             told.
-        endpoint_gains: Endpoint other than the AUC ("kappa") -> arm -> gain over the baseline;
-            above 0 is better.
         audits: What the audit found, per source and fold.
-        study: The study, for the methods paragraph; None: the report has none.
-        seed: The study's seed, for bootstrap intervals and t-SNE.
-        generators: Names of the trained generators that any arm uses.
         snapshots: Generator -> the iterations whose state was taken, rising; several if folds or
             classes have one each.
         n_folds: Number of folds.
         parts: Rows (part, class, images, groups).
-        settings: The study, flattened to dotted keys.
         facts: Versions, device, data fingerprint.
     """
 
+    study: StudyFile
     result: StudyResult
     classes: tuple[str, ...]
-    metric: str
-    confidence: float
     rules: Mapping[str, str]
     recipes: Mapping[str, str]
     test: Outputs
     external: Outputs | None
     galleries: Sequence[Gallery]
-    generators: Sequence[str]
     n_folds: int
     parts: Sequence[tuple[str, str, int, int]]
     study_text: str
-    classifiers: Mapping[str, str] = field(default_factory=dict)
     tuning: Mapping[str, Sequence[TuningOutputs]] = field(default_factory=dict)
     tuning_patients: Sequence[NDArray[np.int64]] = ()
     embeddings: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     likeness: Mapping[str, Sequence[Likeness]] = field(default_factory=dict)
     training_curves: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
     tuned: Mapping[str, TunedArm] = field(default_factory=dict)
-    tables: Mapping[str, TableOptions] = field(default_factory=dict)
-    searches: Mapping[str, SearchOptions] = field(default_factory=dict)
     smoothed: Mapping[str, Smoothed] = field(default_factory=dict)
     confidence_sets: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    endpoint_gains: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)
     audits: Sequence[ShownAudit] = ()
     snapshots: Mapping[str, Sequence[int]] = field(default_factory=dict)
-    study: StudyFile | None = None
-    seed: Seed = field(default_factory=lambda: Seed.of(0))
-    settings: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def metric(self) -> str:
+        """What the searches optimised on the tuning set."""
+        return self.study.evaluation.metric
+
+    @property
+    def confidence(self) -> float:
+        """Of all intervals."""
+        return self.study.evaluation.confidence
+
+    @property
+    def tables(self) -> Mapping[str, TableOptions]:
+        """The study's own tables, by name."""
+        return self.study.report.tables
+
+    @property
+    def searches(self) -> dict[str, SearchOptions]:
+        """Searched arm -> its options."""
+        return {name: arm.search for name, arm in self.study.arms.items() if arm.search}
+
+    @property
+    def generators(self) -> tuple[str, ...]:
+        """The trained generators that any arm uses."""
+        return trained_sources(self.study)
+
+    @property
+    def endpoint_gains(self) -> dict[str, dict[str, EndpointGain]]:
+        """Endpoint other than the AUC ("kappa") -> arm -> gain over the baseline."""
+        gains: dict[str, dict[str, EndpointGain]] = {}
+        for name, arm in self.result.arms.items():
+            for endpoint, gain in arm.endpoints.items():
+                gains.setdefault(endpoint, {})[name] = gain
+        return gains
+
+    @property
+    def seed(self) -> Seed:
+        """The study's seed, for bootstrap intervals and t-SNE."""
+        return Seed.of(self.study.seed)

@@ -23,6 +23,7 @@ from augsearch.report.samples import table_confusions
 from augsearch.report.search_words import score_caption, search_caption
 from augsearch.report.sentences import endpoint_sentences, scope_sentence, verdict_sentences
 from augsearch.report.tables import write_paper_tables, write_tables
+from augsearch.study.compare import flatten
 
 
 def write_report(contents: ReportContents, folder: Path) -> None:
@@ -61,5 +62,6 @@ def render(
         tested=contents.result.judged_on == "test",
         endpoints=endpoint_sentences(contents.result, confidence),
         scope=scope_sentence(contents.result, contents.generators, contents.n_folds),
+        settings=flatten(contents.study),
         label=contents.result.verdict.label if contents.result.verdict else "none",
     )

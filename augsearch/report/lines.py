@@ -53,9 +53,9 @@ def _plain(contents: ReportContents, options: TableOptions, arm: str) -> Line | 
     result = contents.result.arms[arm]
     heads: dict[str, str] = {"arm": arm}
     keys: dict[str, object] = {"arm": arm}
-    names = {contents.classifiers.get(one, "") for one in arms_of(contents, options)}
+    names = {contents.study.classifier_name(one) for one in arms_of(contents, options)}
     if len(names) > 1:
-        heads["classifier"] = contents.classifiers.get(arm, "")
+        heads["classifier"] = contents.study.classifier_name(arm)
         keys["classifier"] = heads["classifier"]
     n_train = training_size(contents, options, arm)
     heads |= {"amount": _amount(contents, arm), "images": f"{n_train:,}"}
@@ -78,7 +78,7 @@ def _pivoted(contents: ReportContents, options: TableOptions) -> Iterator[Line]:
         sample = sample_of(contents, options, arm)
         if sample is None:
             continue
-        words, classifier = training_set(contents, arm), contents.classifiers.get(arm, "classifier")
+        words, classifier = training_set(contents, arm), contents.study.classifier_name(arm)
         # A second arm of the same set and classifier gets a row of its own.
         number = 0
         while classifier in rows.get((words, number), {}):

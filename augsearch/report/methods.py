@@ -49,11 +49,9 @@ class Methods:
     bibtex: str
 
 
-def methods(contents: ReportContents) -> Methods | None:
-    """Say what was done, and nothing that was not; None if the contents lack the study."""
+def methods(contents: ReportContents) -> Methods:
+    """Say what was done, and nothing that was not."""
     study = contents.study
-    if study is None:
-        return None
     writers = {
         "Data": _data(contents, study),
         "Added images": _sources(contents, study),

@@ -55,8 +55,7 @@ def _images(contents: ReportContents) -> Iterator[str]:
 
 
 def _is_grouped(contents: ReportContents) -> bool:
-    data = contents.study.data if contents.study else None
-    given = (getattr(data, key, None) for key in ("group_column", "group_pattern"))
+    given = (getattr(contents.study.data, key, None) for key in ("group_column", "group_pattern"))
     return any(key is not None for key in given)
 
 
@@ -105,8 +104,6 @@ def _looks(contents: ReportContents) -> Iterator[str]:
 def _has_real_sources(contents: ReportContents) -> bool:
     """Whether an arm adds real images, repeated or changed: a control that the study wrote out."""
     study = contents.study
-    if study is None:
-        return False
     return any(study.sources[name].kind in ("repeat", "classic") for name in used_sources(study))
 
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from augsearch.messages import unknown
 from augsearch.study.lines import Location
 from augsearch.study.schema.arms import Arm
+from augsearch.study.schema.generators import TRAINED
 from augsearch.study.schema.study import StudyFile
 
 
@@ -27,6 +28,11 @@ def sources_of(arm: Arm) -> tuple[str, ...]:
 def used_sources(study: StudyFile) -> tuple[str, ...]:
     """Return the sources that any arm of the study uses, in order of first use."""
     return tuple(dict.fromkeys(name for arm in study.arms.values() for name in sources_of(arm)))
+
+
+def trained_sources(study: StudyFile) -> tuple[str, ...]:
+    """Return those of them that are trained: generators."""
+    return tuple(one for one in used_sources(study) if isinstance(study.sources[one], TRAINED))
 
 
 def search_order(study: StudyFile) -> tuple[str, ...]:

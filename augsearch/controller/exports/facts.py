@@ -23,7 +23,7 @@ from augsearch.report.sentences import (
     verdict_sentence,
     with_interval,
 )
-from augsearch.study.schema.generators import TRAINED
+from augsearch.study.order import trained_sources
 
 NOT_ALONE = "The verdict speaks of this data set, this classifier and this amount, and of no other."
 
@@ -170,9 +170,7 @@ def _audits(conclusion: Conclusion, chosen: ChosenTraining) -> Iterator[AuditFac
 def _limits(conclusion: Conclusion) -> Iterator[str]:
     prepared, result = conclusion.prepared, conclusion.result
     yield NOT_ALONE
-    generators = [
-        name for name in prepared.sources if isinstance(prepared.study.sources[name], TRAINED)
-    ]
+    generators = trained_sources(prepared.study)
     if scope := scope_sentence(result, generators, len(conclusion.folds)):
         yield scope
     if result.judged_on == "tuning":

@@ -19,7 +19,9 @@ from augsearch.study.results import (
     StudyResult,
     VerdictResult,
 )
-from augsearch.study.schema.arms import SaturationSearch
+from augsearch.study.schema.arms import Arm, SearchOptions
+from augsearch.study.schema.report import TableOptions
+from augsearch.study.schema.study import StudyFile
 
 Folds = list[tuple[NDArray[np.int64], NDArray[np.float64]]]
 Make = Callable[..., ReportContents]
@@ -29,6 +31,37 @@ SETTINGS = [
 ]
 AMOUNTS = (0.0, 500.0, 1000.0)
 RECIPES = {"real": "real images", "more": "real images, plus images from gan"}
+
+
+STUDY = StudyFile.model_validate(
+    {
+        "name": "s",
+        "data": {"kind": "demo", "train": 24, "tune": 18, "test": 24},
+        "sources": {"gan": {"kind": "callable", "function": "made:elsewhere"}},
+        "arms": {
+            "real": {},
+            "more": {"search": {"source": "gan", "rule": "saturation", "added": [0, 500]}},
+        },
+        "evaluation": {"metric": "kappa"},
+    }
+)
+
+
+def changed(
+    study: StudyFile,
+    metric: str | None = None,
+    tables: Mapping[str, TableOptions] | None = None,
+    searches: Mapping[str, SearchOptions] | None = None,
+) -> StudyFile:
+    update: dict[str, Any] = {}
+    if metric is not None:
+        update["evaluation"] = study.evaluation.model_copy(update={"metric": metric})
+    if tables is not None:
+        update["report"] = study.report.model_copy(update={"tables": tables})
+    if searches is not None:
+        named = dict.fromkeys([*study.arms, *searches])
+        update["arms"] = {name: Arm(search=searches.get(name)) for name in named}
+    return study.model_copy(update=update)
 
 
 def outputs(
@@ -71,7 +104,10 @@ def make() -> Make:
     """Give a maker of contents: arm "real", the baseline, and arm "more", which searched."""
 
     def contents(
-        classes: Sequence[str] = ("healthy", "ill"), n_folds: int = 1, **changes: Any
+        classes: Sequence[str] = ("healthy", "ill"),
+        n_folds: int = 1,
+        study: StudyFile = STUDY,
+        **changes: Any,
     ) -> ReportContents:
         random = np.random.default_rng(len(classes))
         n_classes = len(classes)
@@ -92,13 +128,13 @@ def make() -> Make:
             tuning[name] = entries
         verdict = VerdictResult(arm="more", label="helps", gain=0.1, low=0.05, high=0.15, note="")
         settings = [tuning_folds(random, n_classes, n_folds, 0.3 * place) for place in range(4)]
+        told = {key: changes.pop(key) for key in ("metric", "tables", "searches") if key in changes}
         given: dict[str, Any] = {
+            "study": changed(study, **told),
             "result": StudyResult(
                 study="s", baseline="real", arms=arms, verdict=verdict, warnings=[], seconds={}
             ),
             "classes": tuple(classes),
-            "metric": "kappa",
-            "confidence": 0.95,
             "rules": {"more": "saturation within 0.005"},
             "recipes": RECIPES,
             "test": Outputs(
@@ -110,14 +146,11 @@ def make() -> Make:
             ),
             "external": None,
             "galleries": [],
-            "generators": [],
             "n_folds": n_folds,
             "parts": [],
             "study_text": "",
-            "classifiers": dict.fromkeys(arms, "classifier"),
             "tuning": tuning,
             "tuned": {"more": TunedArm(SETTINGS, random.random((4, 3)), 3, settings)},
-            "searches": {"more": SaturationSearch(source="gan", rule="saturation", added=(0, 500))},
             "facts": {"version.augsearch": "0"},
         }
         return ReportContents(**(given | changes))

@@ -61,6 +61,7 @@ def test_sections_stand_in_their_order(written, likeness, tmp_path):
         "Real beside synthetic",
         "Data and split",
         "Cost",
+        "Methods, for a manuscript",
         "What is not shown, and why",
         "Study",
         "Versions",
@@ -165,7 +166,7 @@ def test_endpoints_stand_below_the_verdict_and_in_the_forest(written, make, tmp_
     result = make().result
     more = result.arms["more"].model_copy(update={"endpoints": {"brier": gain}})
     result = result.model_copy(update={"arms": result.arms | {"more": more}})
-    report = written(result=result, endpoint_gains={"brier": {"more": gain}})
+    report = written(result=result)
     text = " ".join(report.texts)
     assert "In Brier score (smaller is better): arm 'more' helps (gain +0.100" in text
     assert "This endpoint is secondary" in text

@@ -25,7 +25,7 @@ STUDY = {
         "real": {},
         "more": {"search": {"source": "gan", "rule": "saturation", "added": [0, 500, 1000]}},
     },
-    "evaluation": {"replicates": 3, "test_replicates": 4},
+    "evaluation": {"metric": "kappa", "replicates": 3, "test_replicates": 4},
 }
 PARTS = [
     *[("train 0", "healthy", 30, 10), ("train 0", "ill", 20, 9)],
@@ -41,7 +41,7 @@ def study(**changes):
 @pytest.fixture
 def written(make):
     def write(n_folds=1, **changes):
-        given = {"study": study(), "parts": PARTS, "generators": ["gan"]}
+        given = {"study": study(), "parts": PARTS}
         return methods(make(n_folds=n_folds, **(given | changes)))
 
     return write
@@ -122,10 +122,6 @@ def test_earlier_looks_at_the_test_set_are_told(written, make):
     )
 
 
-def test_without_the_study_there_are_no_methods(make):
-    assert methods(make()) is None
-
-
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -180,7 +176,7 @@ def test_classifiers_in_words(options, words):
 
 
 def test_what_is_missing_is_said(make):
-    contents = make(study=study(), parts=PARTS, generators=["gan"])
+    contents = make(study=study(), parts=PARTS)
     found = " ".join(not_shown(contents))
     for start in (
         "Nothing on another site",
@@ -274,9 +270,11 @@ def test_what_a_study_without_a_test_set_cannot_show_is_said(make, untested):
         (["brier"], "Secondary endpoint: Brier score."),
     ],
 )
-def test_endpoints_are_told_with_their_statistics(written, names, words):
+def test_endpoints_are_told_with_their_statistics(written, make, names, words):
     gain = EndpointGain(label="helps", value=0.1, low=0.05, high=0.15)
-    found = written(endpoint_gains={name: {"more": gain} for name in names})
+    result = make().result
+    more = result.arms["more"].model_copy(update={"endpoints": dict.fromkeys(names, gain)})
+    found = written(result=result.model_copy(update={"arms": result.arms | {"more": more}}))
     text = found.paragraphs["Test"]
     assert words in text
     assert ("without correction for their number" in text) == (len(names) > 1)
@@ -304,7 +302,7 @@ def test_which_generators_the_answer_speaks_of_is_told(written, make, count, fol
     assert ("weighted by their variances (Cochran and Cox 1957)" in text) == (count == 3)
     assert ("Satterthwaite's degrees of freedom" in text) == (count != 3)
     assert ("cochran1957" in found.bibtex) == (count == 3)
-    missing = " ".join(not_shown(make(result=result, generators=["gan"])))
+    missing = " ".join(not_shown(make(result=result, study=study())))
     assert ("gan was trained once per fold" in missing) == (count != 3)
 
 

@@ -150,8 +150,11 @@ def test_training_sets_against_classifiers(make, tmp_path):
     labels = np.arange(30) % 2
     random = np.random.default_rng(0)
     arms = ("net-real", "net-more", "other-real", "other-more")
-    bases = {arm: Arm(base=f"{arm.partition('-')[0]}-real", balance=None) for arm in arms}
-    recipes = {arm: "real images" if arm.endswith("real") else describe(bases[arm]) for arm in arms}
+    trained = {
+        arm: Arm(base=None if kind == "real" else f"{net}-real", classifier=net)
+        for arm in arms
+        for net, kind in [arm.split("-")]
+    }
     values = {arm: random.dirichlet([1, 1], (2, 30)) for arm in arms}
     plain = make()
     result = plain.result.model_copy(
@@ -159,8 +162,8 @@ def test_training_sets_against_classifiers(make, tmp_path):
     )
     changes = {
         "result": result,
-        "recipes": recipes,
-        "classifiers": {arm: arm.partition("-")[0] for arm in arms},
+        "recipes": {arm: describe(one) for arm, one in trained.items()},
+        "study": plain.study.model_copy(update={"arms": trained}),
         "test": Outputs(labels, values),
     }
     _, found = table(make, metrics=("accuracy",), by_classifier=True, changes=changes)
