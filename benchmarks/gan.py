@@ -59,9 +59,7 @@ def noise_images(count: int, side: int, channels: int) -> LabelledImages:
 def own(preset: str, precision: str, device: str) -> Game:
     """Return augsearch's GAN of a preset."""
     images = noise_images(*STUDIES[preset][:3])
-    gan = create_gan(options_of(preset, precision), images, SEED, device)
-    gan.ready()
-    return gan
+    return create_gan(options_of(preset, precision), images, SEED, device)
 
 
 def variant(preset: str, how: str, precision: str, memory: str, device: str) -> Game:

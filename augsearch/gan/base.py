@@ -35,10 +35,6 @@ class Gan(ABC):
     optimizers: Mapping[str, Optimizer]
     precision: Precision = "float32"
 
-    def ready(self) -> None:
-        """Do what is done once: after a checkpoint is read, before the first iteration."""
-        return
-
     @abstractmethod
     def step(self, iteration: int, rng: torch.Generator) -> Tensor:
         """Train for one iteration and return its losses, float32, (len(loss_names),), detached.

@@ -36,11 +36,6 @@ class Game(Gan):
     def train(self, rng: torch.Generator) -> Tensor:
         """Train both networks once, without the moving average; return the losses, detached."""
 
-    def ready(self) -> None:
-        """Capture the graph on a CUDA GPU; see the base class."""
-        if self._graph is not None:
-            self._graph.capture(self.train)
-
     def step(self, iteration: int, rng: torch.Generator) -> Tensor:
         """Train both networks once; see the base class."""
         losses = self.train(rng) if self._graph is None else self._graph(self.train, rng)

@@ -101,7 +101,8 @@ def test_a_replayed_iteration_is_an_eager_one(kind: str, preset: str, precision:
 def test_capturing_changes_no_weight_and_no_optimiser() -> None:
     game = _game(_options("acgan", preset="kong2022"), True)
     before = {key: value.clone() for key, value in game.players.generator.state_dict().items()}
-    game.ready()
+    assert game._graph is not None
+    game._graph.capture(game.train)
     after = game.players.generator.state_dict()
     assert all(torch.equal(value, after[key]) for key, value in before.items())
     for optimizer in game.optimizers.values():
@@ -112,12 +113,12 @@ def test_capturing_changes_no_weight_and_no_optimiser() -> None:
 def test_an_iteration_never_waits_for_the_device() -> None:
     game = _game(_options("acgan", preset="small-data"), True)
     rng = torch.Generator("cuda")
-    game.ready()
+    game.step(1, rng.manual_seed(1))  # captures
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Synchronization debug mode")
             torch.cuda.set_sync_debug_mode("error")
-        for iteration in range(1, 4):
+        for iteration in range(2, 5):
             rng.manual_seed(iteration)
             game.step(iteration, rng)
     finally:

@@ -4,10 +4,15 @@ import torch
 
 from augsearch.classifiers.adam_heads import HeadCell, train_adam_heads
 from augsearch.classifiers.backbones import TorchvisionBackbone
+from augsearch.classifiers.discriminator import Discriminator
 from augsearch.classifiers.linear_head import LinearHead
 from augsearch.device import Precision, has_triton
+from augsearch.records import ImageBlock
 from augsearch.seeds import Seed
 from augsearch.study.schema.classifier import AdamHead
+from augsearch.study.schema.generators import AcganOptions
+from augsearch.testing.classifiers import check_classifier
+from augsearch.testing.images import toy_images, toy_training_sets
 
 pytestmark = [
     pytest.mark.gpu,
@@ -87,3 +92,10 @@ def test_heads_do_not_depend_on_the_epochs_laid_out_at_a_time(
     monkeypatch.setattr("augsearch.classifiers.adam_heads.cuda._CHUNK", 1)  # one, ten launches
     for one, other in zip(_train(cells, "cuda"), at_once, strict=True):
         np.testing.assert_array_equal(one.weight, other.weight)
+
+
+@pytest.mark.parametrize("preset", ["small-data", "kong2022"])
+def test_a_discriminator_keeps_the_promises_of_a_classifier(preset: str) -> None:
+    options = AcganOptions(kind="acgan", preset=preset, width=0.1, batch_size=8, iterations=5)
+    block = ImageBlock.of(toy_images((40, 30), 16, seed=9).pixels)
+    check_classifier(Discriminator(options, device="cuda"), toy_training_sets(2, 16), block)

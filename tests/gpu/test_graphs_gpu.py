@@ -57,7 +57,6 @@ def _backbone() -> None:
 def _gan() -> None:
     options = AcganOptions(kind="acgan", preset="small-data", width=0.25)
     game = create_gan(options, toy_images((10, 10), 32), SEED, DEVICE)
-    game.ready()
     for iteration in (1, 2):
         game.step(iteration, SEED.child(iteration).torch_generator(DEVICE))
 

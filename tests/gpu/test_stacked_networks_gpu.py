@@ -11,6 +11,7 @@ GPU = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of ways that torch has no fast kernel for
 @pytest.mark.parametrize(
     ("device", "absent"),
     [

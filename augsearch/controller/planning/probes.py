@@ -156,7 +156,6 @@ def measure_generator(prepared: Prepared, options: TrainedOptions) -> GeneratorC
         losses.tolist()  # waits for the device
 
     with torch.backends.cudnn.flags(enabled=True, deterministic=True):
-        gan.ready()
         step(1)
         iteration = measured(step, doubled(1), least=1)
     pool = GeneratorPool(gan.players.sampled, gan.players.discriminator, seed, device)

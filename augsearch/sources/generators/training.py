@@ -92,7 +92,6 @@ class Training:
         seed = self._context.seed.child("iteration")
         rng = torch.Generator(device=self._context.device)
         with torch.backends.cudnn.flags(enabled=True, deterministic=True):
-            self._gan.ready()
             self._begin()
             for iteration in range(self._start + 1, self._schedule.iterations + 1):
                 rng.manual_seed(seed.child(iteration).integer())
