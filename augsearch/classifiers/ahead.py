@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -14,16 +13,15 @@ class _End:
     """Stands behind the last item."""
 
 
-def ahead(items: Iterable[Item], depth: int = 1) -> Generator[Item, None, None]:
-    """Yield `items` in their order while another thread makes those that come next.
+def ahead(items: Iterable[Item]) -> Generator[Item, None, None]:
+    """Yield `items` in their order while another thread makes the one that comes next.
 
-    At most `depth` items are finished or in the making besides the one that is out, so memory
-    stays bounded. What making an item raises is raised where the item would have come. When the
-    reader stops early, the thread ends with the item it is at.
+    One item is finished or in the making besides the one that is out, so memory stays bounded.
+    What making an item raises is raised where the item would have come. When the reader stops
+    early, the thread ends with the item it is at.
 
     Args:
         items: Gone through once, in the other thread alone.
-        depth: At least 1.
     """
     iterator, end = iter(items), _End()
     worker = ThreadPoolExecutor(1, thread_name_prefix="ahead")
@@ -32,9 +30,9 @@ def ahead(items: Iterable[Item], depth: int = 1) -> Generator[Item, None, None]:
         return next(iterator, end)
 
     try:
-        coming = deque(worker.submit(following) for _ in range(depth))
-        while not isinstance(item := coming.popleft().result(), _End):
-            coming.append(worker.submit(following))
+        coming = worker.submit(following)
+        while not isinstance(item := coming.result(), _End):
+            coming = worker.submit(following)
             yield item
     finally:
         worker.shutdown(wait=True, cancel_futures=True)

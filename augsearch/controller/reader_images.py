@@ -18,12 +18,12 @@ from augsearch.execution.recipes import sources_of_arm
 from augsearch.files import map_array, read_json
 from augsearch.records import LabelledImages, content_key
 from augsearch.seeds import Seed
+from augsearch.sources.store import stored_blocks
 from augsearch.study.schema.arms import Arm
 from augsearch.study.schema.data import DataOptions, Images
 
 _REAL = ("classic", "repeat")
 """Kinds of sources whose images are real ones, changed a little or not at all."""
-_EXTENT = re.compile(r"class(\d+)_(\d+)-(\d+)_[0-9a-f]{64}\.npy")
 
 
 class FrozenSource(BaseModel):
@@ -189,13 +189,10 @@ def _declared_sources(directory: RunDirectory, study: FrozenStudy) -> tuple[str,
 
 def _extents(directory: RunDirectory, source: str) -> Iterator[Extent]:
     folder_name = re.compile(rf"source-{re.escape(source)}-fold(\d+)")
-    seen = set()
     for folder in sorted(directory.artifacts.iterdir()):
-        fold = folder_name.fullmatch(folder.name)
-        for path in sorted((folder / "pool").glob("*.npy")) if fold else ():
-            extent = _EXTENT.fullmatch(path.name)
-            # Two processes may have made the same images.
-            if fold and extent and (fold[1], *extent.groups()) not in seen:
-                seen.add((fold[1], *extent.groups()))
-                label, first, end = map(int, extent.groups())
-                yield Extent(source, int(fold[1]), label, first, end, path)
+        if fold := folder_name.fullmatch(folder.name):
+            seen = set()
+            for extent, block in stored_blocks(folder / "pool"):
+                if extent not in seen:
+                    seen.add(extent)
+                    yield Extent(source, int(fold[1]), *extent, block.path)

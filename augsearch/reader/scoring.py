@@ -120,7 +120,7 @@ def assess(key: Key, given: Sequence[Answers]) -> Assessment:
     )
 
 
-def wilson(share: float, n: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
+def wilson(share: float, n: float) -> tuple[float, float]:
     """Return the score interval of a share, Wilson 1927 (JASA 22, page 209).
 
     Args:
@@ -132,7 +132,7 @@ def wilson(share: float, n: float, confidence: float = CONFIDENCE) -> tuple[floa
         >>> [round(end, 4) for end in wilson(0.5, 10)]
         [0.2366, 0.7634]
     """
-    z = float(norm.isf((1 - confidence) / 2))
+    z = float(norm.isf((1 - CONFIDENCE) / 2))
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     # At 0 and 1 an end is the share itself, but for rounding.

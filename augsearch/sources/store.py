@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import final
@@ -22,7 +22,8 @@ _FILE = re.compile(r"class(\d+)_(\d+)-(\d+)_([0-9a-f]{64})\.npy")
 _WRITERS, _WAITING = 4, 8
 """Extents that are written at a time, and those that may be unwritten."""
 
-_Extent = tuple[int, int, int]  # label, first image, one past the last
+Extent = tuple[int, int, int]
+"""Label, first image, one past the last."""
 
 
 @final
@@ -54,6 +55,14 @@ class StoredBlock(ImageBlock):
         return pixels
 
 
+def stored_blocks(folder: Path) -> Iterator[tuple[Extent, StoredBlock]]:
+    """Yield the extents in a folder; two processes may have made the same one."""
+    for path in sorted(folder.glob("*.npy")) if folder.is_dir() else ():
+        if name := _FILE.fullmatch(path.name):
+            label, first, end = map(int, name.groups()[:3])
+            yield (label, first, end), StoredBlock(path, name[4], end - first)
+
+
 @final
 class PoolStore:
     """Keeps the images of a pool in `folder`, as they are asked for.
@@ -77,8 +86,8 @@ class PoolStore:
     def __init__(self, pool: Pool, folder: Path) -> None:
         self._pool = pool
         self._folder = folder
-        self._found: dict[_Extent, list[StoredBlock]] = {}
-        self._blocks: dict[_Extent, StoredBlock] = {}
+        self._found: dict[Extent, list[StoredBlock]] = {}
+        self._blocks: dict[Extent, StoredBlock] = {}
 
     def __reduce__(self) -> tuple[type[PoolStore], tuple[Pool, Path]]:
         return PoolStore, (self._pool, self._folder)
@@ -120,11 +129,11 @@ class PoolStore:
         self._make([extent for extent, _ in extents if extent not in self._blocks])
         return [(self._blocks[extent], rows) for extent, rows in extents]
 
-    def _make(self, missing: Sequence[_Extent]) -> None:
+    def _make(self, missing: Sequence[Extent]) -> None:
         """Find or make extents; one is hashed and written while the pool makes the next."""
         if missing:
             self._look()
-        coming: dict[_Extent, Future[StoredBlock]] = {}
+        coming: dict[Extent, Future[StoredBlock]] = {}
         with Background(_WRITERS, _WAITING) as files:
             for extent in missing:
                 intact = self._intact(extent)
@@ -137,11 +146,8 @@ class PoolStore:
     def _look(self) -> None:
         """Find what lies in the folder now: calls on other workers may have made more."""
         self._found.clear()
-        for path in sorted(self._folder.glob("*.npy")) if self._folder.is_dir() else ():
-            if name := _FILE.fullmatch(path.name):
-                label, first, end = map(int, name.groups()[:3])
-                block = StoredBlock(path, name[4], end - first)
-                self._found.setdefault((label, first, end), []).append(block)
+        for extent, block in stored_blocks(self._folder):
+            self._found.setdefault(extent, []).append(block)
 
     def _end(self, label: int, start: int) -> int | None:
         """Return the end of the stream that `start` lies in; None if it has none."""
@@ -153,14 +159,14 @@ class PoolStore:
         self._pool.images(label, last, stop)  # raises: the pool knows the names of its classes
         raise SourceError(f"a pool whose class {label} ends at {last} gave images up to {stop}")
 
-    def _intact(self, extent: _Extent) -> StoredBlock | None:
+    def _intact(self, extent: Extent) -> StoredBlock | None:
         for block in self._found.pop(extent, []):
             if map_array(block.path, np.uint8, 4, block.length) is not None:
                 return block
             block.path.unlink(missing_ok=True)
         return None
 
-    def _drawn(self, extent: _Extent) -> NDArray[np.uint8]:
+    def _drawn(self, extent: Extent) -> NDArray[np.uint8]:
         """Return the pool's images, as a copy: a pool may use its memory again."""
         label, first, end = extent
         images = self._pool.images(label, first, end)
@@ -171,7 +177,7 @@ class PoolStore:
             )
         return images.copy()
 
-    def _written(self, extent: _Extent, images: NDArray[np.uint8]) -> StoredBlock:
+    def _written(self, extent: Extent, images: NDArray[np.uint8]) -> StoredBlock:
         label, first, end = extent
         key = content_key(images)
         path = self._folder / f"class{label}_{first}-{end}_{key}.npy"

@@ -72,14 +72,13 @@ class ArtifactStore:
     def __repr__(self) -> str:
         return f"ArtifactStore({masked(self._url)!r}, {str(self._root)!r})"
 
-    def push(self, folder: Path, *, deep: bool = True) -> int:
-        """Send the files of a folder that the store does not have as they are now.
+    def push(self, folder: Path) -> int:
+        """Send the files of a folder, and all below it, that the store has not as they are now.
 
         Those of the folder itself come last: they say what is there.
 
         Args:
             folder: The root or a folder below it; it need not be there.
-            deep: Also what lies in the folders below.
 
         Returns:
             How many files were sent.
@@ -87,10 +86,10 @@ class ArtifactStore:
         Raises:
             StorageError: The store does not answer or takes nothing; what it took stays.
         """
-        changed = [path for path in self._local(folder, deep) if self._changed(path)]
+        changed = [path for path in self._local(folder) if self._changed(path)]
         if not changed:
             return 0
-        there = self._stored(folder, deep)
+        there = self._stored(folder, deep=True)
         return sum(self._send(path, there.get(self._relative(path), [])) for path in changed)
 
     def pull(self, folder: Path, *, deep: bool = True, notify: Notify = silent) -> int:
@@ -158,12 +157,11 @@ class ArtifactStore:
     def _relative(self, path: Path) -> str:
         return path.relative_to(self._root).as_posix()
 
-    def _local(self, folder: Path, deep: bool) -> Iterator[Path]:
+    def _local(self, folder: Path) -> Iterator[Path]:
         for base, _, names in os.walk(folder, topdown=False):
-            if deep or Path(base) == folder:
-                for name in sorted(names):
-                    if not name.endswith(_STAYS_HERE):
-                        yield Path(base) / name
+            for name in sorted(names):
+                if not name.endswith(_STAYS_HERE):
+                    yield Path(base) / name
 
     def _changed(self, path: Path) -> bool:
         with contextlib.suppress(FileNotFoundError):

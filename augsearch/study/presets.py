@@ -60,6 +60,13 @@ _SMALL_NETWORKS: dict[str, Any] = {
     "discriminator_filters": (32, 64, 128),
     "discriminator_kernel": 4,
 }
+_SPECTRAL_HINGE: dict[str, Any] = {
+    "discriminator_norm": "spectral",
+    "loss": "hinge",
+    "generator_learning_rate": 2e-4,
+    "discriminator_learning_rate": 4e-4,
+    "betas": (0.0, 0.99),
+}
 _FEW_IMAGES: dict[str, Any] = {
     "batch_size": 32,
     "iterations": 2_000,
@@ -85,14 +92,9 @@ ACGAN_PRESETS: dict[str, dict[str, Any]] = {
         "iterations": 30_000,
     },
     "fridadar2018": {
-        "latent_dim": 100,
+        **_RADFORD_NETWORKS,
         "latent": "uniform",
         "embedding_dim": 50,
-        "generator_filters": (1024, 512, 256, 128),
-        "generator_kernel": 5,
-        "generator_dense_norm": True,
-        "discriminator_filters": (64, 128, 256, 512),
-        "discriminator_kernel": 5,
         "discriminator_norm": "batch",
         "dropout": 0.5,
         "loss": "cross-entropy",
@@ -140,11 +142,7 @@ ACGAN_PRESETS: dict[str, dict[str, Any]] = {
     "small-data": {
         **_SMALL_NETWORKS,
         "embedding_dim": 50,
-        "discriminator_norm": "spectral",
-        "loss": "hinge",
-        "generator_learning_rate": 2e-4,
-        "discriminator_learning_rate": 4e-4,
-        "betas": (0.0, 0.99),
+        **_SPECTRAL_HINGE,
         **_FEW_IMAGES,
         "balanced_batches": True,
         "snapshot": "best",
@@ -165,11 +163,7 @@ DCGAN_PRESETS: dict[str, dict[str, Any]] = {
     },
     "small-data": {
         **_SMALL_NETWORKS,
-        "discriminator_norm": "spectral",
-        "loss": "hinge",
-        "generator_learning_rate": 2e-4,
-        "discriminator_learning_rate": 4e-4,
-        "betas": (0.0, 0.99),
+        **_SPECTRAL_HINGE,
         **_FEW_IMAGES,
         "snapshot": "best",
     },

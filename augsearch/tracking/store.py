@@ -130,15 +130,12 @@ def held(path: Path, timeout_s: float, otherwise: str) -> Iterator[None]:
     Raises:
         TrackingError: It stayed taken; the message starts with `otherwise`.
     """
-    lock = FileLock(path)
     try:
-        lock.acquire(timeout=timeout_s)
+        acquired = FileLock(path).acquire(timeout=timeout_s)
     except Timeout:
         raise TrackingError(
             f"{otherwise} for more than {timeout_s:g} s ({path} is locked); "
             "wait for it to end or stop it, then try again."
         ) from None
-    try:
+    with acquired:
         yield
-    finally:
-        lock.release()

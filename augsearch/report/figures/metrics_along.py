@@ -22,18 +22,16 @@ _COLUMNS = 4
 
 
 @in_style
-def metric_curves(
-    arm: ArmResult, name: str, outputs: Sequence[TuningOutputs], metrics: Sequence[str] = METRICS
-) -> str:
+def metric_curves(arm: ArmResult, name: str, outputs: Sequence[TuningOutputs]) -> str:
     """Draw metrics on the tuning set against the number of training images, a panel each; SVG.
 
     Values are means over the cells of an amount, as in Kong et al. 2022; a gap is a metric that is
     undefined in a cell (PPV of a model that never decides for the positive class).
     """
     sizes = [one.n_train for one in outputs]
-    figure, places = panels(len(metrics), _COLUMNS, WIDTH / _COLUMNS, 1.75)
+    figure, places = panels(len(METRICS), _COLUMNS, WIDTH / _COLUMNS, 1.75)
     at_choice = []
-    for place, (metric, axes) in enumerate(zip(metrics, places, strict=True)):
+    for place, (metric, axes) in enumerate(zip(METRICS, places, strict=True)):
         means = [mean_over_cells(metric, one) for one in outputs]
         axes.plot(sizes, means, "o-", color=CURVE, markersize=2.5, linewidth=1.2)
         for one, mean in zip(outputs, means, strict=True):
@@ -44,7 +42,7 @@ def metric_curves(
         axes.set_title(metric_title(metric), fontsize=9)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-        axes.tick_params(labelsize=7, labelbottom=is_lowest(place, len(metrics), _COLUMNS))
+        axes.tick_params(labelsize=7, labelbottom=is_lowest(place, len(METRICS), _COLUMNS))
     words = "" if arm.multiple is None else amount_words(arm.multiple, arm.unit)
     chosen = f"; square: chosen, {words}" if words else ""
     figure.supxlabel(f"images in the training set of arm {name}{chosen}", fontsize=9)

@@ -14,22 +14,21 @@ def test_items_come_in_their_order_from_another_thread() -> None:
             threads.add(threading.get_ident())
             yield number
 
-    assert list(ahead(items(), depth=3)) == list(range(20))
+    assert list(ahead(items())) == list(range(20))
     assert len(threads) == 1
     assert threading.get_ident() not in threads
     assert list(ahead([])) == []
 
 
-@pytest.mark.parametrize("depth", [1, 2])
-def test_no_more_than_depth_items_are_made_ahead(depth: int) -> None:
+def test_no_more_than_one_item_is_made_ahead() -> None:
     made = []
-    reader = ahead((made.append(number) or number for number in range(20)), depth)
+    reader = ahead(made.append(number) or number for number in range(20))
     for number in reader:
-        assert len(made) <= number + 1 + depth
+        assert len(made) <= number + 2
         if number == 5:
             break
     reader.close()
-    assert len(made) <= 6 + depth
+    assert len(made) <= 7
 
 
 def test_an_error_comes_where_the_item_would_have_come() -> None:
