@@ -66,19 +66,8 @@ class PlainDisplay(Display):
 
     def __call__(self, event: Event) -> None:
         """Print the event's line, if it has one."""
-        if isinstance(event, Warned):
-            self._print(printable(f"warning: {event.message}"))
-        elif self._trials and isinstance(event, StageStarted):
-            self._print(f"stage: {event.stage}")
-        elif self._trials and isinstance(event, TrialCompleted):
-            self._print(trial_line(event))
-        elif self._trials and isinstance(event, SettingTried):
-            self._print(setting_line(event))
-        elif self._trials and isinstance(event, Selected):
-            self._print(selection_line(event))
-
-    def _print(self, line: str) -> None:
-        self._console.print(Text(line))  # Text: no markup, no emoji in what users call things
+        if self._trials or isinstance(event, Warned):
+            _print_line(self._console, event)
 
 
 class LiveDisplay(Display):
@@ -117,12 +106,8 @@ class LiveDisplay(Display):
             self._advance(event)
         elif isinstance(event, TrialCompleted):
             self._trials.setdefault(event.arm, []).append(event)
-        elif isinstance(event, Warned):
-            self._live.console.print(Text(printable(f"warning: {event.message}")))
-        elif isinstance(event, SettingTried):
-            self._live.console.print(Text(setting_line(event)))
-        elif isinstance(event, Selected):
-            self._live.console.print(Text(selection_line(event)))
+        else:
+            _print_line(self._live.console, event)
 
     def _advance(self, event: Advanced) -> None:
         # Work inside other work (epochs of a setting) has a bar of its own until it is done.
@@ -149,6 +134,24 @@ class LiveDisplay(Display):
         trials = self._trials[arm]
         bars = sparkline([one.evaluation.score for one in trials])[-_LATEST:]
         return Text(f"{arm}: {bars} {_amount(trials[-1])}{_best(trials[-1], 3)}")
+
+
+def _print_line(console: Console, event: Event) -> None:
+    """Print an event's line, if it has one."""
+    line = None
+    match event:
+        case Warned():
+            line = printable(f"warning: {event.message}")
+        case StageStarted():
+            line = f"stage: {event.stage}"
+        case TrialCompleted():
+            line = trial_line(event)
+        case SettingTried():
+            line = setting_line(event)
+        case Selected():
+            line = selection_line(event)
+    if line is not None:
+        console.print(Text(line))  # Text: no markup, no emoji in what users call things
 
 
 def trial_line(event: TrialCompleted) -> str:

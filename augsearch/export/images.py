@@ -182,17 +182,9 @@ def _write_png(path: Path, pixels: NDArray[np.uint8], row: Row, origin: Origin) 
 
 
 def _write_dicom(path: Path, pixels: NDArray[np.uint8], row: Row, origin: Origin) -> None:
-    from augsearch.data.dicom.writing import SyntheticOrigin, write_secondary_capture
+    from augsearch.export.dicom import write_secondary_capture
 
-    own = SyntheticOrigin(
-        study=origin.study,
-        run=origin.run,
-        source=row.source,
-        label=row.label,
-        fold=origin.fold,
-        number=row.number,
-    )
-    write_secondary_capture(path, pixels, own)
+    write_secondary_capture(path, pixels, row, origin)
 
 
 _WRITERS = {"png": _write_png, "dicom": _write_dicom}

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -6,18 +7,20 @@ import pytest
 from pydicom.uid import UID
 
 from augsearch.data.dicom import packages
-from augsearch.data.dicom.writing import SyntheticOrigin, write_secondary_capture
 from augsearch.errors import DataError, StorageError
+from augsearch.export.dicom import write_secondary_capture
+from augsearch.export.images import Origin, Row
 
-ORIGIN = SyntheticOrigin("sinus", "a1b2", "acgan", "flüssig\\links", 2, 17)
+ORIGIN = Origin("sinus", "a1b2", "search", "0.1.0", 2, 0)
+ROW = Row("", "flüssig\\links", "acgan", "acgan", 17, "", "")
 GREY = np.random.default_rng(0).integers(0, 256, (9, 15, 1), dtype=np.uint8)
 COLOUR = np.random.default_rng(1).integers(0, 256, (9, 15, 3), dtype=np.uint8)
 
 
 @pytest.fixture
 def write(tmp_path):
-    def write(pixels=GREY, origin=ORIGIN, name="made.dcm"):
-        write_secondary_capture(tmp_path / name, pixels, origin)
+    def write(pixels=GREY, row=ROW, origin=ORIGIN, name="made.dcm"):
+        write_secondary_capture(tmp_path / name, pixels, row, origin)
         return pydicom.dcmread(tmp_path / name)
 
     return write
@@ -44,7 +47,7 @@ def test_says_everywhere_that_it_is_synthetic(write):
 
 
 def test_tells_its_origin_without_a_second_value_or_a_long_one(write):
-    file = write(origin=SyntheticOrigin("s" * 100, "r", "acgan", "flüssig\\links", 2, 17))
+    file = write(origin=replace(ORIGIN, study="s" * 100))
     assert file["SeriesDescription"].VM == 1
     assert file.SeriesDescription == "Synthetic images: source acgan, class flüssig links, fold 2"
     assert "image 17 of its pool" in file.DerivationDescription
@@ -59,9 +62,9 @@ def test_same_image_gives_same_file(write, tmp_path):
 
 def test_uids_group_images_by_run_and_series(write):
     file = write()
-    next_one = write(origin=SyntheticOrigin("sinus", "a1b2", "acgan", "flüssig\\links", 2, 18))
-    other_class = write(origin=SyntheticOrigin("sinus", "a1b2", "acgan", "none", 2, 17))
-    other_run = write(origin=SyntheticOrigin("sinus", "c3d4", "acgan", "none", 2, 17))
+    next_one = write(row=replace(ROW, number=18))
+    other_class = write(row=replace(ROW, label="none"))
+    other_run = write(row=replace(ROW, label="none"), origin=replace(ORIGIN, run="c3d4"))
     assert file.SOPInstanceUID != next_one.SOPInstanceUID
     assert file.SeriesInstanceUID == next_one.SeriesInstanceUID != other_class.SeriesInstanceUID
     assert file.StudyInstanceUID == other_class.StudyInstanceUID != other_run.StudyInstanceUID

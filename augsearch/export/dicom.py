@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augsearch.data.dicom.packages import need_dicom
+from augsearch.export.images import SAYS, Origin, Row
 from augsearch.files import replacing
 from augsearch.records import content_key
 
@@ -21,39 +21,21 @@ _PATIENT = "SYNTHETIC"
 _LONGEST = {"LO": 64, "ST": 1024}
 
 
-@dataclass(frozen=True)
-class SyntheticOrigin:
-    """Where a synthetic image comes from: all that its file tells beside its pixels.
-
-    Attributes:
-        study: Name of the study.
-        run: What tells the run from others of that name, such as the hash of its study file.
-        source: Name of the source.
-        label: Name of the class that the image was made for.
-        fold: The fold whose training images the source was fitted to, from 0.
-        number: Place of the image in the source's pool for that class, from 0.
-    """
-
-    study: str
-    run: str
-    source: str
-    label: str
-    fold: int
-    number: int
-
-
-def write_secondary_capture(path: Path, pixels: NDArray[np.uint8], origin: SyntheticOrigin) -> None:
+def write_secondary_capture(
+    path: Path, pixels: NDArray[np.uint8], row: Row, origin: Origin
+) -> None:
     """Write an image as a DICOM secondary capture, atomically.
 
     The patient's name and ID, the descriptions of study, series and derivation, the comments, the
     tag Synthetic Data (0008,001C) and the conversion type SYN say that it is synthetic. There are
-    no dates, and the UIDs follow from `origin` and the pixels: the same image gives the same file.
+    no dates, and the UIDs follow from origin and pixels: the same image gives the same file.
     Images of one run, fold, source and class are one series.
 
     Args:
         path: The file to write.
         pixels: uint8, (H, W, 1) grey or (H, W, 3) colour.
-        origin: Where the image comes from.
+        row: Its line of the manifest.
+        origin: Where it comes from.
 
     Raises:
         DataError: pydicom is not installed.
@@ -63,16 +45,16 @@ def write_secondary_capture(path: Path, pixels: NDArray[np.uint8], origin: Synth
     from pydicom.dataset import Dataset
 
     file = Dataset()
-    _say_synthetic(file, origin)
-    _identify(file, pixels, origin)
+    _say_synthetic(file, row, origin)
+    _identify(file, pixels, row, origin)
     _set_pixels(file, pixels)
     file.file_meta = _file_meta(file)
     with replacing(path) as temporary:
         file.save_as(temporary, enforce_file_format=True)
 
 
-def _say_synthetic(file: Dataset, origin: SyntheticOrigin) -> None:
-    made = f"source {origin.source}, class {origin.label}, fold {origin.fold}"
+def _say_synthetic(file: Dataset, row: Row, origin: Origin) -> None:
+    made = f"source {row.source}, class {row.label}, fold {origin.fold}"
     file.SpecificCharacterSet = "ISO_IR 192"
     file.ImageType = ["DERIVED", "SECONDARY"]
     file.SyntheticData = "YES"
@@ -84,11 +66,11 @@ def _say_synthetic(file: Dataset, origin: SyntheticOrigin) -> None:
     file.StudyDescription = _text(f"Synthetic images: {origin.study}", "LO")
     file.SeriesDescription = _text(f"Synthetic images: {made}", "LO")
     file.DerivationDescription = _text(
-        f"Synthetic image, not a patient: {made}, image {origin.number} of its pool, "
+        f"Synthetic image, not a patient: {made}, image {row.number} of its pool, "
         f"study {origin.study}",
         "ST",
     )
-    file.ImageComments = "Synthetic image, not a patient. Not for diagnosis."
+    file.ImageComments = SAYS
     file.Manufacturer = "augsearch"
     file.SecondaryCaptureDeviceManufacturer = "augsearch"
     for unknown in (
@@ -104,19 +86,19 @@ def _say_synthetic(file: Dataset, origin: SyntheticOrigin) -> None:
         setattr(file, unknown, "")
 
 
-def _identify(file: Dataset, pixels: NDArray[np.uint8], origin: SyntheticOrigin) -> None:
+def _identify(file: Dataset, pixels: NDArray[np.uint8], row: Row, origin: Origin) -> None:
     from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
 
     study = ["augsearch", origin.study, origin.run]
-    series = [*study, origin.source, origin.label, str(origin.fold)]
-    image = [*series, str(origin.number), content_key(pixels)]
+    series = [*study, row.source, row.label, str(origin.fold)]
+    image = [*series, str(row.number), content_key(pixels)]
     file.SOPClassUID = SecondaryCaptureImageStorage
     # Joined by a character that no name has, so that no two origins run into each other.
     file.StudyInstanceUID, file.SeriesInstanceUID, file.SOPInstanceUID = (
         generate_uid(entropy_srcs=["\0".join(part)]) for part in (study, series, image)
     )
     file.SeriesNumber = origin.fold + 1
-    file.InstanceNumber = origin.number + 1
+    file.InstanceNumber = row.number + 1
 
 
 def _set_pixels(file: Dataset, pixels: NDArray[np.uint8]) -> None:
