@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -21,7 +23,8 @@ def fold_batch_norms(network: nn.Module) -> int:
     """
     modules = dict(network.named_modules())
     folded = 0
-    for node in fx.symbolic_trace(network).graph.nodes:
+    # What is traced stays in memory until Python looks for garbage: a copy without numbers.
+    for node in fx.symbolic_trace(copy.deepcopy(network).to("meta")).graph.nodes:
         if node.op != "call_module" or not isinstance(modules[node.target], nn.BatchNorm2d):
             continue
         before = node.args[0]

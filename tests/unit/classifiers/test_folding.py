@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import pytest
 import torch
 from torch import nn
@@ -49,3 +52,16 @@ def test_a_convolution_that_others_read_too_is_left_alone() -> None:
             return x + self.norm(x)
 
     assert fold_batch_norms(shaken(Forked())) == 0
+
+
+def test_what_is_let_go_is_gone_at_once() -> None:
+    # In a circle of references its memory would stay until Python looks for garbage.
+    network = shaken(headless("resnet18", "random", Seed.of(0)).body)
+    fold_batch_norms(network)
+    left = [weakref.ref(values) for values in network.parameters()]
+    gc.disable()
+    try:
+        del network
+        assert all(one() is None for one in left)
+    finally:
+        gc.enable()
