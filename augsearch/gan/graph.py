@@ -70,6 +70,7 @@ class OneGraph:
             for value, old in zip_longest(self._state(), before):
                 value.zero_() if old is None else value.copy_(old)
         self._graph, self._losses = recorded(lambda: run(self._rng), self._rng)
+        self._drop_gradients()  # who keeps a network would keep the graph's memory with them
         return self._graph
 
     def _warm_up(self, run: Run) -> None:
@@ -77,8 +78,11 @@ class OneGraph:
         with beside():
             for _ in range(_WARM_UP):
                 run(self._rng)
+        self._drop_gradients()  # they will be in the graph's own memory
+
+    def _drop_gradients(self) -> None:
         for optimizer in self._optimizers.values():
-            optimizer.zero_grad(set_to_none=True)  # gradients will be in the graph's own memory
+            optimizer.zero_grad(set_to_none=True)
 
     def _state(self) -> Iterator[Tensor]:
         for module in self._modules.values():
