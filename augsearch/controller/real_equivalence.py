@@ -194,7 +194,7 @@ def equivalence(curve: RealCurve, gain: Verdict, prepared: Prepared) -> RealEqui
     if found.reason:
         return _unsaid(_reason(found, curve.sizes))
     return RealEquivalence(
-        text=_sentence(found, curve.sizes, confidence),
+        text=_sentence(found, curve.sizes, confidence, len(prepared.split.folds)),
         extra_images=found.extra,
         low=found.low if math.isfinite(found.low) else None,
         high=found.high if math.isfinite(found.high) else None,
@@ -205,7 +205,9 @@ def _unsaid(why: str) -> RealEquivalence:
     return RealEquivalence(text=UNSAID + why, extra_images=None, low=None, high=None)
 
 
-def _sentence(found: Equivalent, sizes: NDArray[np.float64], confidence: float) -> str:
+def _sentence(
+    found: Equivalent, sizes: NDArray[np.float64], confidence: float, n_folds: int
+) -> str:
     extra, there = round(found.extra), sizes[-1]
     low, high = f"{found.low:.0f}", f"{found.high:.0f}"
     if math.isinf(found.low):
@@ -213,9 +215,11 @@ def _sentence(found: Equivalent, sizes: NDArray[np.float64], confidence: float) 
     if math.isinf(found.high):
         high = f"more than {(REACH - 1) * there:.0f}"
     worth = f"{extra} more" if extra >= 0 else f"{-extra} fewer"
+    of_folds = " in a fold (mean)" if n_folds > 1 else ""
     return (
         f"The chosen synthetic images are worth about {worth} real images "
-        f"({percent(confidence)} interval {low} to {high}), beside the {there:.0f} that there are."
+        f"({percent(confidence)} interval {low} to {high}), beside the {there:.0f} that there are"
+        f"{of_folds}."
     )
 
 

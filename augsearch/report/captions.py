@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from augsearch.report.contents import ReportContents
 from augsearch.report.lines import BEST, CHOSEN, TEST, Line
 from augsearch.report.samples import Sample
-from augsearch.report.sentences import metric_title
+from augsearch.report.sentences import cut_off, metric_title
 from augsearch.report.values import DELONG
 from augsearch.study.schema.report import TableOptions
 
@@ -30,7 +30,7 @@ def caption(
     ]
     sentences = [
         f"{_images(contents, options, own)}; {_trainings(contents, options, own)}.",
-        _decisions(contents),
+        _decisions(contents, options),
     ]
     if options.images == "tuning":
         sentences.append(_choices(contents))
@@ -75,9 +75,9 @@ def _trainings(contents: ReportContents, options: TableOptions, samples: Sequenc
     return f"{how} {trainings} per arm{each}"
 
 
-def _decisions(contents: ReportContents) -> str:
+def _decisions(contents: ReportContents, options: TableOptions) -> str:
     if len(contents.classes) == 2:
-        return f"The positive class is {contents.classes[1]}; cut-off 0.5."
+        return f"The positive class is {contents.classes[1]}; {cut_off(options.metrics)}."
     return "An image is decided to be of its likeliest class; there is no cut-off."
 
 

@@ -21,7 +21,12 @@ from augsearch.report.page import page
 from augsearch.report.paper_tables import PaperTable, paper_tables
 from augsearch.report.samples import table_confusions
 from augsearch.report.search_words import score_caption, search_caption
-from augsearch.report.sentences import endpoint_sentences, scope_sentence, verdict_sentences
+from augsearch.report.sentences import (
+    cut_off,
+    endpoint_sentences,
+    scope_sentence,
+    verdict_sentences,
+)
 from augsearch.report.tables import write_paper_tables, write_tables
 from augsearch.study.compare import flatten
 
@@ -43,6 +48,7 @@ def render(
 ) -> str:
     """Return the report as HTML; every text of the user's is escaped."""
     confidence = contents.confidence
+    metrics = {metric for arm in contents.result.arms.values() for metric in arm.test}
     return page(
         "template.html",
         contents=contents,
@@ -53,6 +59,7 @@ def render(
         scores=score_caption(contents),
         searches={name: search_caption(contents, name) for name in contents.rules},
         tuning=tuning_caption(contents) if contents.tuned else "",
+        cut_off=cut_off(metrics),
         audit=audit_table(contents.audits),
         methods=methods(contents),
         missing=not_shown(contents),

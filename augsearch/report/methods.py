@@ -221,7 +221,7 @@ def _figures(contents: ReportContents) -> Iterator[str]:
     if contents.audits:
         yield (
             "The sources were audited for copies of training images and for collapse, each number "
-            "beside the same number of real images."
+            "beside what real images give."
         )
     if any(contents.likeness.values()):
         yield "Variety within a class was measured by MS-SSIM [@wang2003]."

@@ -56,7 +56,19 @@ def search_caption(contents: ReportContents, name: str) -> str:
     words = [contents.recipes[name], _tried(arm), f"rule: {contents.rules[name]}"]
     if arm.reason:
         words.append(f"ended: {_REASONS.get(arm.reason, arm.reason)}")
-    return "; ".join(words) + "." + _smoothed(contents, name) + _over_images(contents, name)
+    said = "; ".join(words) + "." + _smoothed(contents, name)
+    return said + _set_of_best(contents, name) + _over_images(contents, name)
+
+
+def _set_of_best(contents: ReportContents, name: str) -> str:
+    kept = contents.confidence_sets.get(name, ())
+    if not kept:
+        return ""
+    amounts = ", ".join(f"{amount:g}" for amount in kept)
+    return (
+        f" The tuning images cannot tell K = {amounts} from the best "
+        f"({contents.confidence * 100:g} % confidence set)."
+    )
 
 
 def _worth(search: SearchOptions) -> str:

@@ -1,6 +1,6 @@
 """The result in words, the same on the terminal and in the report."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from augsearch.amounts import amount_words
 from augsearch.evaluation.metrics import get_metric
@@ -217,6 +217,21 @@ def percent(share: float) -> str:
         ('95%', '97.5%', '99.9%')
     """
     return f"{share * 100:g}%"
+
+
+def cut_off(metrics: Iterable[str]) -> str:
+    """Say where the probability of the positive class is cut for these metrics, two classes.
+
+    Example:
+        >>> cut_off(["f1", "kappa"])
+        'cut-off 0.5'
+    """
+    if not any(name.startswith(SENSITIVITY_AT) for name in metrics):
+        return "cut-off 0.5"
+    return (
+        "cut-off 0.5, but for sensitivity at a specificity that of each training's own ROC curve "
+        "of these images, chosen on them"
+    )
 
 
 def metric_title(name: str) -> str:

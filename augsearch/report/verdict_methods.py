@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from augsearch.evaluation import endpoints, max_t
+from augsearch.evaluation import endpoints, learning_curve, max_t
 from augsearch.evaluation.intervals import DRAWS
 from augsearch.evaluation.patients import numbered
 from augsearch.report.contents import ReportContents
-from augsearch.report.sentences import metric_title
+from augsearch.report.sentences import cut_off, metric_title
 from augsearch.study.results import VerdictResult
 from augsearch.study.schema.study import StudyFile
 
@@ -31,6 +31,7 @@ def verdict_methods(contents: ReportContents, study: StudyFile) -> Iterator[str]
         yield from _on_tuning_set(contents)
     elif contents.test.probabilities:
         yield from _test(contents, study)
+        yield from _worth(contents, study)
         yield from _endpoints(contents)
     yield from _patients(contents, study)
     yield from _generators(contents)
@@ -67,6 +68,21 @@ def _endpoints(contents: ReportContents) -> Iterator[str]:
         f"{endpoints.DRAWS:,} draws of a paired bootstrap of images within each class and of "
         "trainings [@efron1993], with expanded percentile intervals [@hesterberg2015]"
         f"{correction}."
+    )
+
+
+def _worth(contents: ReportContents, study: StudyFile) -> Iterator[str]:
+    """Yield how the gain is expressed in real images, if the study asked for it."""
+    if contents.result.real_equivalence is None:
+        return
+    times = study.evaluation.test_replicates * contents.n_folds
+    yield (
+        "What the gain is worth in real images is how many more the learning curve of arm "
+        f"{contents.result.baseline} needs for it: an inverse power law [@figueroa2012] of the AUC "
+        f"on the tuning set, over {times} trainings on each of several shares of its real images, "
+        f"followed to {learning_curve.REACH:g} times their number at most, with percentiles of "
+        f"{learning_curve.DRAWS:,} bootstrap draws of trainings, of the curve's exponent and of "
+        "the gain."
     )
 
 
@@ -171,7 +187,8 @@ def _macro(n_classes: int) -> str:
 
 
 def _cut_off(contents: ReportContents) -> str:
-    return ", at a cut-off of 0.5" if len(contents.classes) == 2 else ""
+    metrics = {metric for arm in contents.result.arms.values() for metric in arm.test}
+    return f" ({cut_off(metrics)})" if len(contents.classes) == 2 else ""
 
 
 def _times(count: int) -> str:

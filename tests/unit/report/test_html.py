@@ -161,6 +161,20 @@ def test_the_same_contents_are_the_same_report(make, tmp_path):
     assert first.read_bytes() == second.read_bytes()
 
 
+def test_where_metrics_are_cut_and_which_folds_images_are_counted_is_said(written, make):
+    result = make().result
+    more = result.arms["more"]
+    test = more.test | {"sensitivity@0.90": more.test["auc"]}
+    arms = result.arms | {"more": more.model_copy(update={"test": test})}
+    several = result.model_copy(update={"arms": arms})
+    text = " ".join(written(result=several, n_folds=3).texts)
+    assert "ill; cut-off 0.5, but for sensitivity at a specificity that of each" in text
+    assert "Numbers of images are those of the training set of fold 0" in text
+    text = " ".join(written().texts)
+    assert "ill; cut-off 0.5." in text
+    assert "fold 0" not in text
+
+
 def test_endpoints_stand_below_the_verdict_and_in_the_forest(written, make, tmp_path):
     gain = EndpointGain(label="helps", value=0.1, low=0.05, high=0.15)
     result = make().result

@@ -8,7 +8,7 @@ from augsearch.report.contents import Outputs
 from augsearch.report.methods import methods
 from augsearch.report.missing import not_shown
 from augsearch.report.model_words import classifier_words, source_words
-from augsearch.study.results import EarlierOpening, EndpointGain
+from augsearch.study.results import EarlierOpening, EndpointGain, Interval, RealEquivalence
 from augsearch.study.schema.study import StudyFile
 
 STUDY = {
@@ -280,6 +280,38 @@ def test_endpoints_are_told_with_their_statistics(written, make, names, words):
     assert ("without correction for their number" in text) == (len(names) > 1)
     assert "hesterberg2015" in found.bibtex
     assert "Secondary" not in written().paragraphs["Test"]
+
+
+def with_test_metric(result, metric):
+    value = Interval(value=0.7, low=0.6, high=0.8)
+    arms = {
+        name: arm.model_copy(update={"test": arm.test | {metric: value}})
+        for name, arm in result.arms.items()
+    }
+    return result.model_copy(update={"arms": arms})
+
+
+def test_a_cut_off_that_test_images_chose_is_not_called_fixed(written, make):
+    plain = written().paragraphs["Test"]
+    assert "(Efron and Tibshirani 1993) (cut-off 0.5)." in plain
+    result = with_test_metric(make().result, "sensitivity@0.90")
+    text = written(result=result).paragraphs["Test"]
+    assert "that of each training's own ROC curve of these images, chosen on them)." in text
+    three = ("a", "b", "c")
+    assert "cut-off" not in written(classes=three).paragraphs["Test"]
+
+
+def test_what_a_gain_is_worth_is_told_with_its_curve(written, make):
+    worth = RealEquivalence(text="worth", extra_images=3.0, low=1.0, high=5.0)
+    result = make().result.model_copy(update={"real_equivalence": worth})
+    found = written(n_folds=3, result=result)
+    assert (
+        "how many more the learning curve of arm real needs for it: an inverse power law (Figueroa "
+        "et al. 2012) of the AUC on the tuning set, over 12 trainings on each of several shares of "
+        "its real images, followed to 2 times their number"
+    ) in found.paragraphs["Test"]
+    assert "10.1186/1472-6947-12-8" in found.bibtex
+    assert "learning curve" not in written().paragraphs["Test"]
 
 
 @pytest.mark.parametrize(

@@ -225,6 +225,12 @@ def test_captions_say_which_images_and_how_many_trainings(make, classes, n_folds
         assert words in " ".join(found.caption)
 
 
+def test_a_caption_names_a_cut_off_that_the_tables_own_images_chose(make):
+    _, [found] = table(make, metrics=("accuracy", "sensitivity@0.80"))
+    words = "cut-off 0.5, but for sensitivity at a specificity that of each training's own ROC"
+    assert words in " ".join(found.caption)
+
+
 def test_an_undefined_value_is_a_dash_and_an_empty_field(make, tmp_path):
     labels = np.arange(10) % 2
     never = np.tile([0.9, 0.1], (2, 10, 1))

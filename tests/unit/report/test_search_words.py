@@ -112,6 +112,13 @@ def test_a_curve_in_auc_says_how_far_other_images_could_move_it(make):
     assert "Over images" not in search_caption(make(metric="auc", tuning={}), "more")
 
 
+def test_the_amounts_that_cannot_be_told_from_the_best_are_named(searched):
+    contents = searched(HALVING, confidence_sets={"more": (1.0, 2.5)})
+    words = "The tuning images cannot tell K = 1, 2.5 from the best (95 % confidence set)."
+    assert words in search_caption(contents, "more")
+    assert "confidence set" not in search_caption(searched(HALVING), "more")
+
+
 def test_methods_say_what_chose(searched):
     study = {
         "name": "s",
