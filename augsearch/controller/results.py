@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
-from augsearch.controller.answer import Groups, Outcome, Outputs, finite
+from augsearch.controller.answer import Outcome, finite
 from augsearch.controller.arms import SearchedArm
 from augsearch.controller.auditing import kept_audits
 from augsearch.controller.directory import RunDirectory
@@ -13,7 +14,6 @@ from augsearch.controller.generator_replicates import Generations, with_scope
 from augsearch.controller.preparation import Prepared
 from augsearch.controller.real_equivalence import RealCurve, equivalence
 from augsearch.evaluation.intervals import metric_interval
-from augsearch.records import Portion
 from augsearch.report.contents import Smoothed
 from augsearch.search.rounds import merged
 from augsearch.study.results import (
@@ -92,8 +92,8 @@ def _arm_result(
         stopped_at=one.found.stopped_at,
         reason=one.found.reason if one.arm.search else None,
         history=_history(one),
-        test=_tested(prepared, one.name, outcome),
-        external=_tested_outside(prepared, one.name, outcome),
+        test=_tested(prepared, one.name, outcome, "test") or {},
+        external=_tested(prepared, one.name, outcome, "external"),
         gain=(
             Interval(value=finite(gain.gain), low=finite(gain.low), high=finite(gain.high))
             if gain
@@ -120,29 +120,17 @@ def _history(one: SearchedArm) -> list[HistoryEntry]:
     ]
 
 
-def _tested(prepared: Prepared, name: str, outcome: Outcome) -> dict[str, Interval]:
-    if prepared.test is None or name not in outcome.test:
-        return {}
-    return intervals(prepared, name, "test", prepared.test, outcome.test, outcome.groups.get(name))
-
-
-def _tested_outside(prepared: Prepared, name: str, outcome: Outcome) -> dict[str, Interval] | None:
-    if prepared.external is None or name not in outcome.test:
+def _tested(
+    prepared: Prepared, name: str, outcome: Outcome, part: Literal["test", "external"]
+) -> dict[str, Interval] | None:
+    """Return every reported metric of one arm with its interval; None if it was not asked."""
+    images, outputs = {
+        "test": (prepared.test, outcome.test),
+        "external": (prepared.external, outcome.external),
+    }[part]
+    if images is None or name not in outputs:
         return None
-    groups = outcome.groups.get(name)
-    return intervals(prepared, name, "external", prepared.external, outcome.external, groups)
-
-
-def intervals(
-    prepared: Prepared,
-    name: str,
-    part: str,
-    images: Portion,
-    outputs: Outputs,
-    groups: Groups = None,
-) -> dict[str, Interval]:
-    """Return every reported metric of one arm with its interval."""
-    confidence = prepared.study.evaluation.confidence
+    confidence, groups = prepared.study.evaluation.confidence, outcome.groups.get(name)
     table = {}
     asked = (prepared.metric.name, *prepared.study.evaluation.endpoints)
     for metric in dict.fromkeys([*METRICS, *asked]):

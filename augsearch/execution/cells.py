@@ -137,14 +137,14 @@ def fresh_trainings(
     return list(train_cells(score.engine, job, cells, score.notify))
 
 
-def fresh_set(score: ArmScore, multiple: float, fold: FoldImages, replicate: int) -> TrainingSet:
-    """Return what a fresh training for the test trains on: see `fresh_trainings`."""
-    return _fresh_cell(score, multiple, fold, replicate).training_set(fold)
+def fresh_set(score: ArmScore, multiple: float, fold: FoldImages) -> TrainingSet:
+    """Return what the first fresh training for the test trains on: see `fresh_trainings`."""
+    return _fresh_cell(score, multiple, fold, 0).training_set(fold)
 
 
-def searched_set(score: ArmScore, multiple: float, fold: FoldImages, replicate: int) -> TrainingSet:
-    """Return what a training of the search trains on."""
-    return _searched_cell(score, multiple, fold, replicate).training_set(fold)
+def searched_set(score: ArmScore, multiple: float, fold: FoldImages) -> TrainingSet:
+    """Return what the first training of the search trains on."""
+    return _searched_cell(score, multiple, fold, 0).training_set(fold)
 
 
 def _fresh_cell(score: ArmScore, multiple: float, fold: FoldImages, replicate: int) -> Cell:

@@ -30,15 +30,22 @@ class ScoredPool(Pool):
 
 
 class UnlabelledPool(Pool):
-    """An endless stream of images without classes: somebody else has to say what they show."""
+    """An endless stream of images without classes: somebody else has to say what they show.
 
-    @abstractmethod
+    Args:
+        pool: Its images, as those of label 0.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
     def candidates(self, start: int, stop: int) -> NDArray[np.uint8]:
         """Return images `start` to `stop`, uint8, (stop - start, H, W, C); image i depends on i.
 
         Raises:
             SourceError: A range that runs backwards or below 0.
         """
+        return self._pool.images(0, start, stop)
 
     def images(self, label: int, start: int, stop: int) -> NDArray[np.uint8]:
         """Refuse.

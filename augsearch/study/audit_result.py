@@ -9,11 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 AuditVerdict = Literal["pass", "warn", "fail"]
 
 
-class _Record(BaseModel):
+class Record(BaseModel):
+    """A table of results.json."""
+
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
 
-class CopiesFound(_Record):
+class CopiesFound(Record):
     """Images nearer to a training image than real images of other groups come."""
 
     count: int
@@ -32,7 +34,7 @@ class CopiesFound(_Record):
         return self.count / self.total
 
 
-class ClosestPair(_Record):
+class ClosestPair(Record):
     """A synthetic image and the training image that it comes nearest to."""
 
     label: int
@@ -42,7 +44,7 @@ class ClosestPair(_Record):
     nearness: float = Field(description="relative distance over threshold; below 1 it is a copy")
 
 
-class Variety(_Record):
+class Variety(Record):
     """MS-SSIM of pairs of images within a class: near 1 if they all look alike."""
 
     class_name: str
@@ -55,7 +57,7 @@ class Variety(_Record):
         return (self.synthetic - self.real) / (1 - self.real) if self.real < 1 else 0.0
 
 
-class Beside(_Record):
+class Beside(Record):
     """A number beside the same number of real against real images; null where too few images."""
 
     value: float | None
@@ -64,7 +66,7 @@ class Beside(_Record):
     floor_se: float | None = Field(None, description="spread of the floor over random halves")
 
 
-class SyntheticScore(_Record):
+class SyntheticScore(Record):
     """The tuning score of a classifier trained on synthetic images alone."""
 
     metric: str
@@ -75,7 +77,7 @@ class SyntheticScore(_Record):
     real_p_better: float = Field(description="p_better of the real training images")
 
 
-class AuditNumbers(_Record):
+class AuditNumbers(Record):
     """Everything that was measured."""
 
     source: str

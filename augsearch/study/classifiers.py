@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from augsearch.messages import show, unknown
-from augsearch.study.lines import Location
+from augsearch.study.lines import Location, Problem
 from augsearch.study.schema.classifier import (
     OWN_NETWORKS,
     ClassifierOptions,
@@ -16,8 +16,6 @@ from augsearch.study.schema.classifier import (
 from augsearch.study.schema.generators import AcganOptions
 from augsearch.study.schema.study import DEFAULT_CLASSIFIER, StudyFile
 from augsearch.study.settings import tuned_tables
-
-Problem = tuple[Location, str]
 
 BACKBONE_FAMILIES = ("densenet", "resnet", "resnext", "wide_resnet", "efficientnet_v2")
 

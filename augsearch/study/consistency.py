@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from augsearch.messages import unknown
 from augsearch.study.classifiers import classifier_problems
 from augsearch.study.generator_replicates import generator_problems
-from augsearch.study.lines import Location
+from augsearch.study.lines import Location, Problem
 from augsearch.study.metric_names import metric_problems
 from augsearch.study.order import order_problems
 from augsearch.study.report_tables import table_problems
@@ -19,8 +19,6 @@ from augsearch.study.schema.study import StudyFile
 from augsearch.study.settings import tune_problems
 from augsearch.study.training_sets import amount_problems
 from augsearch.study.untested import untested_problems
-
-Problem = tuple[Location, str]
 
 
 def find_problems(study: StudyFile) -> list[Problem]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from augsearch.study.lines import Location
+from augsearch.study.lines import Problem
 from augsearch.study.order import used_sources
 from augsearch.study.schema.generators import TRAINED
 from augsearch.study.schema.sources import CallableOptions, PluginOptions
@@ -14,7 +14,7 @@ RENEWABLE = (*TRAINED, CallableOptions, PluginOptions)
 """Sources that another seed may make other images of: they train something, or may do so."""
 
 
-def generator_problems(study: StudyFile) -> Iterator[tuple[Location, str]]:
+def generator_problems(study: StudyFile) -> Iterator[Problem]:
     """Yield what keeps generators from being trained several times."""
     evaluation = study.evaluation
     count, trainings = evaluation.generator_replicates, evaluation.test_replicates

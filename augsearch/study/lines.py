@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 
 Location = tuple[int | str, ...]
 """Where a value sits in the parsed document: keys, and numbers (from 0) inside lists."""
+Problem = tuple[Location, str]
+"""Where something is wrong, and what."""
 
 _TOKEN = re.compile(
     r"""

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from augsearch.errors import StudyFileError
 from augsearch.reading import read_whole
 from augsearch.study.consistency import find_problems
-from augsearch.study.lines import Location, dotted, key_lines, line_of, longest_key
+from augsearch.study.lines import Location, Problem, dotted, key_lines, line_of, longest_key
 from augsearch.study.schema.study import StudyFile
 from augsearch.study.wording import explain
 
@@ -80,7 +80,7 @@ def _failure(
     path: Path,
     lines: Mapping[Location, int],
     entries: Sequence[_Entry],
-    explained: Callable[[_Entry], tuple[Location, str]],
+    explained: Callable[[_Entry], Problem],
 ) -> StudyFileError:
     """Put the problems in the order of the file, as many as anybody reads."""
     placed = []

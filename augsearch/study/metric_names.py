@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import EntryPoints, entry_points
 
 from augsearch.messages import show, unknown
-from augsearch.study.lines import Location
+from augsearch.study.lines import Problem
 from augsearch.study.schema.study import StudyFile
 
 KNOWN_METRICS = (
@@ -85,7 +85,7 @@ def named_metrics(study: StudyFile) -> tuple[str, ...]:
     return tuple(dict.fromkeys((study.evaluation.metric, *study.evaluation.endpoints, *tables)))
 
 
-def metric_problems(study: StudyFile) -> Iterator[tuple[Location, str]]:
+def metric_problems(study: StudyFile) -> Iterator[Problem]:
     """Yield what is wrong with the metrics of [evaluation]."""
     problem = metric_problem(study.evaluation.metric, searched=True)
     if problem is not None:

@@ -7,7 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
 from augsearch.messages import unknown
-from augsearch.study.lines import Location
+from augsearch.study.lines import Problem
 from augsearch.study.schema.arms import Arm
 from augsearch.study.schema.generators import TRAINED
 from augsearch.study.schema.study import StudyFile
@@ -49,7 +49,7 @@ def search_order(study: StudyFile) -> tuple[str, ...]:
     return tuple(ordered)
 
 
-def order_problems(study: StudyFile) -> Iterator[tuple[Location, str]]:
+def order_problems(study: StudyFile) -> Iterator[Problem]:
     """Yield what is wrong with `train_on`: an arm that is not there, or a circle."""
     for name, source in study.sources.items():
         if source.train_on is not None and source.train_on not in study.arms:

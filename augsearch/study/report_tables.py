@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from augsearch.messages import unknown
-from augsearch.study.lines import Location
+from augsearch.study.lines import Problem
 from augsearch.study.metric_names import metric_problem
 from augsearch.study.schema.report import CLASS_METRICS, TableOptions
 from augsearch.study.schema.study import StudyFile
-
-Problem = tuple[Location, str]
 
 USUAL_TABLES = ("arms", "metrics", "endpoints", "history", "settings", "split")
 """What the report's own CSV files are called."""

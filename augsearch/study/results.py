@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from augsearch.amounts import Unit
-from augsearch.study.audit_result import AuditResult
+from augsearch.study.audit_result import AuditResult, Record
 from augsearch.study.schema.tables import NAME_PATTERN
 
 # Figures and tables are files named after arms, and results.json may come from anywhere.
@@ -16,11 +16,7 @@ _ARM_PATTERN = NAME_PATTERN.removesuffix("$") + r"( \([a-z]+ control\))?$"
 Label = Literal["helps", "no evidence", "harms"]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
-
-
-class Interval(_Record):
+class Interval(Record):
     """A value with the two ends of its confidence interval; null where it is undefined."""
 
     value: float | None
@@ -35,7 +31,7 @@ class EndpointGain(Interval):
     note: str = Field("", description="what limits the answer, if anything does")
 
 
-class HistoryEntry(_Record):
+class HistoryEntry(Record):
     """One amount and its tuning scores; null stands for NaN."""
 
     multiple: float
@@ -43,7 +39,7 @@ class HistoryEntry(_Record):
     scores: list[float | None]
 
 
-class SmoothedChoice(_Record):
+class SmoothedChoice(Record):
     """The best of the tried amounts on the curve smoothed over log K by a Gaussian process."""
 
     multiple: float
@@ -58,7 +54,7 @@ class SmoothedChoice(_Record):
     )
 
 
-class ArmResult(_Record):
+class ArmResult(Record):
     """One arm: what was chosen and how it fared."""
 
     multiple: float | None = Field(description="the chosen amount, counted as unit says")
@@ -99,7 +95,7 @@ class ArmResult(_Record):
     )
 
 
-class ControlGain(_Record):
+class ControlGain(Record):
     """The declared arm against its best control: as many images, nothing synthetic."""
 
     arm: str = Field(description="the control arm, chosen on tuning scores")
@@ -108,7 +104,7 @@ class ControlGain(_Record):
     high: float | None
 
 
-class VerdictResult(_Record):
+class VerdictResult(Record):
     """The answer, in the AUC on the images that judged_on names: arm against baseline."""
 
     arm: str
@@ -125,7 +121,7 @@ class VerdictResult(_Record):
     control: ControlGain | None = Field(None, description="null without controls")
 
 
-class EarlierOpening(_Record):
+class EarlierOpening(Record):
     """Another run that opened the same test set before this one did."""
 
     run: str = Field(description="name of its run directory")
@@ -134,7 +130,7 @@ class EarlierOpening(_Record):
     multiple: float | None = Field(description="and that arm's amount")
 
 
-class RealEquivalence(_Record):
+class RealEquivalence(Record):
     """How many more real images would have brought the gain of the chosen synthetic ones."""
 
     text: str = Field(description="the answer in words, or why there is none")
@@ -143,7 +139,7 @@ class RealEquivalence(_Record):
     high: float | None = Field(description="null: more than the curve reaches up to")
 
 
-class StudyResult(_Record):
+class StudyResult(Record):
     """All that results.json holds."""
 
     schema_version: Literal[1] = 1
@@ -165,5 +161,5 @@ class StudyResult(_Record):
     audits: list[AuditResult] = Field(
         [], description="what the audit found, per source and fold; empty without any"
     )
-    warnings: list[str] = []
+    warnings: list[str] = Field([])
     seconds: dict[str, float]

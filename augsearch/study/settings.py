@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from augsearch.messages import show, unknown
-from augsearch.study.lines import Location
+from augsearch.study.lines import Problem
 from augsearch.study.schema.classifier import ClassifierOptions
 from augsearch.study.schema.study import StudyFile
 from augsearch.study.schema.tune import Range, Value
@@ -85,7 +85,7 @@ def tuned_tables(
             yield where, setting, tuned
 
 
-def tune_problems(study: StudyFile) -> Iterator[tuple[Location, str]]:
+def tune_problems(study: StudyFile) -> Iterator[Problem]:
     """Yield keys and values of [tune] that do not fit the classifier of every arm."""
     if study.tune is None:
         return

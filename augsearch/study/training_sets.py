@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from augsearch.study.lines import Location
+from augsearch.study.lines import Location, Problem
 from augsearch.study.schema.arms import (
     Arm,
     ListSearch,
@@ -19,7 +19,7 @@ MAYBE_FINITE = (FolderOptions, PluginOptions)
 """Sources that may have an end; all other kinds make images for ever."""
 
 
-def amount_problems(study: StudyFile) -> Iterator[tuple[Location, str]]:
+def amount_problems(study: StudyFile) -> Iterator[Problem]:
     """Yield every addition, share of real images or search that an arm cannot have."""
     for name, arm in study.arms.items():
         where = ("arms", name)
@@ -34,7 +34,7 @@ def amount_problems(study: StudyFile) -> Iterator[tuple[Location, str]]:
             yield from _without_images(where, arm)
 
 
-def _units(where: Location, arm: Arm) -> Iterator[tuple[Location, str]]:
+def _units(where: Location, arm: Arm) -> Iterator[Problem]:
     for index, one in enumerate(arm.add):
         if one.unit != arm.add[0].unit:
             yield (
@@ -44,9 +44,7 @@ def _units(where: Location, arm: Arm) -> Iterator[tuple[Location, str]]:
             )
 
 
-def _endless(
-    where: Location, arm: Arm, sources: Mapping[str, SourceOptions]
-) -> Iterator[tuple[Location, str]]:
+def _endless(where: Location, arm: Arm, sources: Mapping[str, SourceOptions]) -> Iterator[Problem]:
     """Yield additions of everything from sources that are known to have no end."""
     for index, one in enumerate(arm.add):
         source = sources.get(one.source)
@@ -60,7 +58,7 @@ def _endless(
             )
 
 
-def _without_images(where: Location, arm: Arm) -> Iterator[tuple[Location, str]]:
+def _without_images(where: Location, arm: Arm) -> Iterator[Problem]:
     """Yield a problem if an arm without real images trains on nothing, if only at first."""
     if any(one.amount > nothing_added(one.unit) for one in arm.add):
         return

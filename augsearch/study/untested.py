@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from augsearch.study.lines import Location
+from augsearch.study.lines import Location, Problem
 from augsearch.study.order import used_sources
 from augsearch.study.schema.classifier import ClassifierOptions, EndToEndOptions
 from augsearch.study.schema.generators import GanOptions
 from augsearch.study.schema.study import DEFAULT_CLASSIFIER, StudyFile
-
-Problem = tuple[Location, str]
 
 _NEEDS = "needs a test set but split.test = 0; drop it, or set split.test above 0"
 _CHOOSES = (

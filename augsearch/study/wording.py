@@ -10,7 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, Tag
 
 from augsearch.messages import hint, show
-from augsearch.study.lines import Location
+from augsearch.study.lines import Location, Problem
 from augsearch.study.schema.sources import FUNCTION_PATTERN
 from augsearch.study.schema.study import StudyFile
 from augsearch.study.schema.tables import NAME_PATTERN, ONE_OF
@@ -48,7 +48,7 @@ _RULES: dict[str, Callable[[Mapping[str, Any]], str]] = {
 }
 
 
-def explain(error: Mapping[str, Any]) -> tuple[Location, str]:
+def explain(error: Mapping[str, Any]) -> Problem:
     """Return the location in the document and the message of one pydantic error.
 
     Args:

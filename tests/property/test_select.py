@@ -30,6 +30,9 @@ class Labelled(Pool):
 
 
 class Mixed(UnlabelledPool):
+    def __init__(self):
+        pass
+
     def candidates(self, start, stop):
         return drawn(2, start, stop)
 

@@ -86,11 +86,11 @@ def chosen_training(conclusion: Conclusion, arm: SearchedArm) -> ChosenTraining:
         raise ValueError("an arm without a chosen amount has no training.")
     if conclusion.prepared.test is not None:
         fold = conclusion.generations.behind(arm)[0][0]
-        training_set, stream = fresh_set(arm.score, amount, fold, 0), FIRST_TEST_STREAM
+        training_set, stream = fresh_set(arm.score, amount, fold), FIRST_TEST_STREAM
         judged, said = conclusion.prepared.test, conclusion.outcome.test[arm.name]
     else:
         fold = arm.score.folds[0]
-        training_set, stream = searched_set(arm.score, amount, fold, 0), 0
+        training_set, stream = searched_set(arm.score, amount, fold), 0
         judged, said = fold.tune, arm.tuning_outputs(amount)[0]
     return ChosenTraining(arm, amount, fold, stream, training_set, judged, said[0], len(said))
 

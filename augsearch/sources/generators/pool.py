@@ -15,7 +15,7 @@ from augsearch.gan.discriminator import Discriminator
 from augsearch.gan.generator import Generator
 from augsearch.seeds import Seed
 from augsearch.sources.numbering import BLOCK, by_blocks
-from augsearch.sources.pools import ScoredPool, UnlabelledPool
+from augsearch.sources.pools import ScoredPool
 
 
 @final
@@ -124,23 +124,3 @@ class ClassPools(ScoredPool):
                 "more of them but there are 0; add images of it or leave the class out."
             )
         return pool
-
-
-@final
-class JointPool(UnlabelledPool):
-    """One generator without classes for all images.
-
-    Args:
-        pool: Its images, as those of label 0.
-    """
-
-    def __init__(self, pool: ScoredPool) -> None:
-        self._pool = pool
-
-    def candidates(self, start: int, stop: int) -> NDArray[np.uint8]:
-        """Return images `start` to `stop`, uint8, (stop - start, H, W, C).
-
-        Raises:
-            SourceError: A range that runs backwards or below 0.
-        """
-        return self._pool.images(0, start, stop)

@@ -14,7 +14,8 @@ from augsearch.records import LabelledImages
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext, Pool
 from augsearch.sources.generators.fitting import Fitting
-from augsearch.sources.generators.pool import ClassPools, JointPool
+from augsearch.sources.generators.pool import ClassPools
+from augsearch.sources.pools import UnlabelledPool
 from augsearch.study.schema.generators import AcganOptions, TrainedOptions
 
 
@@ -36,7 +37,7 @@ def fit_generators(options: TrainedOptions, train: LabelledImages, context: FitC
     if isinstance(options, AcganOptions):
         return Fitting(options, train, context).pool()
     without = replace(context, judge=None)  # it could not be told the classes
-    return JointPool(Fitting(options, without_classes(train), without).pool())
+    return UnlabelledPool(Fitting(options, without_classes(train), without).pool())
 
 
 def fit_class(

@@ -60,6 +60,9 @@ class Noise(ScoredPool):
 
 
 class Mixed(UnlabelledPool):
+    def __init__(self):
+        pass
+
     def candidates(self, start, stop):
         return noise(3, start, stop)
 

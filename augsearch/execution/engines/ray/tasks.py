@@ -184,4 +184,4 @@ def _result(task: Any) -> Any:
         ) from error
     if isinstance(outcome, Failed):
         raise outcome.error
-    return outcome.result
+    return outcome

@@ -127,13 +127,6 @@ def _kept(store: ArtifactStore) -> ArtifactStore:
 
 
 @dataclass(frozen=True)
-class Done:
-    """A call came to its end."""
-
-    result: Any
-
-
-@dataclass(frozen=True)
 class Failed:
     """A call ended with an error that the user can put right."""
 
@@ -145,13 +138,13 @@ def perform(
     call: Callable[[Any, Notify], Any],
     item: Sequence[Any],
     teller: Teller,
-) -> Done | Failed:
+) -> Any | Failed:
     """Make a call with the one item that is given: a task of Ray, made again if a worker dies."""
     try:
         teller.begin()
         surroundings.check()
         with surroundings.files() as share, threads(surroundings.threads):
             (one,) = item
-            return Done(call(one, _Listener(teller, share)))
+            return call(one, _Listener(teller, share))
     except (AugsearchError, OSError) as error:
         return Failed(error)

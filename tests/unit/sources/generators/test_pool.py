@@ -13,7 +13,8 @@ from augsearch.sources.generators.networks import (
     read_generator,
     write_network,
 )
-from augsearch.sources.generators.pool import ClassPools, GeneratorPool, JointPool
+from augsearch.sources.generators.pool import ClassPools, GeneratorPool
+from augsearch.sources.pools import UnlabelledPool
 
 GENERATOR = built_generator(
     GeneratorDesign(8, 1, 2, 4, 4, (4, 4), 4), Seed.of("weights").torch_generator()
@@ -109,7 +110,7 @@ def test_pools_of_classes_are_asked_by_class() -> None:
 
 
 def test_a_pool_without_classes_gives_candidates_and_refuses_a_class() -> None:
-    joint = JointPool(_pool())
+    joint = UnlabelledPool(_pool())
     assert np.array_equal(joint.candidates(5, 70), _pool().images(0, 5, 70))
     with pytest.raises(SourceError, match=r"add select = .* strategy = \"per-class\""):
         joint.images(0, 0, 1)

@@ -9,7 +9,7 @@ import torch
 from augsearch.errors import AugsearchError, DivergedError
 from augsearch.events import Advanced, PictureMade
 from augsearch.execution.engines.ray import worker
-from augsearch.execution.engines.ray.worker import Done, Failed, Surroundings, arithmetic, perform
+from augsearch.execution.engines.ray.worker import Failed, Surroundings, arithmetic, perform
 from augsearch.storage import ArtifactStore
 
 
@@ -44,7 +44,7 @@ def test_a_call_gives_its_result_or_the_users_error(run):
     def diverge(item, notify):
         raise DivergedError(f"item {item}")
 
-    assert call(here, lambda item, notify: item + 1) == Done(4)
+    assert call(here, lambda item, notify: item + 1) == 4
     failed = call(here, diverge)
     assert isinstance(failed, Failed)
     assert pickle.loads(pickle.dumps(failed)).error.exit_code == DivergedError.exit_code
