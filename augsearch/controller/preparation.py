@@ -59,6 +59,7 @@ class StudyData:
         develop_rows: int64, the dataset's rows that `develop` holds, increasing.
         test: The test images; None in a study without a test set.
         external: The external test images, if there are any.
+        external_dataset: The same as they were read, with their names.
         sources: The sources that the arms use, by name.
     """
 
@@ -70,6 +71,7 @@ class StudyData:
     develop_rows: NDArray[np.int64]
     test: Portion | None
     external: Portion | None
+    external_dataset: Dataset | None
     metric: Metric
     sources: Mapping[str, Source]
 
@@ -186,6 +188,7 @@ def read_data(study: StudyFile, folder: Path, notify: Notify) -> StudyData:
         develop_rows=develop_rows,
         test=Portion.whole(dataset.images.take(split.test)) if len(split.test) else None,
         external=Portion.whole(external.images) if external else None,
+        external_dataset=external,
         metric=metric,
         sources={name: create_source(study.sources[name]) for name in used_sources(study)},
     )

@@ -24,7 +24,7 @@ from augsearch.controller.real_equivalence import real_curve
 from augsearch.controller.reporting import write_run_report
 from augsearch.controller.results import study_result
 from augsearch.controller.untested import judge_on_tuning_set
-from augsearch.data.splits import write_split_csv
+from augsearch.data.splits import write_external_csv, write_split_csv
 from augsearch.device import thread_count
 from augsearch.errors import AugsearchError, RunDirectoryError, TimeUpError
 from augsearch.events import Event, Notify, StageStarted
@@ -94,7 +94,10 @@ def run_in(
         _same_data(directory, prepared)
         if finished is None:
             _same_arithmetic(directory, prepared)
-        write_split_csv(prepared.dataset, prepared.split, directory.path / "tables" / "split.csv")
+        tables = directory.path / "tables"
+        write_split_csv(prepared.dataset, prepared.split, tables / "split.csv")
+        if prepared.external_dataset is not None:
+            write_external_csv(prepared.external_dataset, tables / "external.csv")
     # A run goes on with the threads that it began with: its numbers depend on how many they are.
     count = directory.remember("threads", engine.thread_count())
     untracked = study.model_copy(update={"tracking": TrackingOptions(enabled=False)})

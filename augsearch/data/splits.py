@@ -240,17 +240,31 @@ def write_split_csv(dataset: Dataset, split: Split, path: Path) -> None:
     Raises:
         StorageError: The file cannot be written.
     """
+    part_of = _part_of_rows(split, len(dataset.images))
+    columns = {"part": [part for part, _ in part_of]}
+    if len(split.folds) > 1:
+        columns["fold"] = [fold for _, fold in part_of]
+    _write_images(dataset, columns, path)
+
+
+def write_external_csv(dataset: Dataset, path: Path) -> None:
+    """Write one line per external image: image, class, group.
+
+    Raises:
+        StorageError: The file cannot be written.
+    """
+    _write_images(dataset, {}, path)
+
+
+def _write_images(dataset: Dataset, columns: Mapping[str, Sequence[str]], path: Path) -> None:
     images = dataset.images
-    several = len(split.folds) > 1
-    part_of = _part_of_rows(split, len(images))
-    header = ["image", "class", "group", "part"] + ["fold"] * several
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(header)
-        for row, (part, fold) in enumerate(part_of):
+        writer.writerow(["image", "class", "group", *columns])
+        for row, name in enumerate(images.names):
             label = images.classes[images.labels[row]]
             group = dataset.group_names[images.groups[row]]
-            writer.writerow([images.names[row], label, group, part] + [fold] * several)
+            writer.writerow([name, label, group, *(column[row] for column in columns.values())])
 
 
 def _parts(split: Split) -> Iterator[tuple[str, NDArray[np.int64]]]:

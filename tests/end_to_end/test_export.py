@@ -259,6 +259,23 @@ def test_an_export_signs_in_at_no_server_that_the_run_alone_names(call, run, tmp
     assert (foreign / outbox).read_bytes() == (run / outbox).read_bytes()
 
 
+def test_external_features_know_the_patients(call, tiny_run, tmp_path):
+    finished = tiny_run[0].folder / "runs" / "tiny"
+    code, _, err = call("export", finished, "--what", "features", "--out", "f", "--quiet")
+    assert code == 0, err
+    with np.load(tmp_path / "f" / "features.npz") as file:
+        data = dict(file)
+    with (finished / "tables" / "external.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    outside = data["parts"] == "external"
+    assert [data["classes"][label] for label in data["labels"][outside]] == [
+        row["class"] for row in rows
+    ]
+    groups = data["groups"][outside]
+    assert len({*zip(groups, (row["group"] for row in rows), strict=True)}) == len({*groups}) < 40
+    assert not set(groups) & set(data["groups"][~outside])
+
+
 def test_features_are_those_of_the_images(call, run, tmp_path):
     code, out, err = call("export", run, "--what", "features", "--out", "f", "--quiet")
     assert code == 0, err

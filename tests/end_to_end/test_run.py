@@ -1,3 +1,4 @@
+import csv
 import json
 import re
 import shutil
@@ -5,7 +6,9 @@ import subprocess
 import sys
 
 import mlflow
+import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from augsearch.study.results import StudyResult
 
@@ -69,6 +72,21 @@ def test_the_run_directory_holds_everything(tiny_run):
     rows = (run / "tables" / "split.csv").read_text().splitlines()
     assert len(rows) == 1 + 24 + 24 + 60
     assert not list(run.rglob("*.tmp"))
+
+
+def test_what_is_kept_gives_the_aucs_again(tiny_run):
+    command, _ = tiny_run
+    run = command.folder / "runs" / "tiny"
+    for part, name in (("test", "split"), ("external", "external")):
+        with (run / "tables" / f"{name}.csv").open(newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row.get("part", part) == part]
+        assert len({row["group"] for row in rows}) < len(rows)  # patients of several images
+        labels = [row["class"] == "fluid" for row in rows]
+        for arm, result in command.results()["arms"].items():
+            path = run / "artifacts" / "test" / f"{arm}-{part}.npy"
+            if path.exists():  # else it is the baseline's trainings
+                aucs = [roc_auc_score(labels, training[:, 1]) for training in np.load(path)]
+                assert result[part]["auc"]["value"] == pytest.approx(np.mean(aucs), abs=1e-12)
 
 
 def test_mlflow_shows_one_curve_per_arm_and_one_per_cell(tiny_run):

@@ -84,8 +84,11 @@ def _parts(
     yield real("tuning", fold.tune, prepared.develop_rows[fold.tune.rows])
     if prepared.test is not None:
         yield real("test", prepared.test, prepared.split.test)
-    if (outside := prepared.external) is not None:
-        yield featured("external", "real", outside, _ungrouped(outside), outside.rows)
+    outside, dataset = prepared.external, prepared.external_dataset
+    if outside is not None and dataset is not None:
+        # No external patient is taken for one of the study's own.
+        groups = len(prepared.dataset.group_names) + dataset.images.groups
+        yield featured("external", "real", outside, groups, outside.rows)
 
 
 def _features(
