@@ -50,7 +50,7 @@ os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "CRITICAL")
 gc.set_threshold(50_000, 20)
 
 ROOT = Path(__file__).parent
-runpy.run_path(str(ROOT / "tests" / "quick_disk.py"))
+runpy.run_path(str(ROOT / "tests" / "quick_stores.py"))
 SHOWN_AS = "/home/you/project"
 """What pages call the folder that they run in."""
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.REPORT_UDIFF

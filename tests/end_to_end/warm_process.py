@@ -15,8 +15,11 @@ import os
 import runpy
 import socket
 import sys
+import tempfile
 import threading
 from pathlib import Path
+
+import sqlalchemy
 
 LARGE = (
     "matplotlib.pyplot",
@@ -92,7 +95,11 @@ def run(call: dict) -> None:
 if __name__ == "__main__":
     for name in LARGE:
         importlib.import_module(name)
-    runpy.run_path(str(Path(__file__).parents[1] / "quick_disk.py"))
+    stores = runpy.run_path(str(Path(__file__).parents[1] / "quick_stores.py"))
+    with tempfile.TemporaryDirectory() as folder:
+        first = sqlalchemy.create_engine(f"sqlite:///{folder}/first.db")
+        stores["make_tables"](first)
+        first.dispose()
     gc.collect()
     gc.freeze()
     run(next_call(socket.socket(fileno=int(sys.argv[1]))))

@@ -27,7 +27,7 @@ def check(tmp_path):
     """Run the blocks of a page as a repository of its own -> (exit code, output, page after)."""
 
     def check(page: str, *options: str) -> tuple[int, str, str]:
-        for name in ("conftest.py", "Makefile", "studies", "tests/quick_disk.py"):
+        for name in ("conftest.py", "Makefile", "studies", "tests/quick_stores.py"):
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
             (tmp_path / name).parent.mkdir(exist_ok=True)
             copy(ROOT / name, tmp_path / name)
