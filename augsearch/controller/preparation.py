@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from augsearch.classifiers.base import Classifier
 from augsearch.classifiers.registry import create_classifier
+from augsearch.controller.supply import Supply
 from augsearch.data.dataset import Dataset, load_dataset
 from augsearch.data.firewall import describe, find_leaks, refuse
 from augsearch.data.splits import Fold, Split, gan_warnings, split_dataset
@@ -94,6 +95,14 @@ class StudyData:
     def train_of(self, fold: Fold) -> LabelledImages:
         """Return a fold's training images."""
         return self.images.take(fold.train)
+
+    @property
+    def supply(self) -> Supply:
+        """What is asked of the sources, and what they are known to have."""
+        classes = self.images.classes
+        counts = [self.train_of(fold).class_counts() for fold in self.split.folds]
+        sizes = {name: source.sizes(classes) for name, source in self.sources.items()}
+        return Supply(self.study, classes, counts, sizes)
 
     @property
     def data_fingerprint(self) -> dict[str, object]:
@@ -179,7 +188,7 @@ def read_data(study: StudyFile, folder: Path, notify: Notify) -> StudyData:
     for warning in describe(leaks):
         notify(Warned(warning))
     develop_rows = np.unique(np.concatenate([[*fold.train, *fold.tune] for fold in split.folds]))
-    return StudyData(
+    data = StudyData(
         study=study,
         seed=seed,
         dataset=dataset,
@@ -192,6 +201,8 @@ def read_data(study: StudyFile, folder: Path, notify: Notify) -> StudyData:
         metric=metric,
         sources={name: create_source(study.sources[name]) for name in used_sources(study)},
     )
+    data.supply.refuse_shortages()
+    return data
 
 
 def equip(data: StudyData, folder: Path, engine: Engine = LOCAL) -> Prepared:

@@ -74,7 +74,7 @@ class SlidingWindow(SearchRule):
                 f"start must be at least 1 but got {self.start}; 1 is the base set alone."
             )
         # The second amount, not step alone: a step that rounding swallows would never move.
-        if self._multiple(1) <= self._multiple(0):
+        if self.amount(1) <= self.amount(0):
             raise ValueError(
                 f"step must be above 0 and not vanish beside start but got {self.step}; "
                 "1 tries every whole multiple."
@@ -90,11 +90,16 @@ class SlidingWindow(SearchRule):
             )
         check_known("direction", self.direction, DIRECTIONS)
 
+    def amount(self, position: int) -> float:
+        """Return the amount at a position, from 0 on, were there no limit."""
+        amount = self.start + position * self.step
+        return amount if isinstance(amount, int) else round(amount, 12)
+
     def propose(self, history: Sequence[Evaluation]) -> tuple[float, ...]:
         """Return every amount that is certain to be evaluated, in order, whatever comes."""
         winner = self._winner(history)
         end = self.window if winner is None else winner + self.window + 1
-        amounts = (self._multiple(position) for position in range(len(history), end))
+        amounts = (self.amount(position) for position in range(len(history), end))
         limit = math.inf if self.max_multiple is None else round(self.max_multiple, 12)
         return tuple(takewhile(lambda amount: amount <= limit, amounts))
 
@@ -124,7 +129,3 @@ class SlidingWindow(SearchRule):
             if winner is None or sign * (evaluation.score - history[winner].score) > self.min_delta:
                 winner = position
         return winner
-
-    def _multiple(self, position: int) -> float:
-        amount = self.start + position * self.step
-        return amount if isinstance(amount, int) else round(amount, 12)

@@ -99,6 +99,17 @@ class Source(ABC):
         the same pool; one that was finished returns it at once.
         """
 
+    def sizes(self, classes: Sequence[str]) -> Sequence[int | None]:
+        """Return how many images of each class its pool has at most, as far as a look tells.
+
+        Asked before anything is trained, so that a study that cannot be had is refused at once.
+        None where there is no end, or a fit has to find it; by default all are.
+
+        Raises:
+            SourceError: It is no source for these classes.
+        """
+        return [None] * len(classes)
+
     def parts(self, train: LabelledImages) -> Sequence[Source]:
         """Return sources that do parts of a fit, each without the others, in the same context.
 

@@ -49,6 +49,14 @@ class FolderSource(Source):
         self._check(files, like, context)
         return _FolderPool(files, like, train.classes, context)
 
+    def sizes(self, classes: Sequence[str]) -> Sequence[int]:
+        """Return how many files there are of each class.
+
+        Raises:
+            SourceError: A class has no folder.
+        """
+        return [len(self._files(name, classes)) for name in classes]
+
     def _files(self, name: str, classes: Sequence[str]) -> list[Path]:
         folder = self._path / name
         if not folder.is_dir():

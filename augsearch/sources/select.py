@@ -64,6 +64,10 @@ class Selection(Source):
         _tell(selected, self._options, train, context)
         return selected
 
+    def sizes(self, classes: Sequence[str]) -> Sequence[int | None]:
+        """Return those of the source, of which no more can be kept."""
+        return self._source.sizes(classes)
+
     def parts(self, train: LabelledImages) -> Sequence[Source]:
         """Return those of the source; selecting comes after."""
         return self._source.parts(train)

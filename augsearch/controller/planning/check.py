@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -58,6 +58,7 @@ def check_study(study: StudyFile, notify: Notify) -> CheckReport:
     with tempfile.TemporaryDirectory(prefix="augsearch-check-") as name:
         folder = Path(name)
         data = read_data(study, folder, listen)
+        data = replace(data, study=data.supply.ended(listen))
         read = len(data.images) + (len(data.external.labels) if data.external else 0)
         seconds = time.perf_counter() - started
         counts = [data.train_of(fold).class_counts() for fold in data.split.folds]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,10 +20,11 @@ from augsearch.controller.auditing import is_audited
 from augsearch.controller.controls import lacks_real
 from augsearch.controller.preparation import judging_name, rivals
 from augsearch.controller.real_equivalence import distinct_shares, share_recipe, suffices
-from augsearch.execution.recipes import Recipe, arm_recipe, fixed_amount
+from augsearch.execution.reach import rule_of_arm
+from augsearch.execution.recipes import Recipe, arm_recipe
 from augsearch.records import Evaluation
 from augsearch.search.base import SearchRule
-from augsearch.search.study_rules import rule_of
+from augsearch.search.sliding_window import SlidingWindow
 from augsearch.study.consistency import baseline_arm
 from augsearch.study.controls import KINDS, control_source
 from augsearch.study.order import search_order, used_sources
@@ -149,7 +150,7 @@ class _Counting:
 
     def __init__(self, study: StudyFile, counts: Sequence[Counts], took: Took) -> None:
         self._study, self._counts = study, counts
-        self._amounts = {name: list(self._asked(name)) for name in study.arms}
+        self._amounts = {name: self._asked(name) for name in study.arms}
         self._chosen = {name: self._start_of_others(name) for name in study.arms}
         self._tested = {name: max(amounts) for name, amounts in self._amounts.items()}
         for name, (amounts, chosen) in took.items():
@@ -233,13 +234,9 @@ class _Counting:
     def _load(self, arm: str) -> Load:
         return self.loads.setdefault(self._study.classifier_name(arm), Load())
 
-    def _asked(self, name: str) -> Iterator[float]:
-        search = self._study.arms[name].search
-        if search is None:
-            yield fixed_amount(self._study.arms[name])
-        else:
-            rule = rule_of(search, "maximize", self._study.seed)
-            yield from asked_amounts(rule, rising=not isinstance(search, WindowSearch))
+    def _asked(self, name: str) -> list[float]:
+        rule = rule_of_arm(self._study.arms[name], "maximize", self._study.seed)
+        return asked_amounts(rule, rising=not isinstance(rule, SlidingWindow))
 
     def _start_of_others(self, name: str) -> float:
         is_window = isinstance(self._study.arms[name].search, WindowSearch)

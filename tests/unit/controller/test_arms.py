@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from augsearch.controller.directory import RunDirectory
-from augsearch.events import SettingTried, StageStarted, TrialCompleted
+from augsearch.events import SettingTried, StageStarted, TrialCompleted, Warned
 
 K_FOLD = {"method": "k-fold", "n_folds": 2, "test": 0.3}
 SOURCES = {"repeat": {"kind": "repeat"}, "classic": {"kind": "classic"}}
@@ -48,6 +49,24 @@ def test_an_arm_is_searched_by_its_rule(world, search):
         ]
         assert entry.scores == pytest.approx(tuple(scores))
     assert world.trained == []
+
+
+@pytest.mark.parametrize("rule", [{"window": 12}, {"rule": "halving"}])
+def test_a_search_ends_with_the_images_of_its_source(ready, search, tmp_path, rule, n_images=30):
+    for name in ("clear", "fluid"):
+        (tmp_path / "made" / name).mkdir(parents=True)
+        for number in range(n_images):
+            pixels = np.full((8, 8), number, dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "made" / name / f"{number}.png")
+    made = {"kind": "folder", "path": tmp_path / "made"}
+    arms = {"real": {}, "arm": {"search": {"source": "made"} | rule}}
+    world = ready(sources={"made": made}, arms=arms)
+    last = 1 + n_images // max(world.folds[0].class_counts)
+    told = []
+    history = search(world, "arm", notify=told.append)["arm"].found.history
+    assert {entry.multiple for entry in history} == set(range(1, last + 1))
+    [warning] = [event.message for event in told if isinstance(event, Warned)]
+    assert warning.startswith(f"the search of arm 'arm' ends at K = {last} at the latest")
 
 
 def test_what_was_searched_is_read_back_and_lost_outputs_are_made_again(world, search):

@@ -71,6 +71,13 @@ def test_a_missing_class_folder_is_named_and_an_empty_one_is_allowed(images):
         fit(images, 1)
 
 
+def test_a_look_before_the_fit_counts_its_files_or_names_a_missing_folder(images):
+    source = FolderSource(FolderOptions(kind="folder", path=images))
+    assert source.sizes(TRAIN.classes) == [8, 1]
+    with pytest.raises(SourceError, match="'third' is missing; name the folders like"):
+        source.sizes([*TRAIN.classes, "third"])
+
+
 def test_all_damaged_images_are_listed_and_a_second_try_works(images):
     for number in (2, 5):
         (images / "class-0" / f"{number}.png").write_bytes(b"\x89PNG cut short")

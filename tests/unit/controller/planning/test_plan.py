@@ -90,6 +90,8 @@ def test_every_setting_is_trained_but_sees_the_same_images(plan, tune, settings)
 
 
 def test_everything_of_a_folder_can_be_planned_before_it_is_read(plan, tmp_path):
+    for name in ("clear", "fluid"):
+        (tmp_path / name).mkdir()
     arms = {"real": {}, "made": {"real": 0, "add": [{"source": "f", "everything": True}]}}
     sources = {"f": {"kind": "folder", "path": str(tmp_path)}}
     found = plan(sources=sources, arms=arms)
