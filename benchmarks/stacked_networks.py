@@ -4,7 +4,8 @@ What `end_to_end.py` prints as its second table. The ways:
 
 plain: one after the other, with all threads, as augsearch trains cells on a CPU.
 captured: the same, each one's step one CUDA graph, as augsearch trains them on a GPU.
-streams: those graphs side by side, each network's on a stream of its own (GPU only).
+streams: those graphs side by side, each network's on a stream of its own (GPU only). Recorded on
+    one stream, they share a workspace of cuBLAS: good for timings, not for weights.
 processes: as many processes as cores, one thread each (CPU only).
 vmap: torch.func, parameters stacked along a new first dimension.
 grouped: one network with R times the channels, whose convolutions have R groups.
@@ -50,7 +51,12 @@ def stacked_networks(
     precisions: list[Precision] = ["float32", "bf16"] if has_bf16(device) else ["float32"]
     for name, batch in cases:
         for precision in precisions:
-            yield _timed(name, batch, precision, steps, repeats, device)
+            # As augsearch trains: reproducibly, and float32 in full.
+            with torch.backends.cudnn.flags(
+                enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+            ):
+                found = _timed(name, batch, precision, steps, repeats, device)
+            yield found
 
 
 def _timed(
