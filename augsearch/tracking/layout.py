@@ -56,7 +56,11 @@ def number(multiple: float) -> str:
 
 
 def score_points(
-    arm: str, evaluation: Evaluation, cells: Sequence[tuple[int, int]], scaled: bool = False
+    arm: str,
+    evaluation: Evaluation,
+    cells: Sequence[tuple[int, int]],
+    scaled: bool = False,
+    known: int = 0,
 ) -> tuple[Point, ...]:
     """Return a trial's points: mean and standard error on the parent, each score on its child.
 
@@ -68,6 +72,7 @@ def score_points(
         evaluation: The trial. A NaN score stays NaN: it was evaluated, and shows as a gap.
         cells: (fold, replicate) of each of `evaluation.scores`.
         scaled: Give the ..._x100 points.
+        known: How many of the first scores have their points already, from earlier rounds.
     """
     suffix = "_x100" if scaled else ""
     step = round(evaluation.multiple * (100 if scaled else 1))
@@ -77,7 +82,7 @@ def score_points(
     if n > 1 and all(map(math.isfinite, evaluation.scores)):
         error = statistics.stdev(evaluation.scores) / math.sqrt(n)
         points.append(Point(parent, "score_se" + suffix, step, error))
-    for (fold, replicate), score in zip(cells, evaluation.scores, strict=True):
+    for (fold, replicate), score in [*zip(cells, evaluation.scores, strict=True)][known:]:
         points.append(Point(cell_run(arm, fold, replicate).run, "score" + suffix, step, score))
     return tuple(points)
 

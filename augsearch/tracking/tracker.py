@@ -65,7 +65,7 @@ class Tracker:
         """
         self._outbox = Outbox.open(outbox, absolute_uri(uri), experiment, artifact_location)
         self._title = f"{title}: " if title else ""
-        self._trials: dict[str, dict[float, _Trial]] = {}
+        self._trials: dict[str, dict[tuple[float, int], _Trial]] = {}
         self._delivery = Delivery(self._outbox, notify, foreign)
         self._courier = Courier(
             self._delivery,
@@ -105,10 +105,10 @@ class Tracker:
         runs = [layout.arm_run(arm), *(layout.cell_run(arm, *cell) for cell in cells)]
         actions = [self._opened(run) for run in runs]
         trials = self._trials.setdefault(arm, {})
-        trials[evaluation.multiple] = (evaluation, cells, round_)
+        trials[evaluation.multiple, round_] = (evaluation, cells, round_)
         if layout.whole(evaluation.multiple):
             actions.append(_points("trial", arm, evaluation, cells, round_))
-        if not all(map(layout.whole, trials)):
+        if not all(layout.whole(multiple) for multiple, _ in trials):
             actions += [_points("trial-x100", arm, *trial) for trial in trials.values()]
         self._append(actions)
 
@@ -238,7 +238,9 @@ def _closed(run: str, tags: Mapping[str, str]) -> Named:
 def _points(
     kind: str, arm: str, evaluation: Evaluation, cells: Sequence[tuple[int, int]], round_: int
 ) -> Named:
-    points = layout.score_points(arm, evaluation, cells, scaled=kind == "trial-x100")
+    known = len(cells) * round_ // (round_ + 1)  # all rounds are of one size
+    scaled = kind == "trial-x100"
+    points = layout.score_points(arm, evaluation, cells, scaled, known)
     later = f":round {round_}" if round_ else ""
     return f"{kind}:{arm}:{layout.number(evaluation.multiple)}{later}", PointsLogged(points)
 

@@ -44,6 +44,24 @@ def test_the_thread_delivers_while_the_run_goes_on(
     assert points == [(k, trial(k).score) for k in range(1, 7)]
 
 
+@pytest.mark.parametrize(("multiple", "key"), [(2, "score"), (1.5, "score_x100")])
+def test_a_training_is_a_point_once_however_often_its_amount_comes_again(
+    uri: str, tmp_path: Path, curves: Callable[..., Any], multiple: float, key: str
+) -> None:
+    tracker = Tracker(tmp_path / "outbox.jsonl", uri, "study")
+    scores, cells = [0.5, 0.7, 0.6, 0.8], [(0, 0), (0, 1), (0, 2), (0, 3)]
+    for round_ in range(2):
+        count = 2 * (round_ + 1)
+        evaluation = Evaluation.of(multiple, scores[:count])
+        tracker.trial("search", evaluation, cells[:count], round_)
+    assert tracker.close(60) == 0
+    found = curves(uri)
+    assert [value for _, value in found["search"][key]] == [0.6, 0.65]
+    for replicate, score in enumerate(scores):
+        [(_, value)] = found[f"search/fold 0, replicate {replicate}"][key]
+        assert value == score
+
+
 def test_settings_are_a_curve_and_parameters_of_the_arm(
     uri: str, tmp_path: Path, curves: Callable[..., Any], runs: Callable[..., list[Any]]
 ) -> None:
