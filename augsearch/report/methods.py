@@ -220,8 +220,11 @@ def _software(contents: ReportContents, study: StudyFile) -> Iterator[str]:
 def _figures(contents: ReportContents) -> Iterator[str]:
     if contents.audits:
         yield (
-            "The sources were audited for copies of training images and for collapse, each number "
-            "beside what real images give."
+            "The sources were audited, each number beside what real images give: copies of "
+            "training images by the distance to the nearest one relative to its neighbourhood "
+            "[@meehan2020,@carlini2023], variety within a class by MS-SSIM [@wang2003], KID "
+            "[@binkowski2018], density and coverage [@naeem2020], and the score of a classifier "
+            "trained on a source's images alone."
         )
     if any(contents.likeness.values()):
         yield "Variety within a class was measured by MS-SSIM [@wang2003]."

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 
 _MARK = re.compile(r" ?\[@([a-z0-9@,]+)\]")
-_ACCENTS = {r"{\"o}": "ö", r"{\'e}": "é", r"{\'a}": "á"}
+_ACCENTS = {r"{\"o}": "ö", r"{\'e}": "é", r"{\'a}": "á", r"{\'n}": "ń"}
 
 
 def cited(text: str) -> str:

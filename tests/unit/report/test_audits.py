@@ -4,6 +4,7 @@ import pytest
 from augsearch.report.audits import HEADS, audit_table
 from augsearch.report.contents import ShownAudit
 from augsearch.report.html import write_report
+from augsearch.report.methods import methods
 from augsearch.study.audit_result import (
     AuditResult,
     Beside,
@@ -95,3 +96,13 @@ def test_the_report_has_a_section_with_reasons_and_pairs(make, tmp_path, verdict
     section = text.partition("Audit of the sources</h2>")[2].partition("<h2>")[0]
     assert section.count("<img") == 2 == section.count('alt="')
     assert "0.50, 0.50" in section
+
+
+def test_the_methods_cite_what_the_audit_measures(make):
+    found = methods(make(audits=[shown()]))
+    text = found.paragraphs["Software"]
+    assert "(Meehan et al. 2020; Carlini et al. 2023), variety" in text
+    assert "KID (Bińkowski et al. 2018), density and coverage (Naeem et al. 2020)" in text
+    for key in ("meehan2020", "carlini2023", "binkowski2018", "naeem2020", "wang2003"):
+        assert f"{{{key}," in found.bibtex
+    assert "audited" not in methods(make()).paragraphs["Software"]
