@@ -41,6 +41,8 @@ def _decode(syntax: str, options: dict[str, Any], source: bytes) -> np.ndarray[A
     plugin = _PLUGINS[syntax]
     # GDCM's cannot do these; pyjpegls takes half a minute to find some small streams damaged.
     if syntax in _JPEG_LS and options["bits_stored"] in (6, 7):
+        import jpeg_ls  # noqa: F401 - pydicom's word for its absence would be that of damage
+
         plugin = "pyjpegls"
     pixels, _ = get_decoder(syntax).as_array(
         source, index=0, raw=True, decoding_plugin=plugin, **options
@@ -56,6 +58,8 @@ def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
             pixels = _decode(request["syntax"], request["options"], source)
             answer = {"dtype": pixels.dtype.str, "shape": pixels.shape}
             body = pixels.tobytes()
+        except ImportError as error:
+            answer, body = {"missing": error.name}, b""
         except Exception as error:  # whatever a decoder thinks of damaged bytes
             answer, body = {"error": type(error).__name__}, b""
         answers.write(json.dumps(answer).encode() + b"\n" + body)

@@ -19,6 +19,10 @@ from augsearch.errors import DataError
 _SCRIPT = Path(__file__).with_name("frame_worker.py")
 _TIMEOUT_S = 60.0
 _DAMAGED = "has pixel data that are truncated or damaged"
+_NEEDS_PYJPEGLS = (
+    "is JPEG-LS of 6 or 7 bits, which needs pyjpegls, which is not installed; run: pip install "
+    "pyjpegls"
+)
 
 
 @final
@@ -85,6 +89,8 @@ def _answer(answers: IO[bytes]) -> NDArray[Any]:
     if not line.endswith(b"\n"):
         raise EOFError
     answer = json.loads(line)
+    if "missing" in answer:
+        raise DataError(_NEEDS_PYJPEGLS)
     if "error" in answer:
         raise DataError(f"{_DAMAGED} ({answer['error']})")
     dtype, shape = np.dtype(answer["dtype"]), answer["shape"]

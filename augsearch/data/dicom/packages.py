@@ -1,4 +1,4 @@
-"""The packages of the extra augsearch[dicom], asked for before any of them is imported."""
+"""The packages that DICOM always needs, asked for before any of them is imported."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from augsearch.errors import DataError
 
-_PACKAGE_OF = {"pydicom": "pydicom", "gdcm": "python-gdcm", "jpeg_ls": "pyjpegls"}
+_PACKAGE_OF = {"pydicom": "pydicom", "gdcm": "python-gdcm"}
 
 
 def need_dicom() -> None:

@@ -1,3 +1,4 @@
+import contextlib
 import time
 
 import numpy as np
@@ -8,6 +9,7 @@ from pydicom.encaps import encapsulate, get_frame
 from pydicom.sequence import Sequence
 
 from augsearch.data.dicom.decoding import decode_dicom
+from augsearch.data.dicom.frames import FrameDecoder
 from augsearch.errors import DataError
 from augsearch.study.schema.data import Images
 
@@ -72,6 +74,18 @@ def test_jpeg_ls_of_few_bits(save_dicom, decode, ramp, tmp_path, bits, high):
     values = ramp(0, high, SQUARE)
     save_dicom(tmp_path / "x.dcm", values, "JPEGLSLossless", bits)
     assert np.array_equal(decode()[..., 0], np.rint(255 * values / high))
+
+
+def test_where_pyjpegls_is_missing_it_is_named(save_dicom, ramp, tmp_path, monkeypatch):
+    """As on Python 3.14: what GDCM decodes is read, the few bits are not called damaged."""
+    save_dicom(tmp_path / "few.dcm", ramp(0, 63, SQUARE), "JPEGLSLossless", 6)
+    save_dicom(tmp_path / "eight.dcm", ramp(0, 255, SQUARE), "JPEGLSLossless", 8)
+    (tmp_path / "jpeg_ls.py").write_text("raise ModuleNotFoundError(name='jpeg_ls')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with contextlib.closing(FrameDecoder()) as frames:
+        with pytest.raises(DataError, match=r"6 or 7 bits, which needs pyjpegls.*pip install"):
+            decode_dicom(tmp_path / "few.dcm", AS_IT_IS, frames)
+        assert decode_dicom(tmp_path / "eight.dcm", AS_IT_IS, frames).max() == 255
 
 
 @pytest.mark.parametrize("syntax", ["JPEGBaseline8Bit", "JPEGExtended12Bit", "JPEG2000"])
