@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from augsearch.amounts import Unit
 from augsearch.controller.directory import RunDirectory
@@ -13,10 +12,10 @@ from augsearch.controller.mirror import Mirror
 from augsearch.controller.outputs import TuningFiles
 from augsearch.controller.preparation import Prepared
 from augsearch.controller.tuning import TunedSettings, tune_arm
-from augsearch.events import Notify, StageStarted, TrialCompleted, Warned
+from augsearch.events import Notify, StageStarted, TrialCompleted
 from augsearch.execution.cells import ArmScore, Floats
 from augsearch.execution.folds import FoldImages
-from augsearch.execution.reach import Shortage, end_of, rule_of_arm, shortage
+from augsearch.execution.reach import rule_of_arm
 from augsearch.execution.recipes import arm_recipe
 from augsearch.records import Evaluation
 from augsearch.search.base import SearchRule
@@ -86,10 +85,6 @@ def search_arm(
     rule = rule_of_arm(arm, prepared.direction, study.seed)
     files = TuningFiles(directory.folder("tuning", name))
     score = _score(prepared, folds, name, chosen, notify, files)
-    end = end_of(rule, partial(_short_at, score))
-    if end is not None:
-        notify(Warned(end.words(name, prepared.images.classes)))
-        rule = end.rule
     tuned = None
     if study.tune is not None:
         notify(StageStarted(f"tune {name}"))
@@ -102,12 +97,6 @@ def search_arm(
     with directory.timed(f"search {name}"):
         found = search_amounts(name, arm.unit, score, rule, directory, mirror, notify)
     return SearchedArm(name, arm, score, found, files, tuned)
-
-
-def _short_at(score: ArmScore, amount: float) -> Shortage | None:
-    """Return what the first fold that lacks images for an amount lacks."""
-    found = (shortage(score.recipe(amount, fold), fold.sizes) for fold in score.folds)
-    return next((short for short in found if short is not None), None)
 
 
 def search_amounts(
@@ -179,4 +168,5 @@ def _score(
         notify=notify,
         keep=files.keep,
         engine=prepared.engine,
+        classes=prepared.images.classes,
     )

@@ -62,7 +62,7 @@ class Supply:
         for name, arm in arms.items():
             end = end_of(self._rule(name), partial(self._short_at, name))
             if end is not None and arm.search is not None:
-                notify(Warned(end.words(name, self.classes)))
+                notify(Warned(end.words(self.classes, name)))
                 search = arm.search.model_copy(update={"max_multiple": end.last})
                 arms[name] = arm.model_copy(update={"search": search})
         return self.study.model_copy(update={"arms": arms})

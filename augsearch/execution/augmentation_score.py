@@ -27,7 +27,9 @@ from augsearch.execution.folds import FoldImages
 from augsearch.execution.recipes import Recipe
 from augsearch.messages import names
 from augsearch.records import LabelledImages, Portion, content_key
+from augsearch.search.base import SearchRule
 from augsearch.seeds import Seed
+from augsearch.sources.arrays import ArraySource
 from augsearch.sources.base import FitContext, Source
 from augsearch.sources.registry import create_source
 from augsearch.sources.store import PoolStore
@@ -48,7 +50,9 @@ class AugmentationScore:
         train: Training images: `LabelledImages`, or ``(images, labels)`` with uint8 images of shape
             (N, H, W) or (N, H, W, C) and integer labels 0, 1, ...
         tune: Tuning images, in the same form; every score is measured on them.
-        source: A kind of source ("acgan", "classic", "repeat"), its options, or a `Source`.
+        source: A kind of source ("acgan", "classic", "repeat"), its options, images that are there
+            already, in the form of `train`, or a `Source`. With one that ends, the search for a
+            multiple ends, too (reason "max_multiple").
         classifier: A torchvision backbone by name (ImageNet weights), its options, or a
             `Classifier`. Options, here and above, are a dict as in a study file, or the class.
         metric: "auc" or another of `augsearch.study.metric_names.KNOWN_METRICS`.
@@ -75,7 +79,7 @@ class AugmentationScore:
         train: Labelled,
         tune: Labelled,
         *,
-        source: str | Mapping[str, Any] | SourceOptions | Source = "acgan",
+        source: str | Mapping[str, Any] | SourceOptions | Source | Labelled = "acgan",
         classifier: str | Mapping[str, Any] | ClassifierOptions | Classifier = "densenet121",
         metric: str = "auc",
         balance: bool = False,
@@ -93,6 +97,7 @@ class AugmentationScore:
         if replicates < 1:
             raise AugsearchError(f"replicates must be at least 1 but got {replicates}.")
         self._source, source_name = _as_source(source)
+        self._ends = any(size is not None for size in self._source.sizes(self._train.classes))
         self._balance = balance
         self._replicates = replicates
         self._seed = Seed.of(seed)
@@ -106,6 +111,11 @@ class AugmentationScore:
     def direction(self) -> Literal["maximize", "minimize"]:
         """Which way the metric is better, for `find_optimal_multiple`."""
         return self._metric.direction
+
+    def ended(self, rule: SearchRule) -> SearchRule:
+        """Return a search's rule, ended where the source has no more images, which is then told."""
+        # Else nothing has to be fitted, should all amounts be known already.
+        return self._score.ended(rule) if self._ends else rule
 
     def __call__(self, multiple: float) -> tuple[float, ...]:
         """Return the tuning scores at `multiple`, one per replicate."""
@@ -136,6 +146,7 @@ class AugmentationScore:
             replicates=self._replicates,
             seed=self._seed,
             notify=self._notify,
+            classes=self._train.classes,
         )
 
     def _fold(self) -> FoldImages:
@@ -191,8 +202,12 @@ class AugmentationScore:
         return folder
 
 
-def labelled_images(given: Labelled) -> LabelledImages:
+def labelled_images(given: Labelled, *, every_class: bool = True) -> LabelledImages:
     """Return ``(images, labels)`` as `LabelledImages`, each image its own group.
+
+    Args:
+        given: Images with their labels.
+        every_class: Whether there must be two classes or more, and an image of each.
 
     Raises:
         DataError: Wrong shapes, types or labels.
@@ -201,7 +216,7 @@ def labelled_images(given: Labelled) -> LabelledImages:
         return given
     if not isinstance(given, tuple | list) or len(given) != 2:
         raise DataError(
-            "training and tuning images must each be (images, labels) or LabelledImages but got "
+            "images must be given as (images, labels) or LabelledImages but got "
             f"{type(given).__name__}; write AugmentationScore((images, labels), (tune_images, "
             "tune_labels))."
         )
@@ -221,7 +236,8 @@ def labelled_images(given: Labelled) -> LabelledImages:
             "numpy.unique(numpy.ravel(labels), return_inverse=True)[1] numbers any labels."
         )
     n_classes = int(labels.max(initial=0)) + 1
-    if labels.min(initial=0) < 0 or n_classes < 2 or len(set(labels.tolist())) < n_classes:
+    has_gaps = n_classes < 2 or len(set(labels.tolist())) < n_classes
+    if labels.min(initial=0) < 0 or (every_class and has_gaps):
         raise DataError(
             "labels must be 0, 1, ... with an image in every class but are "
             f"{sorted(set(labels.tolist()))}."
@@ -254,9 +270,14 @@ def _check_pair(train: LabelledImages, tune: LabelledImages) -> None:
         )
 
 
-def _as_source(given: str | Mapping[str, Any] | SourceOptions | Source) -> tuple[Source, str]:
+def _as_source(
+    given: str | Mapping[str, Any] | SourceOptions | Source | Labelled,
+) -> tuple[Source, str]:
     if isinstance(given, Source):
         return given, type(given).__qualname__
+    if isinstance(given, LabelledImages | tuple | list):
+        images = labelled_images(given, every_class=False)
+        return ArraySource(images), repr((content_key(images.pixels), images.labels.tolist()))
     table = {"kind": given} if isinstance(given, str) else given
     options: SourceOptions = _checked(SourceOptions, table, "sources", "source")
     return create_source(options), repr(options)

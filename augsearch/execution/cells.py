@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from augsearch.classifiers.base import Classifier
 from augsearch.evaluation.metrics import Metric
-from augsearch.events import Notify, silent
+from augsearch.events import Notify, Warned, silent
 from augsearch.execution.engines.base import Engine
 from augsearch.execution.engines.local import LOCAL
 from augsearch.execution.folds import FIRST_TEST_STREAM, FoldImages
+from augsearch.execution.reach import Shortage, end_of, shortage
 from augsearch.execution.recipes import Recipe
 from augsearch.execution.trainings import TUNE, Answer, Cell, Job, train_cells
 from augsearch.records import Portion, TrainingSet
+from augsearch.search.base import SearchRule
 from augsearch.seeds import Seed
 
 Floats = NDArray[np.float64]
@@ -45,6 +47,7 @@ class ArmScore:
         seed: The study's seed.
         keep: Takes what the trainings said, before their scores are given.
         engine: Where they take place.
+        classes: Their names; default: their numbers.
     """
 
     recipe: Callable[[float, FoldImages], Recipe]
@@ -56,6 +59,20 @@ class ArmScore:
     notify: Notify = silent
     keep: Keep = keep_nothing
     engine: Engine = LOCAL
+    classes: Sequence[str] = ()
+
+    def ended(self, rule: SearchRule) -> SearchRule:
+        """Return a search's rule, ended where a source has no more images, which is then told."""
+        end = end_of(rule, self._short_at)
+        if end is None:
+            return rule
+        names = self.classes or [str(label) for label in range(self.folds[0].n_classes)]
+        self.notify(Warned(end.words(names)))
+        return end.rule
+
+    def _short_at(self, multiple: float) -> Shortage | None:
+        found = (shortage(self.recipe(multiple, fold), fold.sizes) for fold in self.folds)
+        return next((short for short in found if short is not None), None)
 
     def __call__(self, multiple: float) -> tuple[float, ...]:
         """Return the tuning scores of one amount, one per cell."""

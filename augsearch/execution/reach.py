@@ -66,11 +66,11 @@ class End:
     beyond: float
     short: Shortage
 
-    def words(self, arm: str, classes: Sequence[str]) -> str:
-        """Say it of an arm."""
-        short = self.short
+    def words(self, classes: Sequence[str], arm: str | None = None) -> str:
+        """Say it, of an arm's search or of one that is known."""
+        short, search = self.short, "the search" if arm is None else f"the search of arm {arm!r}"
         return (
-            f"the search of arm {arm!r} ends at K = {self.last:g} at the latest, with source "
+            f"{search} ends at K = {self.last:g} at the latest, with source "
             f"{short.source!r}: K = {self.beyond:g} needs {short.needed} images of class "
             f"{classes[short.label]!r} and there are {short.there}; add images if it should go on"
         )

@@ -15,7 +15,7 @@ from augsearch.search.base import SearchRule
 from augsearch.search.halving import Halving
 from augsearch.search.ledger import Ledger, open_ledger
 from augsearch.search.rounds import rounds
-from augsearch.search.scoring import BatchScore, OneAtATime, Score, in_order
+from augsearch.search.scoring import BatchScore, EndingScore, OneAtATime, Score, in_order
 from augsearch.search.settings import DIRECTIONS, Direction, check_known
 from augsearch.search.sliding_window import SlidingWindow
 from augsearch.search.smoothing import SmoothedOptimum, smoothed_optimum
@@ -171,6 +171,8 @@ def find_optimal_multiple(
     chosen = _choose_rule(rule, settings)
     _check_score(score, replicates)
     _check_direction(score, direction)
+    if isinstance(score, EndingScore):
+        chosen = score.ended(chosen)
     with open_ledger(storage, study_name, direction, notify) as ledger:
         history = _search(chosen, score, replicates, ledger, callbacks)
     best = chosen.best(history)

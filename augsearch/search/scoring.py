@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from augsearch.search.base import SearchRule
+
 
 @runtime_checkable
 class BatchScore(Protocol):
@@ -32,6 +34,15 @@ class RoundScore(BatchScore, Protocol):
         Round r of an amount has the replicates r * R to (r + 1) * R - 1; round 0 gives what
         `score_many` gives.
         """
+        ...
+
+
+@runtime_checkable
+class EndingScore(Protocol):
+    """A score that may know of amounts that cannot be had: there are not so many images."""
+
+    def ended(self, rule: SearchRule) -> SearchRule:
+        """Return the rule, with an end before such amounts."""
         ...
 
 

@@ -18,6 +18,7 @@ from augsearch.files import read_json, write_json
 from augsearch.messages import lines, names
 from augsearch.records import LabelledImages
 from augsearch.sources.base import FitContext, Pool, Source
+from augsearch.sources.finite_pool import FinitePool
 from augsearch.study.conventions import IMAGE_SUFFIXES
 from augsearch.study.schema.data import Images
 from augsearch.study.schema.sources import FolderOptions
@@ -101,35 +102,19 @@ def _check_readable(paths: list[Path], like: Images, context: FitContext) -> Non
         )
 
 
-class _FolderPool(Pool):
+class _FolderPool(FinitePool):
     def __init__(
         self, files: list[list[Path]], like: Images, classes: tuple[str, ...], context: FitContext
     ) -> None:
-        self._files = [
-            [
-                own[row]
-                for row in context.seed.child("order", label).generator().permutation(len(own))
-            ]
-            for label, own in enumerate(files)
-        ]
-        self._like = like
-        self._classes = classes
-        self._name = context.name
+        super().__init__([len(own) for own in files], classes, context)
+        self._files, self._like = files, like
 
-    def size(self, label: int) -> int:
-        return len(self._files[label])
-
-    def images(self, label: int, start: int, stop: int) -> NDArray[np.uint8]:
-        if stop > self.size(label):
-            raise SourceError(
-                f"source {self._name!r} has only {self.size(label)} images of class "
-                f"{self._classes[label]!r} but {stop} are needed; add images, or lower the amounts "
-                "of the arms that use it (max_multiple, where a search finds its own)"
-            )
+    def taken(self, label: int, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
         side, channels = self._like.size, self._like.channels
-        images = np.empty((stop - start, side, side, channels), dtype=np.uint8)
+        images = np.empty((len(numbers), side, side, channels), dtype=np.uint8)
+        paths = [self._files[label][number] for number in numbers]
         decode = partial(decode_image, images=self._like)
         with ThreadPoolExecutor() as decoders:
-            for row, image in enumerate(decoders.map(decode, self._files[label][start:stop])):
+            for row, image in enumerate(decoders.map(decode, paths)):
                 images[row] = image
         return images

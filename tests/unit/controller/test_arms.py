@@ -66,7 +66,7 @@ def test_a_search_ends_with_the_images_of_its_source(ready, search, tmp_path, ru
     history = search(world, "arm", notify=told.append)["arm"].found.history
     assert {entry.multiple for entry in history} == set(range(1, last + 1))
     [warning] = [event.message for event in told if isinstance(event, Warned)]
-    assert warning.startswith(f"the search of arm 'arm' ends at K = {last} at the latest")
+    assert warning.startswith(f"the search ends at K = {last} at the latest")
 
 
 def test_what_was_searched_is_read_back_and_lost_outputs_are_made_again(world, search):

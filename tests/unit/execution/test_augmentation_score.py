@@ -7,6 +7,7 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from augsearch.classifiers.registry import create_classifier
 from augsearch.errors import AugsearchError, DataError
+from augsearch.events import Warned
 from augsearch.execution.augmentation_score import AugmentationScore, labelled_images
 from augsearch.records import ImageBlock, Portion, TrainingSet
 from augsearch.search.optimal import find_optimal_multiple
@@ -73,6 +74,46 @@ def test_a_search_with_a_real_network(make):
     assert [entry.multiple for entry in found.history] == [1, 2, 3]
     assert found.score == max(entry.score for entry in found.history)
     assert len({entry.score for entry in found.history}) > 1
+
+
+@pytest.mark.parametrize("rule", [{"window": 12}, {"rule": "halving"}])
+def test_a_search_ends_with_images_that_are_there_already(make, read, classifier, rule):
+    made, told = read.noisy((40, 30), seed=5), []
+    score = make(source=made, replicates=2, notify=told.append)
+    found = find_optimal_multiple(score, **rule)
+    # 12 and 8 training images: K = 4 adds 36 and 24, and K = 5 would add 48.
+    assert {entry.multiple for entry in found.history} == {1, 2, 3, 4}
+    assert told == [
+        Warned(
+            "the search ends at K = 4 at the latest, with source 'source': K = 5 needs 48 images "
+            "of class '0' and there are 40; add images if it should go on"
+        )
+    ]
+    added = {one.tobytes() for one in made[0]}
+    [*largest] = max(classifier.sets, key=len).images(("0", "1")).pixels[20:]
+    assert len(largest) == 60
+    assert {one.tobytes() for one in largest} <= added
+
+
+def test_images_that_are_there_may_be_of_one_class_and_are_told_apart(make, read, tmp_path):
+    pixels, labels = read.noisy((20, 20), seed=5)
+    minority = (pixels[labels == 1], labels[labels == 1])
+    found = find_optimal_multiple(make(source=minority, balance=True))
+    assert (found.stopped_at, found.reason) == (1, "max_multiple")
+    first, second = (
+        make(source=(pixels + shift, labels), folder=tmp_path)(2) for shift in (0, 100)
+    )
+    assert first != second
+    with pytest.raises(AugsearchError, match="but go up to 2"):
+        make(source=read.noisy((3, 3, 3)))
+
+
+def test_a_finished_search_of_a_source_without_an_end_fits_nothing_again(make, tmp_path):
+    source, kept = Trained(), {"storage": f"sqlite:///{tmp_path}/search.db", "window": 2}
+    found = find_optimal_multiple(make(source=source), **kept)
+    assert source.trainings == 1
+    assert find_optimal_multiple(make(source=source), **kept) == found
+    assert source.trainings == 1
 
 
 def test_an_error_is_not_maximized(make):

@@ -67,8 +67,8 @@ def test_a_search_that_has_enough_or_asks_for_a_list_is_not_ended(rule, sizes):
 
 
 def test_the_end_is_told_with_the_class_and_both_numbers():
-    assert end_of(SlidingWindow(12), short_at).words("search", ("no", "yes")) == (
-        "the search of arm 'search' ends at K = 4 at the latest, with source 'made': K = 5 needs "
+    assert end_of(SlidingWindow(12), short_at).words(("no", "yes"), "arm") == (
+        "the search of arm 'arm' ends at K = 4 at the latest, with source 'made': K = 5 needs "
         "40 images of class 'no' and there are 30; add images if it should go on"
     )
 
