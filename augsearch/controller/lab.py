@@ -28,7 +28,7 @@ from augsearch.lab.findings import (
 )
 from augsearch.lab.history import History
 from augsearch.lab.noise import LUCK_SD, Noise, auc_variance
-from augsearch.lab.simulation import TUNING_SETS, Setting, contenders, simulate
+from augsearch.lab.simulation import TUNING_SETS, Setting, simulate, standard_contenders
 from augsearch.records import Evaluation
 from augsearch.search.sliding_window import SlidingWindow
 from augsearch.seeds import Seed
@@ -69,7 +69,7 @@ def _report(
     scores = []
     for setting in settings:
         notify(StageStarted(f"simulate {setting.images} tuning images"))
-        scores.append(simulate(setting, contenders(), simulations, Seed.of(0, "lab")))
+        scores.append(simulate(setting, standard_contenders(), simulations, Seed.of(0, "lab")))
     return LabReport(
         simulations=simulations,
         settings=tuple(settings),

@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from augsearch.lab.replay import Contender, Replay, replay
+from augsearch.lab.replay import Contender, Replay, contenders, replay
 from augsearch.lab.simulation import WINDOWS
 from augsearch.records import Evaluation
 from augsearch.search.halving import Halving
 from augsearch.search.settings import Direction
 from augsearch.search.sliding_window import SlidingWindow
-from augsearch.search.sweep import Sweep
 
 Floats = NDArray[np.float64]
 
@@ -118,24 +117,6 @@ class History:
         Grid and halving go up to the largest amount of the history. Halving starts with a quarter
         of the replicates, so that its finalists have four times as many; the others use all.
         """
-        reach, direction = max(self.scores), self.direction
-        halving = Halving(max_multiple=reach, direction=direction)
-        windows = [
-            Contender(
-                rule,
-                f"sliding window {rule.window}",
-                self.replicates,
-                smooth,
-                rule.window,
-                direction,
-            )
-            for smooth in (False, True)
-            for rule in self.windows
-        ]
-        grid = Sweep(halving.multiples, direction=direction)
+        halving = Halving(max_multiple=max(self.scores), direction=self.direction)
         rounds = max(1, self.replicates // HALVING_ROUNDS)
-        return [
-            *windows,
-            Contender(grid, "geometric grid", self.replicates, smooth=True, direction=direction),
-            Contender(halving, "halving", rounds, direction=direction),
-        ]
+        return contenders(self.windows, halving, [self.replicates], [rounds])

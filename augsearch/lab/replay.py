@@ -6,13 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from augsearch.records import Evaluation
-from augsearch.search.base import SearchRule
+from augsearch.search.halving import Halving
 from augsearch.search.rounds import rounds
-from augsearch.search.settings import Direction
+from augsearch.search.sliding_window import SlidingWindow
 from augsearch.search.smoothing import smoothed_optimum
+from augsearch.search.sweep import Sweep
 
 Scores = Callable[[float, int], Sequence[float] | None]
 """(amount, round) -> the scores of that round's trainings; None where there are none."""
+
+Rule = SlidingWindow | Sweep | Halving
+"""A rule that the lab compares."""
 
 
 @dataclass(frozen=True)
@@ -36,28 +40,30 @@ class Contender:
         rule: The rule that proposes amounts.
         replicates: Trainings per amount (and round).
         smooth: Choose by the history's smoothed optimum, not by the rule.
-        label: What the rule is called.
-        window: Its window, if it has one.
-        direction: Which way scores are better.
     """
 
-    rule: SearchRule
-    label: str
+    rule: Rule
     replicates: int = 1
     smooth: bool = False
-    window: int | None = None
-    direction: Direction = "maximize"
+
+    @property
+    def window(self) -> int | None:
+        """The rule's window, if it has one."""
+        return self.rule.window if isinstance(self.rule, SlidingWindow) else None
 
     @property
     def name(self) -> str:
         """The rule in words, replicates apart.
 
         Example:
-            >>> from augsearch.search.sweep import Sweep
-            >>> Contender(Sweep((1, 2)), "sweep", smooth=True).name
-            'sweep, smoothed'
+            >>> Contender(Sweep((1, 2, 4)), smooth=True).name
+            'geometric grid, smoothed'
         """
-        return f"{self.label}, smoothed" if self.smooth else self.label
+        if isinstance(self.rule, SlidingWindow):
+            name = f"sliding window {self.rule.window}"
+        else:
+            name = "halving" if isinstance(self.rule, Halving) else "geometric grid"
+        return f"{name}, smoothed" if self.smooth else name
 
     def choice(
         self, history: Sequence[Evaluation], noise: float | None
@@ -69,13 +75,40 @@ class Contender:
             noise: See `augsearch.search.smoothing.score_variance`.
         """
         if self.smooth:
-            smoothed = smoothed_optimum(history, noise, self.direction)
+            smoothed = smoothed_optimum(history, noise, self.rule.direction)
             return None if smoothed is None else (smoothed.multiple, smoothed.mean)
         best = self.rule.best(history)
         return None if best is None else (best.multiple, best.score)
 
 
-def replay(rule: SearchRule, scores: Scores) -> Replay:
+def contenders(
+    windows: Sequence[SlidingWindow],
+    halving: Halving,
+    replicates: Sequence[int],
+    halving_replicates: Sequence[int],
+) -> list[Contender]:
+    """Return the rules to compare: windows raw and smoothed, the amounts of halving, halving.
+
+    Args:
+        windows: The sliding windows.
+        halving: The rule; its amounts are tried as a grid too.
+        replicates: Trainings per amount of windows and grid, each in turn.
+        halving_replicates: Trainings per amount and round of halving, each in turn.
+    """
+    grid = Sweep(halving.multiples, direction=halving.direction)
+    return [
+        *(
+            Contender(window, count, smooth)
+            for smooth in (False, True)
+            for count in replicates
+            for window in windows
+        ),
+        *(Contender(grid, count, smooth=True) for count in replicates),
+        *(Contender(halving, count) for count in halving_replicates),
+    ]
+
+
+def replay(rule: Rule, scores: Scores) -> Replay:
     """Run a rule on scores until it is finished or asks for one that is not there."""
     history: list[Evaluation] = []
     while proposed := rule.propose(history):

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from augsearch.lab.curves import GAIN, LARGEST, SHAPES, curve
 from augsearch.lab.noise import Noise, auc_variance
-from augsearch.lab.replay import Contender, replay
+from augsearch.lab.replay import Contender, contenders, replay
 from augsearch.search.halving import Halving
 from augsearch.search.sliding_window import SlidingWindow
-from augsearch.search.sweep import Sweep
 from augsearch.seeds import Seed
 
 Floats = NDArray[np.float64]
@@ -82,27 +81,10 @@ class RuleScore:
     cost: float
 
 
-def contenders() -> tuple[Contender, ...]:
+def standard_contenders() -> list[Contender]:
     """Return every rule that the lab compares, the published one among them."""
-    grid = Halving(max_multiple=LARGEST)
-    windows = [
-        Contender(
-            SlidingWindow(window, max_multiple=LARGEST),
-            f"sliding window {window}",
-            replicates,
-            smooth,
-            window,
-        )
-        for smooth in (False, True)
-        for replicates in REPLICATES
-        for window in WINDOWS
-    ]
-    sweeps = [
-        Contender(Sweep(grid.multiples), "geometric grid", replicates, smooth=True)
-        for replicates in REPLICATES
-    ]
-    halvings = [Contender(grid, "halving", replicates) for replicates in REPLICATES]
-    return (*windows, *sweeps, *halvings)
+    windows = [SlidingWindow(window, max_multiple=LARGEST) for window in WINDOWS]
+    return contenders(windows, Halving(max_multiple=LARGEST), REPLICATES, REPLICATES)
 
 
 def simulate(

@@ -6,13 +6,8 @@ gives an arm or a source: no control can be taken for one of the study's own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 KINDS = ("repeat", "classic")
 """What a control adds: its real images again, or classic augmentation of them."""
-
-_ENDINGS: Mapping[str, str] = MappingProxyType({kind: f" ({kind} control)" for kind in KINDS})
 
 
 def control_name(arm: str, kind: str) -> str:
@@ -22,7 +17,7 @@ def control_name(arm: str, kind: str) -> str:
         >>> control_name("search", "repeat")
         'search (repeat control)'
     """
-    return f"{arm}{_ENDINGS[kind]}"
+    return f"{arm} ({control_source(kind)})"
 
 
 def control_source(kind: str) -> str:
@@ -37,4 +32,4 @@ def control_kind(name: str) -> str | None:
         >>> control_kind("search (repeat control)"), control_kind("repeat")
         ('repeat', None)
     """
-    return next((kind for kind, ending in _ENDINGS.items() if name.endswith(ending)), None)
+    return next((kind for kind in KINDS if name.endswith(control_name("", kind))), None)

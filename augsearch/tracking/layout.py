@@ -87,11 +87,6 @@ def score_points(
     return tuple(points)
 
 
-def setting_points(arm: str, number: int, score: float) -> tuple[Point, ...]:
-    """Return the point of one setting of the arm's classifier, its mean at step = its number."""
-    return metric_points(arm_run(arm).run, {"tuning_setting_score": score}, step=number)
-
-
 def metric_points(run: str, metrics: Mapping[str, float], step: int) -> tuple[Point, ...]:
     """Return metrics of one run at one step."""
     return tuple(Point(run, plain_name(key), step, float(value)) for key, value in metrics.items())

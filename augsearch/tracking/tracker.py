@@ -114,9 +114,9 @@ class Tracker:
 
     def setting(self, arm: str, number: int, score: float) -> None:
         """Add the mean score of one setting of the arm's classifier, at its number from 0."""
-        points = layout.setting_points(arm, number, score)
-        name = f"setting:{arm}:{number}"
-        self._append([self._opened(layout.arm_run(arm)), (name, PointsLogged(points))])
+        run = layout.arm_run(arm)
+        points = layout.metric_points(run.run, {"tuning_setting_score": score}, step=number)
+        self._append([self._opened(run), (f"setting:{arm}:{number}", PointsLogged(points))])
 
     def choose_setting(self, arm: str, setting: Mapping[str, str]) -> None:
         """Add the chosen setting, key -> JSON text, to the arm's parameters as setting.KEY."""

@@ -21,7 +21,7 @@ def test_a_replay_is_the_search_itself(window):
     found = find_optimal_multiple(CURVE.get, rule=rule)
     assert replayed.history == found.history
     assert replayed.missing is None
-    choice = Contender(rule, "window").choice(replayed.history, None)
+    choice = Contender(rule).choice(replayed.history, None)
     assert choice == (found.multiple, found.score)
 
 
@@ -57,7 +57,7 @@ def test_smoothed_choices_are_those_of_the_smoothed_optimum():
     history = [Evaluation.of(amount, [score]) for amount, score in CURVE.items()]
     for direction in ("maximize", "minimize"):
         rule = SlidingWindow(3, direction=direction)
-        contender = Contender(rule, "window", smooth=True, direction=direction)
+        contender = Contender(rule, smooth=True)
         optimum = smoothed_optimum(history, 0.02**2, direction)
         assert contender.choice(history, 0.02**2) == (optimum.multiple, optimum.mean)
 
@@ -65,10 +65,10 @@ def test_smoothed_choices_are_those_of_the_smoothed_optimum():
 def test_without_a_finite_score_there_is_no_choice():
     history = [Evaluation.of(1, [float("nan")])]
     for smooth in (False, True):
-        assert Contender(SlidingWindow(3), "window", smooth=smooth).choice(history, None) is None
+        assert Contender(SlidingWindow(3), smooth=smooth).choice(history, None) is None
 
 
 def test_names():
-    assert Contender(SlidingWindow(3), "window 3").name == "window 3"
-    three = Contender(SlidingWindow(3), "window 3", replicates=3, smooth=True)
-    assert three.name == "window 3, smoothed"
+    assert Contender(SlidingWindow(3)).name == "sliding window 3"
+    three = Contender(SlidingWindow(3), replicates=3, smooth=True)
+    assert three.name == "sliding window 3, smoothed"

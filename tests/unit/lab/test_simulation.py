@@ -9,8 +9,8 @@ from augsearch.lab.simulation import (
     PUBLISHED,
     TUNING_SETS,
     Setting,
-    contenders,
     simulate,
+    standard_contenders,
 )
 from augsearch.seeds import Seed
 
@@ -26,7 +26,9 @@ DESIGN = {
 
 
 def named(*names, replicates=(1,)):
-    return [one for one in contenders() if one.name in names and one.replicates in replicates]
+    return [
+        one for one in standard_contenders() if one.name in names and one.replicates in replicates
+    ]
 
 
 @pytest.fixture(scope="module")

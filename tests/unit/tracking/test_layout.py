@@ -49,12 +49,6 @@ def test_fractions_have_steps_of_their_own() -> None:
     assert {(point.key, point.step) for point in points} == {("score_x100", 129)}
 
 
-def test_a_settings_score_stands_at_its_number() -> None:
-    assert layout.setting_points("search", 17, 0.5) == (
-        Point("arm/search", "tuning_setting_score", 17, 0.5),
-    )
-
-
 def test_runs_of_different_kinds_never_share_a_key() -> None:
     keys = {
         layout.arm_run("study").run,
