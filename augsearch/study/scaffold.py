@@ -72,6 +72,11 @@ kind = "classic"
 horizontal_flip = true
 degrees = 10.0
 
+# Images that you made elsewhere, one folder per class; a search ends with them.
+# [sources.made]
+# kind = "folder"
+# path = "..."
+
 # Real images once more, unchanged: shows what longer training alone would bring.
 [sources.repeat]
 kind = "repeat"
