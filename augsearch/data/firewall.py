@@ -105,6 +105,11 @@ class _Images:
         return bool(apart and not self.is_flat[one] and not self.is_flat[other])
 
 
+def tells_near_duplicates(data: DataOptions, side: int) -> bool:
+    """Whether images of so many pixels a side have the detail to tell a copy from a likeness."""
+    return side >= SMALLEST and not isinstance(data, DigitsData)
+
+
 def find_leaks(
     dataset: Dataset,
     split: Split,
@@ -135,7 +140,7 @@ def find_leaks(
     images = _gather(dataset, split, external)
     classes = dataset.images.classes
     pairs = {}
-    if images.pixels[0].shape[1] >= SMALLEST and not isinstance(data, DigitsData):
+    if tells_near_duplicates(data, images.pixels[0].shape[1]):
         pairs = {pair[:2]: pair for pair in _near(images, cache)}
     pairs |= {rows: Pair(*rows, 1.0, False) for rows in _identical(images)}
     found = [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from augsearch.data.firewall import tells_near_duplicates
+from augsearch.data.near_duplicates import SMALLEST
 from augsearch.report.contents import ReportContents
 from augsearch.study.order import used_sources
 
@@ -82,7 +84,13 @@ def _trainings(contents: ReportContents) -> Iterator[str]:
 
 
 def _looks(contents: ReportContents) -> Iterator[str]:
-    arms = contents.result.arms
+    arms, study = contents.result.arms, contents.study
+    if not tells_near_duplicates(study.data, study.images.size):
+        yield (
+            "No near-duplicates between the sets, identical images apart: they were not looked "
+            f"for, as different images below {SMALLEST} x {SMALLEST} pixels, or of digits, are too "
+            "much alike."
+        )
     controlled = any(arm.control_of for arm in arms.values()) or _has_real_sources(contents)
     if contents.rules and not controlled:
         yield (

@@ -196,6 +196,20 @@ def test_what_is_missing_is_said(make):
     assert "No band" not in found
 
 
+@pytest.mark.parametrize(
+    ("size", "data", "looked"),
+    [
+        (24, STUDY["data"], True),
+        (23, STUDY["data"], False),
+        (56, {"kind": "digits", "classes": ["3", "5"]}, False),
+    ],
+)
+def test_near_duplicates_that_were_not_looked_for_are_told(make, size, data, looked):
+    given = study(images={"size": size}, data=data, split={"method": "hold-out"})
+    found = " ".join(not_shown(make(study=given)))
+    assert ("No near-duplicates between the sets, identical images apart" in found) != looked
+
+
 def test_what_is_there_is_not_called_missing(make, likeness):
     plain = make()
     amounts = np.array([0.0, 500.0])
