@@ -169,7 +169,7 @@ def test_controls_that_there_will_not_be_are_not_counted(arms):
 
 def test_a_whole_run_trains_what_was_counted(ready, made, monkeypatch):
     monkeypatch.setattr("augsearch.controller.run.write_run_report", lambda *_: None)
-    monkeypatch.setattr("augsearch.controller.results.intervals", lambda *_: {})
+    monkeypatch.setattr("augsearch.controller.results._tested", lambda *_: None)
     asked = {"replicates": 1, "test_replicates": 3, "controls": True, "real_equivalence": True}
     world = ready(
         sources=made | {"repeat": {"kind": "repeat"}},
