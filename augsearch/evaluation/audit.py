@@ -129,8 +129,9 @@ def _useless(numbers: AuditNumbers) -> Iterator[Finding]:
     elif score.p_better > CHANCE:
         yield (
             "warn",
-            f"a classifier trained on them alone is no better than chance, {_scores(score)}; "
-            "train the generator longer, and look at its images class by class",
+            "a classifier trained on them alone was not shown to be better than chance (p = "
+            f"{score.p_better:.2g}), {_scores(score)}; train the generator longer, and look at its "
+            "images class by class",
         )
 
 

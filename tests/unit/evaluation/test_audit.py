@@ -85,7 +85,11 @@ def test_a_good_source_passes_whatever_kid_and_density_say():
             "fail",
             r"worse than chance, auc 0.10 \(real images 0.9",
         ),
-        ({"score": score(0.52, 0.3, 0.7)}, "warn", "no better than chance"),
+        (
+            {"score": score(0.52, 0.3, 0.7)},
+            "warn",
+            r"not shown to be better than chance \(p = 0.3\), auc 0.52",
+        ),
         ({"missing": {"b": "why not"}}, "warn", "no image of class 'b' to look at: why not"),
     ],
 )
