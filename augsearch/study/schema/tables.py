@@ -43,13 +43,15 @@ def _existing(path: Path, info: ValidationInfo) -> Path:
     folder: Path = (info.context or {}).get("folder", Path())
     try:
         resolved = (folder / path.expanduser()).resolve()
-        found = resolved.exists()
+        resolved.stat()  # Path.exists() says no to a path that cannot be, from Python 3.14 on
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ValueError(
+            f"must exist but {resolved} does not; paths start at the study file"
+        ) from error
     except (OSError, RuntimeError, ValueError) as error:  # too long, unknown ~user, null byte ...
         raise ValueError(
             f"must be the path of a file or folder but got {str(path)[:60]!r}"
         ) from error
-    if not found:
-        raise ValueError(f"must exist but {resolved} does not; paths start at the study file")
     return resolved
 
 
