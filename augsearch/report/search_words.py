@@ -119,7 +119,10 @@ def _smoothed(contents: ReportContents, name: str) -> str:
         return ""
     at = amount_words(float(curve.multiples[curve.best]), contents.result.arms[name].unit)
     chosen = ", which is the choice" if chooses_smoothed(contents.searches.get(name)) else ""
-    score = f"{curve.mean[curve.best]:.3f} ± {curve.sd[curve.best]:.3f}"
+    mean, sd = float(curve.mean[curve.best]), float(curve.sd[curve.best])
+    # Down to the SD's first digit: "± 0.000" would claim that there is none.
+    decimals = max(3, -math.floor(math.log10(sd))) if sd > 0 else 3
+    score = f"{mean:.{decimals}f} ± {sd:.{decimals}f}"
     return (
         f" Smoothed over log K by a Gaussian process, the curve is best at {at}{chosen}: "
         f"{metric_title(contents.metric)} {score} (posterior mean and standard deviation, of the "

@@ -75,6 +75,16 @@ def test_nothing_is_said_of_choices_that_were_not_made(searched, make):
     assert "test set" not in score_caption(untested)
 
 
+@pytest.mark.parametrize(
+    ("sd", "words"),
+    [(0.02, "0.750 ± 0.020"), (0.00025, "0.7500 ± 0.0003"), (0.000096, "0.75000 ± 0.00010")],
+)
+def test_no_deviation_of_a_smoothed_curve_is_rounded_to_nothing(searched, sd, words):
+    curve = replace(CURVE, sd=np.full(len(CURVE.mean), sd))
+    text = search_caption(searched(HALVING, smoothed={"more": curve}), "more")
+    assert f"AUC {words} (posterior" in text
+
+
 def test_rounds_are_trainings_and_the_last_amount_need_not_be_the_largest(searched):
     text = search_caption(searched(HALVING, smoothed={"more": CURVE}), "more")
     assert "; 3 amounts, K = 1 to K = 8, in 7 trainings; rule: its rule" in text
