@@ -9,11 +9,17 @@ from functools import cached_property, partial
 from augsearch.amounts import amount_words
 from augsearch.errors import AugsearchError, SourceError
 from augsearch.events import Notify, Warned
-from augsearch.execution.reach import Shortage, Sizes, end_of, rule_of_arm, shortage
+from augsearch.execution.reach import (
+    Shortage,
+    Sizes,
+    end_of,
+    least_addition,
+    rule_of_arm,
+    shortage,
+)
 from augsearch.execution.recipes import arm_recipe
 from augsearch.messages import lines
 from augsearch.search.base import SearchRule
-from augsearch.study.schema.arms import ListSearch
 from augsearch.study.schema.study import StudyFile
 
 
@@ -73,11 +79,10 @@ class Supply:
     def _wanted(self, name: str) -> float:
         """Return the largest amount that an arm cannot do without.
 
-        A search for K ends where its source does, unless that is before its first amount.
+        A search for K ends where its source does, but has to add images once.
         """
-        arm = self.study.arms[name]
-        certain = self._rule(name).propose([])
-        return max(certain) if isinstance(arm.search, ListSearch | None) else min(certain)
+        rule = self._rule(name)
+        return least_addition(rule) or max(rule.propose([]))
 
     @cached_property
     def _least(self) -> Mapping[str, float]:

@@ -76,6 +76,26 @@ class End:
         )
 
 
+SearchForK = SlidingWindow | Halving | TpeRule
+
+
+def _amount(rule: SearchForK, position: int) -> float:
+    """Return an amount that a rule could try, were there no limit, rising from position 0 on."""
+    return rule.amount(position) if isinstance(rule, SlidingWindow) else 1 + position
+
+
+def least_addition(rule: SearchRule) -> float | None:
+    """Return the first amount of a search for K that adds images; None of a rule with a list.
+
+    K = 1 where the search has that alone.
+    """
+    if not isinstance(rule, SearchForK):
+        return None
+    start = _amount(rule, 0)
+    first = start if start > 1 else _amount(rule, 1)
+    return start if rule.max_multiple is not None and first > rule.max_multiple else first
+
+
 def end_of(rule: SearchRule, short_at: Callable[[float], Shortage | None]) -> End | None:
     """Return where a search for K has to end; None if there are enough images.
 
@@ -84,19 +104,17 @@ def end_of(rule: SearchRule, short_at: Callable[[float], Shortage | None]) -> En
         short_at: What an amount lacks; what lacks at one lacks at every larger one.
 
     Returns:
-        None also if the first amount lacks something already.
+        None also if the first amount that adds images lacks some already: a search of K = 1 alone
+        would say nothing of the images, so whoever asks for them is told what lacks.
     """
-    if not isinstance(rule, SlidingWindow | Halving | TpeRule):
+    first = least_addition(rule)
+    if not isinstance(rule, SearchForK) or first is None or short_at(first) is not None:
         return None
-
-    def amount(position: int) -> float:
-        return rule.amount(position) if isinstance(rule, SlidingWindow) else 1 + position
-
-    beyond = bisect_left(
-        range(_FAR), True, key=lambda position: short_at(amount(position)) is not None
+    place = bisect_left(
+        range(_FAR), True, key=lambda position: short_at(_amount(rule, position)) is not None
     )
-    short, limit = short_at(amount(beyond)), rule.max_multiple
-    if short is None or beyond == 0 or (limit is not None and amount(beyond) > limit):
+    last, beyond, limit = _amount(rule, place - 1), _amount(rule, place), rule.max_multiple
+    short = short_at(beyond)
+    if short is None or (limit is not None and beyond > limit):
         return None
-    last = amount(beyond - 1)
-    return End(replace(rule, max_multiple=last), last, amount(beyond), short)
+    return End(replace(rule, max_multiple=last), last, beyond, short)

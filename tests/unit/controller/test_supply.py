@@ -66,6 +66,13 @@ def test_all_arms_that_ask_for_too_much_are_named_and_every_fold_is_looked_at():
         supply((10, 8), (10, 21), **arms).refuse_shortages()
 
 
+@pytest.mark.parametrize("rule", [{}, {"rule": "halving"}, {"rule": "tpe"}])
+def test_a_search_that_could_try_k_1_alone_is_refused(rule):
+    supply((30, 8), arm={"search": MADE | rule}).refuse_shortages()
+    with pytest.raises(SourceError, match=r"arm 'arm' \(K = 2\): 31 images of class 'no'"):
+        supply((31, 8), arm={"search": MADE | rule}).refuse_shortages()
+
+
 def test_an_arm_on_a_searched_one_is_refused_only_if_the_least_choice_is_too_much():
     base = {"search": MADE | {"rule": "sweep", "per_class": [5, 30]}}
     supply(first=base, arm={"base": "first", "add": [MADE | {"per_class": 25}]}).refuse_shortages()

@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from augsearch.classifiers.registry import create_classifier
-from augsearch.errors import AugsearchError, DataError
+from augsearch.errors import AugsearchError, DataError, SourceError
 from augsearch.events import Warned
 from augsearch.execution.augmentation_score import AugmentationScore, labelled_images
 from augsearch.records import ImageBlock, Portion, TrainingSet
@@ -97,9 +97,10 @@ def test_a_search_ends_with_images_that_are_there_already(make, read, classifier
 
 def test_images_that_are_there_may_be_of_one_class_and_are_told_apart(make, read, tmp_path):
     pixels, labels = read.noisy((20, 20), seed=5)
-    minority = (pixels[labels == 1], labels[labels == 1])
-    found = find_optimal_multiple(make(source=minority, balance=True))
-    assert (found.stopped_at, found.reason) == (1, "max_multiple")
+    minority = make(source=(pixels[labels == 1], labels[labels == 1]), balance=True)
+    assert len(minority(1)) == 1
+    with pytest.raises(SourceError, match="has only 0 images of class '0' but 12 are needed"):
+        find_optimal_multiple(minority)
     first, second = (
         make(source=(pixels + shift, labels), folder=tmp_path)(2) for shift in (0, 100)
     )

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from augsearch.execution.reach import Shortage, end_of, rule_of_arm, shortage
+from augsearch.execution.reach import Shortage, end_of, least_addition, rule_of_arm, shortage
 from augsearch.execution.recipes import Recipe
 from augsearch.search.halving import Halving
 from augsearch.search.sliding_window import SlidingWindow
@@ -56,7 +56,9 @@ def test_a_search_for_k_ends_with_the_last_amount_that_there_is_enough_for(rule,
         (SlidingWindow(12), (None, None)),
         (SlidingWindow(12, max_multiple=4), (30, None)),
         (SlidingWindow(12, max_multiple=4.5), (30, None)),
-        (SlidingWindow(12, start=5), (30, None)),  # its own words come when it asks for them
+        (SlidingWindow(12, start=5), (30, None)),  # the source's own words come when it is asked
+        (SlidingWindow(12), (9, None)),  # K = 1 alone would be no search
+        (Halving(), (9, None)),
         (Halving(max_multiple=4), (30, None)),
         (Halving(), (None, None)),
         (Sweep((1, 9)), (30, None)),  # every amount of a list is wanted
@@ -64,6 +66,22 @@ def test_a_search_for_k_ends_with_the_last_amount_that_there_is_enough_for(rule,
 )
 def test_a_search_that_has_enough_or_asks_for_a_list_is_not_ended(rule, sizes):
     assert end_of(rule, lambda amount: short_at(amount, sizes)) is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "first"),
+    [
+        (SlidingWindow(12), 2),
+        (SlidingWindow(1, step=0.5), 1.5),
+        (SlidingWindow(12, start=3), 3),
+        (SlidingWindow(12, max_multiple=1.5), 1),
+        (Halving(max_multiple=9), 2),
+        (TpeRule(), 2),
+        (Sweep((1, 9)), None),
+    ],
+)
+def test_a_search_for_k_has_to_add_images_once(rule, first):
+    assert least_addition(rule) == first
 
 
 def test_the_end_is_told_with_the_class_and_both_numbers():
