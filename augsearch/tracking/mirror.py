@@ -241,7 +241,13 @@ class Mirror:
             raise ValueError(f"{path} must lie in the run directory, {self._base}, but does not")
         if place.is_dir():
             folder = folder or place.name
-            self._repository(client, run_id, folder).log_artifacts(str(place), folder)
+            repository = self._repository(client, run_id, folder)
+            target = getattr(repository, "artifact_dir", None)  # of a store on this machine
+            if target is not None and real_path(Path(target)).is_relative_to(place):
+                raise ValueError(
+                    f"{path} holds the store's own files and would be copied into itself"
+                )
+            repository.log_artifacts(str(place), folder)
         elif place.exists():
             self._repository(client, run_id, folder).log_artifact(str(place), folder or None)
         else:

@@ -19,6 +19,7 @@ from augsearch.tracking import delivery
 from augsearch.tracking.delivery import Cursor, Delivery, sync
 from augsearch.tracking.mirror import Mirror
 from augsearch.tracking.outbox import FileAdded, Outbox, RunOpened
+from augsearch.tracking.store import sqlite_uri
 from augsearch.tracking.tracker import Tracker
 
 pytestmark = pytest.mark.usefixtures("still")
@@ -419,6 +420,22 @@ def test_files_outside_the_run_are_not_sent(
     assert "must lie in the run directory" in refusal
     [study] = runs(uri)
     assert MlflowClient(uri).list_artifacts(study.info.run_id) == []
+
+
+@pytest.mark.parametrize("path", [".", "mlartifacts"])
+def test_a_store_in_the_run_is_not_copied_into_itself(
+    tmp_path: Path, runs: Callable[..., Any], path: str
+) -> None:
+    run = tmp_path / "run"
+    (run / "mlartifacts").mkdir(parents=True)
+    (run / "mlartifacts" / "file.txt").write_text("there before")
+    inside = sqlite_uri(run / "mlflow.db")
+    box = Outbox.open(outbox_of(tmp_path), inside, "study")
+    box.append([("run:study", RunOpened("study", "study")), ("a", FileAdded("study", path, ""))])
+    [refusal] = sync(box.path).refused
+    assert "holds the store's own files" in refusal
+    assert [one.name for one in run.rglob("*.txt")] == ["file.txt"]
+    assert len(runs(inside)) == 1
 
 
 @pytest.mark.parametrize(
