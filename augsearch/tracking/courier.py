@@ -6,7 +6,7 @@ import threading
 
 from augsearch.events import Notify, Warned
 from augsearch.tracking.delivery import Delivery
-from augsearch.tracking.mirror import reason
+from augsearch.tracking.refusals import reason
 
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 60.0

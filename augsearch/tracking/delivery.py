@@ -17,8 +17,9 @@ from augsearch.errors import StorageError, TrackingError
 from augsearch.events import Notify, Warned, silent
 from augsearch.files import read_json, write_json
 from augsearch.messages import cut, masked
-from augsearch.tracking.mirror import Mirror, reason, refused
+from augsearch.tracking.mirror import Mirror
 from augsearch.tracking.outbox import Outbox, cursor_path, damaged
+from augsearch.tracking.refusals import reason, refused
 from augsearch.tracking.store import held
 
 _Count = Annotated[int, Field(ge=0)]
