@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -43,15 +44,18 @@ def interleaved(tasks: Mapping[str, Callable[[], object]], repeats: int) -> dict
     """Time several tasks in turns.
 
     Args:
-        tasks: What to time, by name. Each is called once before to warm up.
+        tasks: What to time, by name. Each is called once before to warm up; what that took is
+            said on standard error, for those who wait.
         repeats: Timed rounds, at least 1; every other round goes backwards.
 
     Returns:
         Median wall-clock seconds of one call, by name.
     """
     taken: dict[str, list[float]] = {name: [] for name in tasks}
-    for task in tasks.values():
+    for name, task in tasks.items():
+        start = time.perf_counter()
         task()
+        print(f"{name}: {time.perf_counter() - start:.2f} s", file=sys.stderr, flush=True)
     for turn in range(repeats):
         for name in list(tasks)[:: -1 if turn % 2 else 1]:
             start = time.perf_counter()

@@ -4,8 +4,7 @@ What `end_to_end.py` prints as its second table. The ways:
 
 plain: one after the other, with all threads, as augsearch trains cells on a CPU.
 captured: the same, each one's step one CUDA graph, as augsearch trains them on a GPU.
-streams: those graphs side by side, each network's on a stream of its own (GPU only). Recorded on
-    one stream, they share a workspace of cuBLAS: good for timings, not for weights.
+streams: such graphs side by side, each network's on a stream of its own (GPU only).
 processes: as many processes as cores, one thread each (CPU only).
 vmap: torch.func, parameters stacked along a new first dimension.
 grouped: one network with R times the channels, whose convolutions have R groups.
@@ -14,7 +13,6 @@ grouped graph: the step of that one as a CUDA graph.
 
 from __future__ import annotations
 
-import itertools
 import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -37,6 +35,7 @@ from augsearch.device import Precision, has_bf16
 WAYS = ("plain", "captured", "streams", "processes", "vmap", "grouped", "grouped graph")
 NETWORKS = 4
 SIZE = 64
+_LONGEST = 2.0  # seconds that one way's steps are timed for
 CASES = (("fridadar2018", 64), ("fridadar2018", 8), ("roglin2022", 8))
 
 Step = Callable[[], object]
@@ -69,17 +68,19 @@ def _timed(
     if name == "fridadar2018":
         makers["grouped"] = partial(_grouped, batch, precision, device)
     if device == "cuda":
-        makers["captured"] = partial(_captured, name, batch, precision, beside=False)
-        makers["streams"] = partial(_captured, name, batch, precision, beside=True)
+        makers["captured"] = partial(_captured, name, batch, precision)
+        makers["streams"] = partial(_streams, name, batch, precision)
         if name == "fridadar2018":
             makers["grouped graph"] = lambda: _as_graph(_grouped(batch, precision, device))
-    ways = {
-        way: _repeated(step, steps, device)
+    working = {
+        way: step
         for way, make in makers.items()
         if (step := _working(f"{way}, {name}, {precision}", make))
     }
+    counts = {way: _fitting(step, steps, device) for way, step in working.items()}
+    ways = {way: _repeated(step, counts[way], device) for way, step in working.items()}
     taken = interleaved(ways, repeats)
-    ms = {way: seconds * 1000 / steps / NETWORKS for way, seconds in taken.items()}
+    ms = {way: seconds * 1000 / counts[way] / NETWORKS for way, seconds in taken.items()}
     if device == "cpu":
         ms["processes"] = _in_processes(name, batch, precision, steps * NETWORKS)
     return {"network": name, "batch_size": batch, "precision": precision, "ms": ms}
@@ -94,6 +95,15 @@ def _working(name: str, make: Callable[[], Step]) -> Step | None:
         print(f"left out: {name}: {error}")
         return None
     return step
+
+
+def _fitting(step: Step, most: int, device: str) -> int:
+    """Return how many steps fit `_LONGEST`: a way can be a thousand times slower than another."""
+    once = _repeated(step, 1, device)
+    once()
+    start = time.perf_counter()
+    once()
+    return max(1, min(most, int(_LONGEST / (time.perf_counter() - start))))
 
 
 def _repeated(step: Step, steps: int, device: str) -> Step:
@@ -151,16 +161,35 @@ def _plain(name: str, batch: int, precision: Precision, device: str) -> Step:
     return lambda: [step() for step in every]
 
 
-def _captured(name: str, batch: int, precision: Precision, *, beside: bool) -> Step:
-    """Return a step of all networks, recorded; beside: each on a stream of its own."""
+def _captured(name: str, batch: int, precision: Precision) -> Step:
     own = zip(*_images(batch, "cuda"), strict=True)
     every = [_as_graph(_single(name, precision, x, y)) for x, y in own]
-    streams = [torch.cuda.Stream() for _ in every] if beside else [torch.cuda.current_stream()]
+    return lambda: [replay() for replay in every]
+
+
+def _streams(name: str, batch: int, precision: Precision) -> Step:
+    """Return a step of all networks, each recorded and replayed on a stream of its own.
+
+    Recorded on one stream, as augsearch does, they would share a workspace of cuBLAS: products
+    that are cut along what they add up wait there for one another's parts, side by side for ever.
+    """
+    every: list[tuple[torch.cuda.Stream, torch.cuda.CUDAGraph]] = []
+    for x, y in zip(*_images(batch, "cuda"), strict=True):
+        take, stream = _single(name, precision, x, y), torch.cuda.Stream()
+        graph = torch.cuda.CUDAGraph()
+        torch.cuda.synchronize()
+        with torch.cuda.stream(stream):
+            for _ in range(3):
+                take()
+        torch.cuda.synchronize()
+        with torch.cuda.graph(graph, stream=stream):
+            take()
+        every.append((stream, graph))
 
     def step() -> None:
-        for replay, stream in zip(every, itertools.cycle(streams), strict=False):
+        for stream, graph in every:
             with torch.cuda.stream(stream):
-                replay()
+                graph.replay()
 
     return step
 

@@ -58,8 +58,13 @@ def _newest(files: list[dict[str, Any]]) -> Measured:
     merged = {name: facts for results in files for name, facts in results.items()}
     machine = merged.pop("machine")
     found = {name: facts["headline"] for name, facts in merged.items() if facts.get("headline")}
-    order = [name for name in SECTIONS if name in found]
-    return Measured(machine, {name: found[name] for name in order + sorted({*found} - {*order})})
+    return Measured(machine, {name: found[name] for name in sorted(found, key=_place)})
+
+
+def _place(section: str) -> tuple[int, str]:
+    """Return where a section stands in the table; "sweep-cuda" stands where "sweep" does."""
+    name = section.removesuffix("-cuda")
+    return SECTIONS.index(name) if name in SECTIONS else len(SECTIONS), section
 
 
 def as_markdown(results: Iterable[Measured]) -> str:
