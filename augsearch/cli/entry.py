@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -73,6 +74,9 @@ def main() -> None:
     # Looking for garbage after every 700 new objects, the default, is a fifth of the time that
     # torch takes to load. What is large is freed by counting references either way.
     gc.set_threshold(50_000, 20)
+    # Nor is garbage looked for at the very end, in all of the libraries' objects: almost a second
+    # where torch and torchvision are loaded. The process gives its memory back as it is.
+    atexit.register(gc.freeze)
     try:
         app(standalone_mode=True)
     except AugsearchError as error:
