@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, final
 
 Arguments = ParamSpec("Arguments")
+Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+_SIDE_BY_SIDE = 4
+"""Calls at a time: each may hold an image of many megapixels in several copies."""
+
+_WORTH = 1e-3
+"""Seconds of a call from which threads pay. What takes less is mostly Python's own work, of which
+one thread at a time does any: an image of 56 pixels a side takes 0.26 ms to decode, and 0.40 where
+threads wait for one another."""
 
 
 @final
@@ -55,3 +66,35 @@ class Background:
         begun = self._threads.submit(function, *args, **kwargs)
         self._unfinished.append(begun)
         return begun
+
+
+def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Yield ``function(item)`` for each item, in their order, computed side by side if that pays.
+
+    What a call raises is raised where its result would have come.
+
+    Args:
+        function: For several threads at once.
+        items: Gone through in the reader's own thread, a few ahead of what is yielded.
+    """
+    left = iter(items)
+    seconds = 0.0
+    for item in islice(left, 2):  # the first may load what the others have then
+        start = time.perf_counter()
+        result = function(item)
+        seconds = time.perf_counter() - start
+        yield result
+    if seconds < _WORTH:
+        yield from map(function, left)
+        return
+    coming: deque[Future[Result]] = deque()
+    threads = ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="in_order")
+    try:
+        for item in left:
+            coming.append(threads.submit(function, item))
+            if len(coming) > _SIDE_BY_SIDE:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
+    finally:
+        threads.shutdown(wait=True, cancel_futures=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import struct
 import threading
-import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from augsearch.data.preprocessing import Limits, Plane, luma, own_range, preprocess, resize
 from augsearch.errors import DataError
+from augsearch.silence import Silence
 from augsearch.study.conventions import is_dicom
 from augsearch.study.schema.data import LARGEST_VALUE, SMALLEST_RANGE, Images
 
@@ -39,6 +39,7 @@ DAMAGE = (
 """What Pillow's readers were seen to raise on damaged files of the four formats."""
 _PHOTOMETRIC = 262
 _pillow_limit = threading.Lock()
+_pillow_warnings = Silence()
 
 
 def decode_image(path: Path, images: Images) -> NDArray[np.uint8]:
@@ -122,10 +123,9 @@ def fit_planes(planes: Sequence[Plane], limits: Limits | None, images: Images) -
 
 def _load(path: Path, max_pixels: int) -> Image.Image:
     check_file(path)
-    with warnings.catch_warnings():
-        # What Pillow only warns of (odd metadata, short reads) either does not touch the pixels or
-        # raises when they are loaded.
-        warnings.simplefilter("ignore")
+    # What Pillow only warns of (odd metadata, short reads) either does not touch the pixels or
+    # raises when they are loaded.
+    with _pillow_warnings:
         try:
             with _open(path) as picture:
                 _check_header(picture, max_pixels)

@@ -1,17 +1,18 @@
-"""Decodes the images of a listing, one after the other, into one .npy file."""
+"""Decodes the images of a listing, in their order, into one .npy file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from augsearch.background import in_order
 from augsearch.data.decoding import fit_array
-from augsearch.data.listing import Listing
+from augsearch.data.listing import Entry, Listing
 from augsearch.errors import DataError
 from augsearch.events import Advanced, Notify
 from augsearch.files import add_checksum, replacing
@@ -75,14 +76,18 @@ def decode_to_file(listing: Listing, images: Images, path: Path, notify: Notify)
 
 def _decoded(listing: Listing, images: Images) -> Iterator[NDArray[np.uint8] | str]:
     """Yield each entry's pixels, or why it has none."""
-    for entry, frame in zip(listing.entries, listing.frames(listing.entries), strict=True):
+
+    def decoded(read: tuple[Entry, Path | NDArray[Any]]) -> NDArray[np.uint8] | str:
+        entry, frame = read
         try:
             if isinstance(frame, Path):
-                yield listing.decode(frame, images)
-            else:
-                yield fit_array(frame, images)
+                return listing.decode(frame, images)
+            return fit_array(frame, images)
         except DataError as error:
-            yield str(error) if isinstance(frame, Path) else f"{entry.name}: {error}"
+            return str(error) if isinstance(frame, Path) else f"{entry.name}: {error}"
+
+    frames = listing.frames(listing.entries)
+    return in_order(decoded, zip(listing.entries, frames, strict=True))
 
 
 def _write_header(file: BinaryIO, count: int, images: Images) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augsearch.errors import ExportError
-from augsearch.export.quiet import quiet
+from augsearch.silence import Silence
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -122,7 +123,7 @@ def write_onnx(network: ImageNetwork, path: Path, reference: Reference) -> Parit
     import onnxruntime
     import torch
 
-    with quiet("torch.onnx"):
+    with Silence("torch.onnx", below=logging.ERROR):
         written = torch.onnx.export(
             traced(network.in_float32(), reference),
             dynamic_shapes=({0: "n"},),

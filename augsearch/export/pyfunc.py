@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from augsearch.export.image_classifier import DESCRIPTION, PROGRAM, ImageClassifier
 from augsearch.export.programs import Parity, Reference, Said, held_to
-from augsearch.export.quiet import quiet
+from augsearch.silence import Silence
 
 LOADER = "augsearch_image_classifier"
 """Name of the module in the model that loads it."""
@@ -61,7 +62,7 @@ def _save(folder: Path, data: Path, code: Path, model: ImageClassifier) -> None:
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema, TensorSpec
 
-    with quiet("mlflow"):
+    with Silence("mlflow", below=logging.ERROR):
         pyfunc.save_model(
             folder,
             loader_module=LOADER,

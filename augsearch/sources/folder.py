@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import final
@@ -11,6 +10,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from augsearch.background import in_order
 from augsearch.data.decoding import decode_image
 from augsearch.errors import DataError, SourceError
 from augsearch.events import Advanced
@@ -87,14 +87,19 @@ class FolderSource(Source):
 
 
 def _check_readable(paths: list[Path], like: Images, context: FitContext) -> None:
-    problems = []
-    for done, path in enumerate(paths):
-        if done % _PROGRESS == 0:
-            context.notify(Advanced(done, len(paths), "images"))
+    def problem(path: Path) -> str | None:
         try:
             decode_image(path, like)
         except DataError as error:
-            problems.append(str(error))
+            return str(error)
+        return None
+
+    problems = []
+    for done, found in enumerate(in_order(problem, paths)):
+        if done % _PROGRESS == 0:
+            context.notify(Advanced(done, len(paths), "images"))
+        if found is not None:
+            problems.append(found)
     if problems:
         raise DataError(
             f"{len(problems)} of {len(paths)} images of source {context.name!r} cannot be used; "
@@ -113,8 +118,6 @@ class _FolderPool(FinitePool):
         side, channels = self._like.size, self._like.channels
         images = np.empty((len(numbers), side, side, channels), dtype=np.uint8)
         paths = [self._files[label][number] for number in numbers]
-        decode = partial(decode_image, images=self._like)
-        with ThreadPoolExecutor() as decoders:
-            for row, image in enumerate(decoders.map(decode, paths)):
-                images[row] = image
+        for row, image in enumerate(in_order(partial(decode_image, images=self._like), paths)):
+            images[row] = image
         return images

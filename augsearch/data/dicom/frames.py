@@ -35,6 +35,7 @@ class FrameDecoder:
     def __init__(self, timeout_s: float = _TIMEOUT_S) -> None:
         self._timeout_s = timeout_s
         self._process: subprocess.Popen[bytes] | None = None
+        self._asked = threading.Lock()
 
     def decode(self, syntax: str, options: Mapping[str, Any], source: bytes) -> NDArray[Any]:
         """Decompress one frame.
@@ -50,14 +51,18 @@ class FrameDecoder:
         Raises:
             DataError: The frame cannot be decoded.
         """
+        request = {"syntax": syntax, "options": options, "length": len(source)}
+        with self._asked:
+            return self._answered(json.dumps(request).encode() + b"\n" + source)
+
+    def _answered(self, request: bytes) -> NDArray[Any]:
         process = self._running()
         # It was started with pipes.
         to_it, from_it = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
         hang = threading.Timer(self._timeout_s, process.kill)
         hang.start()
         try:
-            request = {"syntax": syntax, "options": options, "length": len(source)}
-            to_it.write(json.dumps(request).encode() + b"\n" + source)
+            to_it.write(request)
             to_it.flush()
             return _answer(from_it)
         except (OSError, EOFError):

@@ -5,10 +5,8 @@ pydicom's own messages quote values, which may be a patient's name; none of them
 
 from __future__ import annotations
 
-import logging
 import math
 import re
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from augsearch.data.decoding import DAMAGE, check_file
 from augsearch.errors import DataError
+from augsearch.silence import Silence
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -25,6 +24,7 @@ _UID = re.compile(r"[0-9.]{1,64}")
 _DEFERRED_BYTES = 1 << 20
 _LARGEST = 1e15
 """No slope, intercept or window is larger; beyond it sums lose what a pixel holds."""
+_pydicom = Silence("pydicom")
 
 
 def read_header(path: Path, tags: Sequence[str]) -> Dataset:
@@ -73,23 +73,13 @@ def damage_of(part: str) -> Iterator[None]:
     """Turn what pydicom raises on damaged files into a message, and pass over what it says."""
     from pydicom.errors import BytesLengthException, InvalidDicomError
 
-    with warnings.catch_warnings(), _silenced(logging.getLogger("pydicom")):
-        warnings.simplefilter("ignore")
+    with _pydicom:
         try:
             yield
         except (*DAMAGE, MemoryError, BytesLengthException, InvalidDicomError) as error:
             raise DataError(
                 f"is truncated or damaged ({type(error).__name__} in its {part})"
             ) from None
-
-
-@contextmanager
-def _silenced(logger: logging.Logger) -> Iterator[None]:
-    before, logger.disabled = logger.disabled, True
-    try:
-        yield
-    finally:
-        logger.disabled = before
 
 
 def _check_syntax(syntax: str | None, supported: frozenset[str] | None) -> None:

@@ -1,9 +1,13 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pydicom
 import pytest
 
+from augsearch.data.dicom.decoding import decode_dicom
 from augsearch.data.dicom.frames import FrameDecoder
 from augsearch.errors import DataError
+from augsearch.study.schema.data import Images
 
 SYNTAX = "1.2.840.10008.1.2.4.70"
 
@@ -59,3 +63,17 @@ def test_its_process_ends_with_it(frame):
     process = decoder._process
     del decoder
     assert process.poll() is not None
+
+
+def test_frames_of_several_threads_are_not_mixed_up(save_dicom, ramp, tmp_path):
+    images, decoder = Images(size=16, channels=1), FrameDecoder()
+    paths = [tmp_path / f"{turn}.dcm" for turn in range(12)]
+    for path in paths:
+        turned = np.roll(ramp(0, 4095, (160, 160)), 10 * int(path.stem), axis=0)
+        save_dicom(path, turned, "RLELossless", 12)
+    alone = [decode_dicom(path, images, decoder) for path in paths]
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda path: decode_dicom(path, images, decoder), paths))
+    decoder.close()
+    assert np.array_equal(found, alone)
+    assert len({image.tobytes() for image in found}) == len(paths)
