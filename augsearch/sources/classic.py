@@ -100,18 +100,21 @@ def _changed(
     geometry = _geometry(draws, pixels.shape[1:3], options)
     if geometry is not None:
         values = _resampled(values, *geometry)
-    values = _relit(values, draws, options).round_().clamp_(0, 255).to(torch.uint8)
-    return values.permute(0, 2, 3, 1).numpy()
+    values = _relit(values, draws, options).round_().clamp_(0, 255)
+    values = values.contiguous(memory_format=torch.channels_last)
+    return values.permute(0, 2, 3, 1).to(torch.uint8).numpy()
 
 
 def _flipped(
     pixels: NDArray[np.uint8], draws: NDArray[np.float64], options: ClassicOptions
 ) -> NDArray[np.uint8]:
     flipped = pixels.copy()
+    # A pixel as one item: NumPy turns single bytes round one by one.
+    whole = flipped.view(f"V{flipped.shape[3]}")[..., 0]
     if options.horizontal_flip:
-        flipped[draws[:, 0] < 0] = flipped[draws[:, 0] < 0, :, ::-1]
+        whole[draws[:, 0] < 0] = whole[draws[:, 0] < 0, :, ::-1]
     if options.vertical_flip:
-        flipped[draws[:, 1] < 0] = flipped[draws[:, 1] < 0, ::-1]
+        whole[draws[:, 1] < 0] = whole[draws[:, 1] < 0, ::-1]
     return flipped
 
 
@@ -147,7 +150,8 @@ def _resampled(
     for axis, side in enumerate((height, width)):
         to_down, to_right, offset = maps[:, axis].T[..., None, None]
         # torch counts from -1 to 1, edge to edge, and across before down.
-        grid[..., 1 - axis] = (2 * (to_down * down + to_right * right + offset) + 1) / side - 1
+        place = (to_down * down + to_right * right).add_(offset)
+        grid[..., 1 - axis] = place.mul_(2).add_(1).div_(side).sub_(1)
     return torch.nn.functional.grid_sample(
         values, grid, padding_mode="reflection", align_corners=False
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from concurrent.futures import Future
 from pathlib import Path
 from typing import final
@@ -55,12 +55,20 @@ class StoredBlock(ImageBlock):
         return pixels
 
 
-def stored_blocks(folder: Path) -> Iterator[tuple[Extent, StoredBlock]]:
-    """Yield the extents in a folder; two processes may have made the same one."""
-    for path in sorted(folder.glob("*.npy")) if folder.is_dir() else ():
-        if name := _FILE.fullmatch(path.name):
-            label, first, end = map(int, name.groups()[:3])
-            yield (label, first, end), StoredBlock(path, name[4], end - first)
+def stored_blocks(
+    folder: Path, besides: Set[str] = frozenset()
+) -> Iterator[tuple[Extent, StoredBlock]]:
+    """Yield the extents in a folder; two processes may have made the same one.
+
+    Args:
+        folder: May be missing.
+        besides: Names of files that are passed over.
+    """
+    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    for name in sorted(there - besides):
+        if parts := _FILE.fullmatch(name):
+            label, first, end = map(int, parts.groups()[:3])
+            yield (label, first, end), StoredBlock(folder / name, parts[4], end - first)
 
 
 @final
@@ -88,6 +96,7 @@ class PoolStore:
         self._folder = folder
         self._found: dict[Extent, list[StoredBlock]] = {}
         self._blocks: dict[Extent, StoredBlock] = {}
+        self._seen: set[str] = set()
 
     def __reduce__(self) -> tuple[type[PoolStore], tuple[Pool, Path]]:
         return PoolStore, (self._pool, self._folder)
@@ -131,8 +140,9 @@ class PoolStore:
 
     def _make(self, missing: Sequence[Extent]) -> None:
         """Find or make extents; one is hashed and written while the pool makes the next."""
-        if missing:
-            self._look()
+        if not missing:
+            return
+        self._look()
         coming: dict[Extent, Future[StoredBlock]] = {}
         with Background(_WRITERS, _WAITING) as files:
             for extent in missing:
@@ -141,13 +151,15 @@ class PoolStore:
                     self._blocks[extent] = intact
                 else:
                     coming[extent] = files.call(self._written, extent, self._drawn(extent))
-        self._blocks.update((extent, block.result()) for extent, block in coming.items())
+        for extent, block in coming.items():
+            self._blocks[extent] = block.result()
+            self._seen.add(self._blocks[extent].path.name)
 
     def _look(self) -> None:
         """Find what lies in the folder now: calls on other workers may have made more."""
-        self._found.clear()
-        for extent, block in stored_blocks(self._folder):
+        for extent, block in stored_blocks(self._folder, self._seen):
             self._found.setdefault(extent, []).append(block)
+            self._seen.add(block.path.name)
 
     def _end(self, label: int, start: int) -> int | None:
         """Return the end of the stream that `start` lies in; None if it has none."""

@@ -171,6 +171,25 @@ def test_what_another_process_made_meanwhile_is_not_made_again(tmp_path):
     assert np.array_equal(images, Counting().images(0, 0, 128))
 
 
+def test_no_file_is_read_twice_however_many_amounts_there_are(tmp_path, monkeypatch):
+    read = []
+
+    def remembered(path, *shape):
+        read.append(path)
+        return map_array(path, *shape)
+
+    PoolStore(Counting(), tmp_path).blocks(0, 0, 128)
+    map_array = store.map_array
+    monkeypatch.setattr(store, "map_array", remembered)
+    pool = Counting()
+    own = PoolStore(pool, tmp_path)
+    for amount in range(64, 64 * 6, 64):
+        own.blocks(0, 0, amount)
+        own.blocks(1, 0, amount)
+    assert len(read) == 2
+    assert len({*pool.asked}) == len(pool.asked) == 8
+
+
 def test_a_pickled_store_is_small_and_finds_its_images_again(tmp_path):
     store = PoolStore(Counting(), tmp_path)
     store.blocks(0, 0, 64 * 50)
