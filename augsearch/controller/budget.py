@@ -34,6 +34,7 @@ class Budget:
         self._hours = hours
         self._end = None if hours is None else time.monotonic() + 3600 * hours
         self._stage = ""
+        self._ended: set[str] = set()
         self._advanced: Advanced | None = None
         self._kept = False
 
@@ -47,6 +48,7 @@ class Budget:
             self._kept = True
             return  # amounts that were trained together come one right after the other
         if isinstance(event, StageStarted):
+            self._ended.add(self._stage)
             self._stage, self._advanced = event.stage, None
         elif isinstance(event, Advanced):
             self._advance(event)
@@ -75,25 +77,27 @@ class Budget:
         Raises:
             StorageError: The ledger cannot be read.
         """
-        found = "\n  ".join(_arms_so_far(directory, study, direction))
+        found = "\n  ".join(self._arms_so_far(directory, study, direction))
         closed = "the test set was opened" if directory.remembers(OPENED) else "nothing was tested"
         return (
             f"max_hours = {self._hours:g} has passed, at {self.where}. So far, on the tuning set "
             f"({closed}):\n  {found}\nNothing is lost; the same command goes on."
         )
 
-
-def _arms_so_far(directory: RunDirectory, study: StudyFile, direction: Direction) -> Iterator[str]:
-    for name, arm in study.arms.items():
-        history = stored_evaluations(directory.ledger_url, directory.study_name(name))
-        rule = rule_of_arm(arm, direction, study.seed)
-        best = rule.best(history)
-        done = rule.finished(history) is not None
-        if not history:
-            yield f"{name}: no score yet"
-        elif best is None:
-            yield f"{name}: no finite score{'' if done else ' yet'}"
-        else:
-            amount = amount_words(best.multiple, arm.unit)
-            rest = "" if done else f" of {len(history)} scored so far, not done"
-            yield f"{name}: best {best.score:.4f} at {amount}{rest}"
+    def _arms_so_far(
+        self, directory: RunDirectory, study: StudyFile, direction: Direction
+    ) -> Iterator[str]:
+        for name, arm in study.arms.items():
+            history = stored_evaluations(directory.ledger_url, directory.study_name(name))
+            rule = rule_of_arm(arm, direction, study.seed)
+            best = rule.best(history)
+            # A search also ends where its source does, of which its rule knows nothing.
+            done = f"search {name}" in self._ended or rule.finished(history) is not None
+            if not history:
+                yield f"{name}: no score yet"
+            elif best is None:
+                yield f"{name}: no finite score{'' if done else ' yet'}"
+            else:
+                amount = amount_words(best.multiple, arm.unit)
+                rest = "" if done else f" of {len(history)} scored so far, not done"
+                yield f"{name}: best {best.score:.4f} at {amount}{rest}"

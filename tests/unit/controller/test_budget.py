@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from PIL import Image
 
 from augsearch.controller.budget import Budget
 from augsearch.controller.directory import RunDirectory
@@ -144,6 +145,29 @@ def test_the_best_so_far_is_said_of_a_search_that_goes_on(clock, study, tmp_path
     assert re.search(r"\n  search: best 0\.\d{4} at K = \d", message)
     assert message.endswith("Nothing is lost; the same command goes on.")
     assert caught.value.exit_code == 4
+
+
+def test_a_search_that_ended_with_its_source_is_done(clock, ready, tmp_path):
+    for name in ("clear", "fluid"):
+        folder = tmp_path / "made" / name
+        folder.mkdir(parents=True)
+        for number in range(30):
+            Image.new("L", (16, 16), number).save(folder / f"{number}.png")
+    few = {"kind": "folder", "path": tmp_path / "made"}
+    arms = {
+        "real": {},
+        "short": {"search": {"source": "few", "window": 9}},
+        "after": {"base": "short"},
+    }
+    study = ready(sources={"few": few}, arms=arms, audit={"enabled": False}, external=None).study
+
+    def late(event):
+        if isinstance(event, TrialCompleted) and event.arm == "after":
+            clock.now = HOUR
+
+    with pytest.raises(TimeUpError) as caught:
+        call(tmp_path / "run", study, 1, late)
+    assert re.search(r"\n  short: best 0\.\d{4} at K = \d\n", str(caught.value))
 
 
 def test_a_study_may_say_another_max_hours_from_call_to_call(study):
