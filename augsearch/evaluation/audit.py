@@ -39,7 +39,7 @@ Finding = tuple[AuditVerdict, str]
 
 _LOOK = "look at the closest pairs in the report"
 _FIX_COPIES = "train the generator shorter or on more images, or set audit.quarantine = true"
-_FIX_COLLAPSE = "take an earlier snapshot, another preset, or train it on more images"
+_FIX_COLLAPSE = "take an earlier snapshot, another generator, or one trained on more images"
 
 
 def audited(numbers: AuditNumbers) -> AuditResult:
