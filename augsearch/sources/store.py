@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence, Set
 from concurrent.futures import Future
@@ -64,8 +65,9 @@ def stored_blocks(
         folder: May be missing.
         besides: Names of files that are passed over.
     """
-    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    for name in sorted(there - besides):
+    # Names alone: a Path for each of them takes ten times as long.
+    there = os.listdir(folder) if folder.is_dir() else ()  # noqa: PTH208
+    for name in sorted({*there} - besides):
         if parts := _FILE.fullmatch(name):
             label, first, end = map(int, parts.groups()[:3])
             yield (label, first, end), StoredBlock(folder / name, parts[4], end - first)
