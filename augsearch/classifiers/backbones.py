@@ -74,7 +74,7 @@ class TorchvisionBackbone(Backbone):
         dtype = torch.bfloat16 if self._precision == "bf16" else torch.float32
         self._inputs = Inputs(input_size, found.transform, dtype=dtype)
         self._name = name
-        self._batch = batch_size(input_size, device)
+        self.batch = batch_size(input_size, device)
         self._device = device
         self._fingerprint = self._hash(found.body)
         network = found.body.requires_grad_(False).eval()
@@ -110,7 +110,7 @@ class TorchvisionBackbone(Backbone):
                 "images must be uint8 of shape (N, H, W, 1) or (N, H, W, 3) but are "
                 f"{images.dtype} of shape {images.shape}."
             )
-        wait = begin_row_by_row(images, self._forward, batch=self._batch, device=self._device)
+        wait = begin_row_by_row(images, self._forward, batch=self.batch, device=self._device)
         return lambda: self._finite(wait())
 
     def _finite(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -133,7 +133,7 @@ class TorchvisionBackbone(Backbone):
     def _hash(self, network: nn.Module) -> str:
         kind = torch.device(self._device).type
         inputs = self._inputs
-        seen = (inputs.transform, inputs.size, self._batch)
+        seen = (inputs.transform, inputs.size, self.batch)
         facts = (_RECIPE, self._name, *seen, self._precision, kind)
         digest = hashlib.sha256(repr(facts).encode())
         for name, value in network.state_dict().items():

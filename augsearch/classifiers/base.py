@@ -67,7 +67,13 @@ class Classifier(ABC):
 
 
 class Backbone(ABC):
-    """A frozen network that turns images into features."""
+    """A frozen network that turns images into features.
+
+    Attributes:
+        batch: Images that it computes at a time, also if it is given fewer.
+    """
+
+    batch: int = 1
 
     @property
     @abstractmethod

@@ -20,12 +20,12 @@ from augsearch.events import Advanced, Notify, silent
 from augsearch.files import map_array, write_array
 from augsearch.records import ImageBlock
 
-_SMALLEST, _LARGEST = 16, 1024
-"""Images that go to the backbone in one call; powers of two, as the batch sizes are."""
+_LARGEST = 1024
+"""Most images that go to the backbone in one call; a power of two, as its batch is."""
 
 _CHUNK_BYTES = 256 * 224 * 224 * 3
-"""Most bytes of pixels in one call: a full batch of any GPU's in colour (see `batch_size`). Up to
-five such chunks are in memory at once."""
+"""Most bytes of pixels in one call, unless its batch needs more: 256 images of 224 px in colour. Up
+to five such chunks are in memory at once."""
 
 _WRITERS, _WAITING = 4, 32
 """Files that are written at a time, and those that may be unwritten: as many as two calls make of a
@@ -97,7 +97,10 @@ class FeatureStore:
         total, done = sum(map(len, blocks)), 0
         # The network stays in this thread: with threads of its own elsewhere, torch would have two
         # sets of them, more than there are cores.
-        with Background(_WRITERS, _WAITING) as files, closing(ahead(_chunks(blocks))) as chunks:
+        with (
+            Background(_WRITERS, _WAITING) as files,
+            closing(ahead(self._chunks(blocks))) as chunks,
+        ):
             pieces = self._pieces(chunks)
             for block in blocks:
                 parts: list[NDArray[np.float32]] = []
@@ -118,6 +121,22 @@ class FeatureStore:
         for last in begun:
             yield from _parts(*last)
 
+    def _chunks(self, blocks: Iterable[ImageBlock]) -> Iterator[_Chunk]:
+        """Read pixels into memory, as many blocks at a time as fit, large ones in parts."""
+        together: list[NDArray[np.uint8]] = []
+        for block in blocks:
+            pixels = block.pixels
+            most = max(self.backbone.batch, _most_images(pixels))
+            for first in range(0, len(block), most):
+                part = pixels[first : first + most]
+                held = sum(map(len, together))
+                if together and (held + len(part) > most or not _alike(part, together[0])):
+                    yield _joined(together)
+                    together = []
+                together.append(part)
+        if together:
+            yield _joined(together)
+
 
 def _parts(
     lengths: Sequence[int], wait: Callable[[], NDArray[np.float32]]
@@ -125,31 +144,14 @@ def _parts(
     return np.split(wait(), np.cumsum(lengths)[:-1])
 
 
-def _chunks(blocks: Iterable[ImageBlock]) -> Iterator[_Chunk]:
-    """Read pixels into memory, as many blocks at a time as fit, large ones in parts."""
-    together: list[NDArray[np.uint8]] = []
-    for block in blocks:
-        pixels = block.pixels
-        most = _most_images(pixels)
-        for first in range(0, len(block), most):
-            part = pixels[first : first + most]
-            held = sum(map(len, together))
-            if together and (held + len(part) > most or not _alike(part, together[0])):
-                yield _joined(together)
-                together = []
-            together.append(part)
-    if together:
-        yield _joined(together)
-
-
 def _joined(together: Sequence[NDArray[np.uint8]]) -> _Chunk:
     return [len(pixels) for pixels in together], np.concatenate(together)
 
 
 def _most_images(pixels: NDArray[np.uint8]) -> int:
-    """Return the largest power of two of such images that makes a chunk, from 16 to 1024."""
+    """Return the largest power of two of such images that makes a chunk, from 1 to 1024."""
     fitting = max(1, _CHUNK_BYTES // max(1, int(pixels[0].size)))
-    return max(_SMALLEST, min(_LARGEST, 1 << (fitting.bit_length() - 1)))
+    return min(_LARGEST, 1 << (fitting.bit_length() - 1))
 
 
 def _alike(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:

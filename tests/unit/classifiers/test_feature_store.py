@@ -141,6 +141,16 @@ def test_large_images_go_through_a_few_at_a_time(tmp_path: Path) -> None:
     assert backbone.calls == [16, 4]
 
 
+def test_a_batch_is_filled_whatever_its_images_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feature_store, "_CHUNK_BYTES", 16 * block(1).pixels.nbytes)
+    backbone = CountingBackbone()
+    backbone.batch = 64
+    FeatureStore(backbone, tmp_path).make([block(n) for n in (29, 30, 31)])
+    assert backbone.calls == [59, 31]
+
+
 class Recording(CountingBackbone):
     """Tells what was begun and what was waited for."""
 
