@@ -63,7 +63,8 @@ def decode_image(path: Path, images: Images) -> NDArray[np.uint8]:
         DataError: The file cannot be used; the message is "PATH: why".
     """
     try:
-        return fit_array(_values(_load(path, images.max_pixels)), images)
+        with contextlib.ExitStack() as room:
+            return fit_array(_values(_load(path, images.max_pixels, room)), images)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error.__cause__
 
@@ -121,7 +122,34 @@ def fit_planes(planes: Sequence[Plane], limits: Limits | None, images: Images) -
     return np.repeat(scaled, images.channels // scaled.shape[-1], axis=-1)
 
 
-def _load(path: Path, max_pixels: int) -> Image.Image:
+class _Room:
+    """Where images are decoded that together have no more pixels than one may have.
+
+    What one of many megapixels takes several threads would take at the same time.
+    """
+
+    def __init__(self) -> None:
+        self._taken, self._changed = 0, threading.Condition()
+
+    @contextlib.contextmanager
+    def of(self, pixels: int, max_pixels: int) -> Iterator[None]:
+        """Wait until there is room for an image of so many pixels, and take it."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._taken + pixels <= max_pixels)
+            self._taken += pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._taken -= pixels
+                self._changed.notify_all()
+
+
+ROOM = _Room()
+
+
+def _load(path: Path, max_pixels: int, room: contextlib.ExitStack) -> Image.Image:
+    """Return the picture, decoded, whose room is given back with `room`."""
     check_file(path)
     # What Pillow only warns of (odd metadata, short reads) either does not touch the pixels or
     # raises when they are loaded.
@@ -129,6 +157,7 @@ def _load(path: Path, max_pixels: int) -> Image.Image:
         try:
             with _open(path) as picture:
                 _check_header(picture, max_pixels)
+                room.enter_context(ROOM.of(picture.width * picture.height, max_pixels))
                 picture.load()
                 return _upright(picture)
         except UnidentifiedImageError:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from augsearch.data.decoding import check_size, fit_planes
+from augsearch.data.decoding import ROOM, check_size, fit_planes
 from augsearch.data.dicom.codestream import frame_size, has_end
 from augsearch.data.dicom.frames import FrameDecoder
 from augsearch.data.dicom.greys import grey_plane
@@ -66,11 +66,12 @@ def decode_dicom(path: Path, images: Images, frames: FrameDecoder) -> NDArray[np
         _check_length(path, file)
         syntax = str(file.file_meta.TransferSyntaxUID)
         options = _description(file)
-    with damage_of("pixel data"):
-        stored = _stored(file, syntax, options, frames)
-    with damage_of("header"), np.errstate(all="ignore"):
-        plane = grey_plane(stored, file, images.intensity_range)
-    return fit_planes([plane], (0.0, 1.0), images)
+    with ROOM.of(file.Rows * file.Columns, images.max_pixels):
+        with damage_of("pixel data"):
+            stored = _stored(file, syntax, options, frames)
+        with damage_of("header"), np.errstate(all="ignore"):
+            plane = grey_plane(stored, file, images.intensity_range)
+        return fit_planes([plane], (0.0, 1.0), images)
 
 
 def _check_image(file: Dataset, max_pixels: int) -> None:

@@ -1,14 +1,17 @@
 import io
 import os
 import struct
+import threading
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from augsearch.data import decoding
 from augsearch.data.decoding import decode_image, fit_array
 from augsearch.errors import DataError
 from augsearch.study.schema.data import Images
@@ -321,3 +324,38 @@ def test_float16_is_read_without_a_warning() -> None:
     assert made[-1, -1, 0] == 255
     with pytest.raises(DataError, match="NaN or infinite"):
         fit_array(np.full((8, 8), np.inf, dtype=np.float16), wanted(size=8))
+
+
+@pytest.mark.parametrize(("max_pixels", "most"), [(300, 1), (600, 2)])
+def test_images_at_a_time_have_no_more_pixels_than_one_may_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, max_pixels: int, most: int
+) -> None:
+    inside: set[int] = set()
+    peak: list[int] = []
+    together = threading.Barrier(most)
+
+    def fit(values: object, images: Images) -> np.ndarray:
+        inside.add(threading.get_ident())
+        peak.append(len(inside))
+        together.wait(30)  # as many as there is room for are here at once
+        time.sleep(0.005)
+        inside.remove(threading.get_ident())
+        return np.zeros((8, 8, 1), dtype=np.uint8)
+
+    monkeypatch.setattr(decoding, "fit_array", fit)
+    Image.new("L", (16, 16)).save(tmp_path / "x.png")
+    images = Images(size=8, channels=1, max_pixels=max_pixels)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: decode_image(tmp_path / "x.png", images), range(8)))
+    assert max(peak) == most
+
+
+def test_an_image_that_cannot_be_used_gives_its_room_back(tmp_path: Path) -> None:
+    whole = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 16), dtype=np.uint8)).save(
+        whole, "PNG"
+    )
+    (tmp_path / "x.png").write_bytes(whole.getvalue()[:200])
+    for _ in range(3):
+        with pytest.raises(DataError, match="truncated or damaged"):
+            decode_image(tmp_path / "x.png", Images(size=8, channels=1, max_pixels=300))
