@@ -22,7 +22,7 @@ class Silence:
     """
 
     def __init__(self, logger: str | None = None, below: int = logging.CRITICAL + 1) -> None:
-        self._logger = logger and logging.getLogger(logger)
+        self._logger = None if logger is None else logging.getLogger(logger)
         self._below = below
         self._lock, self._inside, self._hidden = threading.Lock(), 0, ExitStack()
 

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import warnings
+from importlib import import_module
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -41,8 +42,7 @@ def _decode(syntax: str, options: dict[str, Any], source: bytes) -> np.ndarray[A
     plugin = _PLUGINS[syntax]
     # GDCM's cannot do these; pyjpegls takes half a minute to find some small streams damaged.
     if syntax in _JPEG_LS and options["bits_stored"] in (6, 7):
-        import jpeg_ls  # noqa: F401 - pydicom's word for its absence would be that of damage
-
+        import_module("jpeg_ls")  # pydicom's word for its absence would be that of damage
         plugin = "pyjpegls"
     pixels, _ = get_decoder(syntax).as_array(
         source, index=0, raw=True, decoding_plugin=plugin, **options
