@@ -23,9 +23,9 @@ from measure import interleaved, record, table
 from PIL import Image
 
 from augsearch.data.demo import draw_demo
+from augsearch.data.scaffold import scaffold_study
 from augsearch.files import write_text
 from augsearch.seeds import Seed
-from augsearch.study.scaffold import scaffold_study
 
 IMAGES, SIZE = 600, 128
 

@@ -98,8 +98,8 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="replace the file")] = False,
 ) -> None:
     """Write a commented study file for a folder of images."""
+    from augsearch.data.scaffold import scaffold_study
     from augsearch.files import write_text
-    from augsearch.study.scaffold import scaffold_study
 
     target = out or Path(f"{_study_name(folder)}.toml")
     if target.exists() and not force:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augsearch.background import in_order
+from augsearch.data.colour import in_colour
 from augsearch.data.decoding import fit_array
 from augsearch.data.listing import Entry, Listing
 from augsearch.errors import DataError
@@ -71,6 +72,11 @@ def decode_to_file(listing: Listing, images: Images, path: Path, notify: Notify)
             _write_header(file, len(rows), images)
         add_checksum(temporary)
     warnings = _skip_warnings(bad) + _range_warnings(darkest, brightest)
+    if images.channels == 1 and in_colour(listing.frames(listing.entries)):
+        warnings.append(
+            "images are in colour, but images.channels = 1 makes them grey; set it to 3 to keep "
+            "their colours"
+        )
     return Decoded(rows, bad, warnings)
 
 

@@ -222,3 +222,20 @@ def test_a_full_disk_ends_in_an_error_and_the_next_call_goes_on(tmp_path: Path) 
         signal.signal(signal.SIGXFSZ, handler)
     assert not list(tmp_path.iterdir())
     assert len(load_dataset(data, SMALL, tmp_path, SEED).images) == 1797
+
+
+def test_colours_are_not_lost_in_silence(folders: Path, tmp_path: Path) -> None:
+    def warnings(channels: int) -> list[str]:
+        events: list[Event] = []
+        wanted = Images(size=8, channels=channels)
+        load_dataset(options(folders), wanted, tmp_path / str(channels), SEED, events.append)
+        return warned(events)
+
+    (folders / "a" / "p0_0.png").unlink()
+    Image.new("RGB", (8, 8), (50, 50, 50)).save(folders / "a" / "p0_0.png")  # grey, as colour
+    assert warnings(1) == []
+    Image.new("RGB", (8, 8), (90, 50, 70)).save(folders / "a" / "p0_0.png")
+    assert [text.split(";")[0] for text in warnings(1)] == [
+        "images are in colour, but images.channels = 1 makes them grey"
+    ]
+    assert warnings(3) == []

@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 from augsearch.data.dataset import load_dataset
+from augsearch.data.layouts import recognise
 from augsearch.execution.folds import Added
 from augsearch.export.images import Origin, SourceFacts, folder_names, write_images
 from augsearch.records import ImageBlock, Portion
 from augsearch.seeds import Seed
-from augsearch.study.layouts import recognise
 from augsearch.study.schema.data import CsvData, Images
 
 ORIGIN = Origin("Lunge <1>", "abcd", "search", "1.2.3", fold=0, stream=65536)

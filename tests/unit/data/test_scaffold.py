@@ -3,12 +3,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from augsearch.data.layouts import negative_first, recognise
+from augsearch.data.scaffold import scaffold_study
 from augsearch.errors import DataError
 from augsearch.study.consistency import baseline_arm
-from augsearch.study.layouts import negative_first, recognise
 from augsearch.study.loading import load_study_file
-from augsearch.study.scaffold import scaffold_study
 from augsearch.study.schema.data import CsvData, DicomData, FolderData, MedmnistData
 from augsearch.study.schema.generators import AcganOptions
 from augsearch.study.schema.study import StudyFile
@@ -84,6 +85,37 @@ def test_a_table_with_findings_groups_and_other_names(tmp_path: Path) -> None:
     )
     assert '3  "Mass"' in text
     assert '1  "Nodule"' in text
+
+
+def picture(path: Path, pixels: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+COLOUR = np.full((20, 30, 3), (215, 170, 150), np.uint8)
+GREY = np.random.default_rng(0).integers(0, 256, (20, 30, 1), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "channels"), [(COLOUR, 3), (GREY[..., 0], 1), (np.repeat(GREY, 3, axis=2), 1)]
+)
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_colour_images_stay_in_colour(
+    tmp_path: Path, pixels: np.ndarray, channels: int, suffix: str
+) -> None:
+    folder = class_folders(tmp_path / "data", a=1, b=1)  # two files that cannot be read
+    for name in ("nv", "mel"):
+        picture(folder / name / f"1.{suffix}", pixels)
+    assert written(folder, tmp_path)[1].images.channels == channels
+    rows = [[f"{name}/1.{suffix}", name] for name in ("nv", "mel")]
+    path = table(folder / "x.csv", ["image", "dx"], *rows)
+    assert recognise(path).channels == channels
+
+
+def test_images_of_a_lesion_stay_together(tmp_path: Path) -> None:
+    rows = [["l1", "1", "nv"], ["l1", "2", "nv"], ["l2", "3", "mel"]]
+    path = table(tmp_path / "data" / "x.csv", ["lesion_id", "image_id", "dx"], *rows)
+    assert recognise(path).columns["group"] == "lesion_id"
 
 
 def dicom(path: Path) -> None:
@@ -200,6 +232,10 @@ def test_what_cannot_be_used_is_told(tmp_path: Path, files: list[str], message: 
     ("content", "message"),
     [
         ("image;label\n1.png;Ergu\xdf\n".encode("latin-1"), "in UTF-8; save it anew as CSV UTF-8"),
+        (
+            b"image,MEL,NV\n1,1.0,0.0\n2,0.0,1.0\n",
+            r"each class \('MEL', 'NV'\); give it one column",
+        ),
         (b"file,outcome\n1.png,a\n", r"columns 'file', 'outcome' are not .*; call them image and"),
     ],
 )

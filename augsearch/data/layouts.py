@@ -1,4 +1,4 @@
-"""Recognising how a folder of images is laid out, from names, tables and array headers alone."""
+"""Recognising how images are laid out, from names, tables, array headers and a few images."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from augsearch.data.colour import in_colour
 from augsearch.errors import DataError
 from augsearch.messages import names
 from augsearch.study.conventions import (
@@ -25,9 +26,10 @@ _IMAGE_COLUMNS = (
     "image imagepath imagefile imageindex imagename imageid img path filepath file filename"
 )
 _LABEL_COLUMNS = "label labels class target diagnosis dx finding findings findinglabels category y"
-_GROUP_COLUMNS = "patient patientid group subject subjectid person personid caseid mrn"
+_GROUP_COLUMNS = "patient patientid group subject subjectid person personid caseid mrn lesionid"
 _SPLIT_COLUMNS = "split set subset part partition fold"
 _MOST_CLASSES = 20
+_YES_OR_NO = {"0", "1", "0.0", "1.0"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Layout:
             `counts` then holds two that no image has both of.
         has_split: The data bring a split along.
         size: Side of the images in pixels, if that is known without opening any.
-        channels: 1 or 3, likewise.
+        channels: 1 or 3: of a .npz by its header, of files by one image of each class.
     """
 
     kind: str
@@ -58,7 +60,7 @@ class Layout:
 
 
 def recognise(folder: Path) -> Layout:
-    """Look at a folder (or one .csv or .npz) and say what it is; no pixel is read.
+    """Look at a folder (or one .csv or .npz) and say what it is; a few images tell of colour.
 
     A table wins over class folders, and these over a .npz, since tables often lie beside folders
     that only spread the files.
@@ -98,8 +100,8 @@ def _nothing(
     saw = [f"{loose} images that no folder or table gives a class"] if loose else []
     saw += [f"{path.name}, {_unsuitable(path)}" for path in tables]
     saw += [f"{path.name}, which has no train_images and train_labels" for path in arrays]
-    saw += [f"{path.name}/ with {n} images" for path in files if (n := _count(path))]
-    deep = [path.name for path in files if path.is_dir() and not _count(path)]
+    saw += [f"{path.name}/ with {n} images" for path in files if (n := len(_images(path)))]
+    deep = [path.name for path in files if path.is_dir() and not _images(path)]
     if deep := [name for name in deep if images_below(folder / name)]:
         saw.append(
             f"{names(deep, 5)} with images only in folders further down; move them up into the "
@@ -114,11 +116,12 @@ def negative_first(classes: Iterable[str]) -> list[str]:
 
 
 def _class_folders(folder: Path) -> Layout | None:
-    counts = {path.name: n for path in _folders(folder) if (n := _count(path))}
-    if len(counts) >= 2:
-        return Layout("folder", folder, {name: counts[name] for name in negative_first(counts)})
+    files = {path.name: found for path in _folders(folder) if (found := _images(path))}
+    if len(files) >= 2:
+        counts = {name: len(files[name]) for name in negative_first(files)}
+        return Layout("folder", folder, counts, channels=_channels(map(min, files.values())))
     parts = [path for path in _folders(folder) if path.name.lower() in PART_OF]
-    if any(_count(inner) for part in parts for inner in _folders(part)):
+    if any(_images(inner) for part in parts for inner in _folders(part)):
         raise DataError(
             f"{folder} is split into {', '.join(path.name for path in parts)} already: put the "
             "images of one class into one folder and let augsearch split them, or write a .csv "
@@ -149,13 +152,18 @@ def _folders(folder: Path) -> list[Path]:
     )
 
 
-def _count(folder: Path) -> int:
+def _images(folder: Path) -> list[Path]:
     if not folder.is_dir() or folder.name.startswith("."):
-        return 0
-    return sum(
-        path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+        return []
+    return [
+        path
         for path in folder.iterdir()
-    )
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+    ]
+
+
+def _channels(files: Iterable[Path]) -> int:
+    return 3 if in_colour(files) else 1
 
 
 def _table(path: Path) -> Layout | None:
@@ -183,9 +191,13 @@ def _table(path: Path) -> Layout | None:
         del columns["split"]
     if not {"image", "label"} <= columns.keys() or not cells[columns["label"]]:
         return None
-    first_image = path.parent / next(filter(None, cells[columns["image"]]), "")
-    kind = "dicom" if is_dicom(first_image) else "csv"
-    return _labelled(kind, path, columns, cells[columns["label"]])
+    labels = cells[columns["label"]]
+    found = _labelled(path, columns, labels)
+    images = dict(zip(labels, cells[columns["image"]], strict=False))  # one of each class
+    files = [path.parent / image for image in images.values() if image]
+    if any(map(is_dicom, files[:1])):
+        return replace(found, kind="dicom")
+    return replace(found, channels=_channels(files))
 
 
 def _rows(path: Path) -> list[list[str]] | None:
@@ -208,10 +220,17 @@ def _unsuitable(path: Path) -> str:
         return "which cannot be read as a table in UTF-8; save it anew as CSV UTF-8"
     if len(rows) < 2:
         return "which has no rows below its header"
+    columns = zip(*rows, strict=False)
+    marked = [name for name, *cells in columns if len(set(cells)) > 1 and {*cells} <= _YES_OR_NO]
+    if len(marked) > 1:
+        return (
+            f"which has a column for each class ({names(marked, 8)}); give it one column, label, "
+            "with the class's name, as pandas does by table[classes].idxmax(axis=1)"
+        )
     return f"whose columns {names(rows[0], 8)} are not recognised; call them image and label"
 
 
-def _labelled(kind: str, path: Path, columns: dict[str, str], labels: list[str]) -> Layout:
+def _labelled(path: Path, columns: dict[str, str], labels: list[str]) -> Layout:
     counts = Counter(label for label in labels if label)
     findings: Counter[str] = Counter()
     if any("|" in label for label in counts) or len(counts) > _MOST_CLASSES:
@@ -230,7 +249,7 @@ def _labelled(kind: str, path: Path, columns: dict[str, str], labels: list[str])
             f"{len(counts)}: {', '.join(counts) or 'none'}"
         )
     return Layout(
-        kind,
+        "csv",
         path,
         {name: counts[name] for name in negative_first(counts)},
         columns,
