@@ -71,7 +71,7 @@ def augment(
     In this order: flips; rotation, shift and zoom about the centre in one bilinear resampling;
     brightness (all values times a factor); contrast (distance from the mean grey value times a
     factor); saturation (distance from a pixel's own grey value times a factor; colour images);
-    rounding.
+    rounding. Whatever leaves 0 to 255 is cut before the next change, as torchvision does.
 
     Args:
         pixels: uint8, (N, H, W, C).
@@ -164,9 +164,9 @@ def _relit(
         values = (values * _factors(options.brightness, draws[:, 6])).clamp_(0, 255)
     if options.contrast:
         mean = _means(_grey(values))
-        values = mean + (values - mean) * _factors(options.contrast, draws[:, 7])
+        values = (mean + (values - mean) * _factors(options.contrast, draws[:, 7])).clamp_(0, 255)
     if options.saturation and values.shape[1] == 3:
-        grey = _grey(values.clamp(0, 255))
+        grey = _grey(values)
         values = grey + (values - grey) * _factors(options.saturation, draws[:, 8])
     return values
 

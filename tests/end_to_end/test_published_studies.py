@@ -66,7 +66,7 @@ REDUCED = {
         "batch_size = 8        # 64",
         'kind = "end-to-end"\npreset = "cheng2021"': 'kind = "end-to-end"\npreset = "cheng2021"\n'
         'weights = "random"\nepochs = 1\ninput_size = 32',
-        'network = "resnet101"': 'network = "resnet18"',
+        'network = "resnet101"': 'network = "fridadar2018"',
         'network = "densenet121"': 'network = "fridadar2018"',
         "threshold = 0.8, of = 2000": "threshold = 0.5, of = 128",
         "[evaluation]": f"{AUDIT}[evaluation]",

@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image, ImageEnhance
 from scipy import ndimage
+from torchvision.transforms.v2 import functional
 
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext
@@ -107,6 +108,19 @@ def test_saturation_and_ranges_of_factors_agree_with_pillow(draw):
     for image, original in zip(changed, pixels, strict=True):
         reference = ImageEnhance.Color(Image.fromarray(original)).enhance(0.8 + 0.1 * draw)
         assert np.abs(image.astype(int) - np.asarray(reference)).max() <= 1
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_changes_of_light_in_a_row_agree_with_torchvision(channels):
+    pixels = Seed.of(3).generator().integers(0, 256, (4, 20, 20, channels), dtype=np.uint8)
+    drawn = np.repeat(draws(brightness=0.6, contrast=0.9, saturation=-0.8), 4, axis=0)
+    changed = augment(pixels, drawn, options(brightness=0.5, contrast=0.5, saturation=0.5))
+    reference = torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255
+    reference = functional.adjust_brightness(reference, 1.3)
+    reference = functional.adjust_contrast(reference, 1.45)
+    reference = functional.adjust_saturation(reference, 0.6)
+    difference = changed - 255 * reference.permute(0, 2, 3, 1).numpy()
+    assert np.abs(difference).max() < 0.51
 
 
 def test_grey_images_have_no_saturation_to_change():
