@@ -35,7 +35,8 @@ WGAN_PRESETS:
     cheng2021: Cheng et al. 2021 (64 x 64 x 3). Theirs: dense layer 4 x 4 x 1024, four 5 x 5
         transposed convolutions, 1,400 epochs. From Arjovsky et al. 2017 (algorithm 1): weights
         clipped at 0.01, 5 critic steps, RMSProp 5e-5, batch 64. Ours: halving numbers of filters,
-        the mirrored critic, z of 100 from N(0, 1).
+        the mirrored critic, z of 100 from N(0, 1), an epoch of as many updates of the generator as
+        the images make batches.
     gulrajani2017: the same networks with the gradient penalty of Gulrajani et al. 2017 (algorithm
         1: factor 10, 5 critic steps, Adam 1e-4 with betas (0, 0.9), batch 64) and, as they advise,
         layer norm in place of batch norm in the critic. Ours: 40,000 iterations.

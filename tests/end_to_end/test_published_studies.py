@@ -47,7 +47,7 @@ REDUCED = {
         "size = 64": "size = 16",
         "train = 300": "train = 24",
         "tune = 100": "tune = 16",
-        "test = 200": "test = 24",
+        "test = 100": "test = 16",
         'kind = "acgan"\npreset = "roglin2022"': 'kind = "acgan"\npreset = "roglin2022"\n'
         "iterations = 2\nwidth = 0.05\nbatch_size = 8",
         'kind = "end-to-end"\npreset = "roglin2022"': 'kind = "end-to-end"\n'
@@ -59,9 +59,9 @@ REDUCED = {
     }
     | REPLICATES,
     "cheng2021": {
-        "train = 200": "train = 24",
+        "train = 240": "train = 24",
         "tune = 80": "tune = 12",
-        "test = 200": "test = 16",
+        "test = 80": "test = 12",
         'preset = "cheng2021"        # 64': 'preset = "cheng2021"\niterations = 2\nwidth = 0.02\n'
         "batch_size = 8        # 64",
         'kind = "end-to-end"\npreset = "cheng2021"': 'kind = "end-to-end"\npreset = "cheng2021"\n'
@@ -76,7 +76,7 @@ REDUCED = {
         "size = 112": "size = 32",
         "train = 240": "train = 24",
         "tune = 80": "tune = 12",
-        "test = 200": "test = 16",
+        "test = 80": "test = 12",
         'preset = "dhawan2024"       # dense': 'preset = "dhawan2024"\niterations = 2\n'
         "width = 0.02\nbatch_size = 8       # dense",
         'kind = "end-to-end"\npreset = "dhawan2024"': 'kind = "end-to-end"\npreset = "dhawan2024"\n'
@@ -185,7 +185,8 @@ def test_cheng_compares_two_networks_on_three_training_sets(finished):
 def test_dhawan_compares_real_synthetic_and_both(finished):
     result, tables, report = finished("dhawan2024")
     sizes = {name: arm["n_train"] for name, arm in result["arms"].items()}
-    assert sizes == {"real": 24, "synthetic": 24, "synthetic-and-real": 48, "half-and-half": 24}
+    n = sizes["real"]
+    assert sizes == {"real": n, "synthetic": n, "synthetic-and-real": 2 * n, "half-and-half": n}
     assert [row["arm"] for row in tables["regimes"]] == list(sizes)
     assert {"accuracy", "ppv", "sensitivity", "f1", "f1_sd"} <= set(tables["regimes"][0])
     assert "Training curves" in report

@@ -1,5 +1,6 @@
 """The study files that come with augsearch."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,20 @@ def published(request: pytest.FixtureRequest) -> StudyFile:
 def test_a_published_study_runs_on_demo_images_and_prints_a_table(published: StudyFile) -> None:
     assert published.data.kind == "demo"  # so that it runs as it is
     assert published.report.tables
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_table_of_images_without_a_split_takes_the_place_of_data_alone(
+    name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "labels.csv").write_text("image,label,patient\n")
+    own = '[data]\nkind = "csv"\npath = "labels.csv"\ngroup_column = "patient"\n\n'
+    text, replaced = re.subn(
+        r"^\[data\].*?\n\n", own, (STUDIES / f"{name}.toml").read_text(), flags=re.M | re.S
+    )
+    assert replaced == 1
+    (tmp_path / "own.toml").write_text(text)
+    assert load_study_file(tmp_path / "own.toml").data.kind == "csv"
 
 
 def test_fridadar_trains_its_generators_on_the_classic_optimum() -> None:
