@@ -269,8 +269,12 @@ def map_array(path: Path, dtype: DTypeLike, dimensions: int, length: int) -> NDA
 
 
 @contextlib.contextmanager
-def exclusive(path: Path) -> Iterator[None]:
+def exclusive(path: Path, owned: Path | None = None) -> Iterator[None]:
     """Hold the lock file `path`; the operating system frees it when the process dies.
+
+    Args:
+        path: The lock file.
+        owned: What it guards, to be named; default: its folder.
 
     Raises:
         RunDirectoryError: Another process holds it; the message says which.
@@ -285,7 +289,7 @@ def exclusive(path: Path) -> Iterator[None]:
         with contextlib.suppress(OSError):
             who = holder.read_text(encoding="utf-8") or who
         raise RunDirectoryError(
-            f"{path.parent} is in use by {who}: one process at a time can work on it; "
+            f"{owned or path.parent} is in use by {who}: one process at a time can work on it; "
             "wait for it, stop it, or work in another place."
         ) from None
     try:

@@ -19,11 +19,14 @@ class Silence:
     Args:
         logger: Name of the library's logger; None: only warnings are hidden.
         below: Level of the messages that come through.
+        warned: Whether warnings are heard.
     """
 
-    def __init__(self, logger: str | None = None, below: int = logging.CRITICAL + 1) -> None:
+    def __init__(
+        self, logger: str | None = None, below: int = logging.CRITICAL + 1, *, warned: bool = False
+    ) -> None:
         self._logger = None if logger is None else logging.getLogger(logger)
-        self._below = below
+        self._below, self._warned = below, warned
         self._lock, self._inside, self._hidden = threading.Lock(), 0, ExitStack()
 
     def __enter__(self) -> None:
@@ -39,8 +42,9 @@ class Silence:
                 self._hidden.close()
 
     def _begin(self) -> None:
-        self._hidden.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore")
+        if not self._warned:
+            self._hidden.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore")
         if self._logger:
             self._hidden.callback(self._logger.setLevel, self._logger.level)
-            self._logger.setLevel(self._below)
+            self._logger.setLevel(max(self._logger.getEffectiveLevel(), self._below))

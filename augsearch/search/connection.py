@@ -47,7 +47,7 @@ def connected(url: str, notify: Notify = silent) -> Iterator[BaseStorage]:
 
     with contextlib.ExitStack() as stack:
         if file is not None:
-            stack.enter_context(exclusive(file.with_name(file.name + ".lock")))
+            stack.enter_context(exclusive(file.with_name(f"{file.name}.lock"), file))
             refuse_damaged(file)
         storage = reach(parsed, connect, notify)
         stack.callback(storage.engine.dispose)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from augsearch.errors import AugsearchError, StorageError
 from augsearch.events import Disturbed, Notify, silent
 from augsearch.messages import masked
+from augsearch.silence import Silence
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -37,6 +38,8 @@ _SERVER_OPTIONS: dict[str, dict[str, Any]] = {
 """Driver -> what it is told on connecting."""
 
 
+_optuna_quiet = Silence("optuna", below=logging.WARNING, warned=True)
+
 _answered: set[URL] = set()
 """Databases that have answered in this process."""
 
@@ -47,6 +50,14 @@ class LedgerError(AugsearchError, ValueError):
 
 class LostConnectionError(StorageError):
     """A database server that does not answer, or not any more."""
+
+
+def no_storage(given: object) -> LedgerError:
+    """Return the error to raise for what is neither a storage nor the URL of one."""
+    return LedgerError(
+        f"storage must be an Optuna storage or its URL but got {given!r}; "
+        'a file is written "sqlite:///search.db", a server "postgresql://user@host/database".'
+    )
 
 
 def ledger_url(url: str) -> URL:
@@ -61,10 +72,7 @@ def ledger_url(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        raise LedgerError(
-            f"storage must be an Optuna storage or its URL but got {masked(url)!r}; "
-            'a file is written "sqlite:///search.db", a server "postgresql://user@host/database".'
-        ) from None
+        raise no_storage(masked(url)) from None
     driver = "postgresql+psycopg" if parsed.drivername == "postgresql" else parsed.drivername
     return parsed.set(drivername=driver)
 
@@ -176,11 +184,9 @@ def calling_optuna() -> Iterator[None]:
     import optuna
     from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
-    logger = logging.getLogger("optuna")
-    level = logger.level
-    logger.setLevel(max(logger.getEffectiveLevel(), logging.WARNING))
     try:
-        yield
+        with _optuna_quiet:
+            yield
     except (NoSuchModuleError, ImportError) as error:
         raise StorageError(
             f"the search's ledger needs a database driver that is not there: {masked(str(error))}. "
@@ -201,8 +207,6 @@ def calling_optuna() -> Iterator[None]:
         ) from error
     except (LookupError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise damaged(" ".join(str(error).split())[:200]) from error
-    finally:
-        logger.setLevel(level)
 
 
 def _is_damaged(error: BaseException | None) -> bool:

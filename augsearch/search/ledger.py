@@ -27,7 +27,7 @@ from augsearch.events import Notify, silent
 from augsearch.records import Evaluation
 from augsearch.search.base import SearchRule
 from augsearch.search.connection import connected
-from augsearch.search.database import LedgerError, patiently
+from augsearch.search.database import LedgerError, no_storage, patiently
 from augsearch.search.ownership import Ownership, owned
 from augsearch.search.settings import Direction
 from augsearch.search.trials import complete, completed, kept_scores, left_open
@@ -71,6 +71,8 @@ def open_ledger(
         if isinstance(storage, str):
             owner = stack.enter_context(owned(storage, f"study {study_name!r}", notify))
             storage = stack.enter_context(connected(storage, notify))
+        elif storage is not None and not isinstance(storage, optuna.storages.BaseStorage):
+            raise no_storage(storage)
 
         def load() -> Ledger:
             study = optuna.create_study(

@@ -5,18 +5,19 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from augsearch.events import Notify, silent
 from augsearch.records import Evaluation
 from augsearch.search.base import SearchRule
+from augsearch.search.database import LedgerError
 from augsearch.search.halving import Halving
 from augsearch.search.ledger import Ledger, open_ledger
 from augsearch.search.rounds import rounds
 from augsearch.search.scoring import BatchScore, EndingScore, OneAtATime, Score, in_order
-from augsearch.search.settings import DIRECTIONS, Direction, check_known
+from augsearch.search.settings import DIRECTIONS, Direction, check_known, whole_number
 from augsearch.search.sliding_window import SlidingWindow
 from augsearch.search.smoothing import SmoothedOptimum, smoothed_optimum
 from augsearch.search.sweep import Saturation, Sweep
@@ -169,8 +170,10 @@ def find_optimal_multiple(
         "direction": direction,
     }
     chosen = _choose_rule(rule, settings)
+    replicates = whole_number("replicates", replicates)
     _check_score(score, replicates)
     _check_direction(score, direction)
+    callbacks = _checked_callbacks(callbacks)
     if isinstance(score, EndingScore):
         chosen = score.ended(chosen)
     with open_ledger(storage, study_name, direction, notify) as ledger:
@@ -196,6 +199,7 @@ def _search(
     batches = isinstance(score, BatchScore)
     scorer = score if isinstance(score, BatchScore) else OneAtATime(score, replicates)
     history = ledger.replay(rule, _settings(rule))
+    _check_stored(replicates, history)
     while certain := rule.propose(history):
         asked = certain if batches else certain[:1]
         trials = [ledger.ask(multiple) for multiple in asked]
@@ -261,8 +265,6 @@ def _json(value: object) -> object:
 
 
 def _check_score(score: Score, replicates: int) -> None:
-    if isinstance(replicates, bool) or not isinstance(replicates, int):
-        raise TypeError(f"replicates must be a whole number but got {replicates!r}.")
     if replicates < 1:
         raise ValueError(
             f"replicates must be at least 1 but got {replicates}; 1 evaluates every amount once."
@@ -286,6 +288,26 @@ def _check_direction(score: Score, direction: Direction) -> None:
         raise ValueError(
             f"direction must be {own!r} for this score, whose metric is better that way, but got "
             f"{direction!r}; give direction={own!r}."
+        )
+
+
+def _checked_callbacks(callbacks: Sequence[Callback]) -> tuple[Callback, ...]:
+    """Return them as they are called again and again; a search is not trained for nothing."""
+    listed = tuple(callbacks) if isinstance(callbacks, Iterable) else ()
+    if not isinstance(callbacks, Iterable) or not all(map(callable, listed)):
+        raise TypeError(
+            f"callbacks must be a list of functions but got {callbacks!r}; write [function]."
+        )
+    return listed
+
+
+def _check_stored(replicates: int, history: Sequence[Evaluation]) -> None:
+    """Refuse to give a stored search for one with other replicates, before anything is trained."""
+    stored = len(history[0].scores) if history else replicates
+    if replicates not in (1, stored):  # 1 may also stand beside a function that repeats itself
+        raise LedgerError(
+            f"replicates must be {stored}, as of what is stored, but got {replicates}; use that "
+            "number or another study_name."
         )
 
 

@@ -32,6 +32,19 @@ def plain_number(name: str, value: object) -> float:
     return float(value)
 
 
+def whole_number(name: str, value: object) -> int:
+    """Return a whole number as a plain int.
+
+    Raises:
+        TypeError: It is none.
+        ValueError: It is not finite.
+    """
+    number = plain_number(name, value)
+    if not isinstance(number, int):
+        raise TypeError(f"{name} must be a whole number but got {value!r}.")
+    return number
+
+
 def check_known(name: str, value: object, known: Sequence[str]) -> None:
     """Raise ValueError, with the list, unless `value` is one of `known`."""
     if value not in known:

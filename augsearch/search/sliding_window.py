@@ -9,7 +9,14 @@ from itertools import takewhile
 
 from augsearch.records import Evaluation
 from augsearch.search.base import SearchRule
-from augsearch.search.settings import DIRECTIONS, Direction, check_known, plain_number, sign_of
+from augsearch.search.settings import (
+    DIRECTIONS,
+    Direction,
+    check_known,
+    plain_number,
+    sign_of,
+    whole_number,
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,8 @@ class SlidingWindow(SearchRule):
     direction: Direction = "maximize"
 
     def __post_init__(self) -> None:
-        for name in ("window", "start", "step", "min_delta"):
+        object.__setattr__(self, "window", whole_number("window", self.window))
+        for name in ("start", "step", "min_delta"):
             object.__setattr__(self, name, plain_number(name, getattr(self, name)))
         if self.max_multiple is not None:
             limit = plain_number("max_multiple", self.max_multiple)
@@ -63,8 +71,6 @@ class SlidingWindow(SearchRule):
         self._check()
 
     def _check(self) -> None:
-        if not isinstance(self.window, int):
-            raise TypeError(f"window must be a whole number but got {self.window!r}.")
         if self.window < 1:
             raise ValueError(
                 f"window must be at least 1 but got {self.window}; 12 is the published setting."

@@ -11,7 +11,7 @@ from augsearch.search.base import SearchRule
 from augsearch.search.database import calling_optuna
 from augsearch.search.halving import MAX_MULTIPLE, checked_limit, fractions_up_to
 from augsearch.search.ledger import PARAMETER
-from augsearch.search.settings import DIRECTIONS, Direction, check_known, plain_number
+from augsearch.search.settings import DIRECTIONS, Direction, check_known, whole_number
 from augsearch.search.smoothing import smoothed_order
 from augsearch.search.trials import finite_or_worst
 from augsearch.seeds import Seed
@@ -54,10 +54,7 @@ class TpeRule(SearchRule):
     def __post_init__(self) -> None:
         object.__setattr__(self, "max_multiple", checked_limit(self.max_multiple))
         for name in ("trials", "seed"):
-            value = plain_number(name, getattr(self, name))
-            if not isinstance(value, int):
-                raise TypeError(f"{name} must be a whole number but got {value!r}.")
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, whole_number(name, getattr(self, name)))
         if self.trials < 1:
             raise ValueError(
                 f"trials must be at least 1 but got {self.trials}; 24 cost what halving costs."

@@ -2,6 +2,8 @@ import json
 import logging
 import math
 import sqlite3
+import threading
+from pathlib import Path
 
 import optuna
 import pytest
@@ -13,6 +15,7 @@ from optuna.trial import TrialState
 from augsearch.errors import AugsearchError, RunDirectoryError, StorageError
 from augsearch.files import exclusive
 from augsearch.search import find_optimal_multiple
+from augsearch.search.database import calling_optuna
 from augsearch.search.ledger import LedgerError, stored_evaluations
 
 
@@ -288,7 +291,10 @@ def test_another_number_of_replicates_than_stored():
     storage = InMemoryStorage()
     find_optimal_multiple(peak, window=2, storage=storage)
     with pytest.raises(ValueError, match="score must give 1 replicates for every multiple"):
-        find_optimal_multiple(peak, window=3, replicates=2, storage=storage)
+        find_optimal_multiple(lambda k: [peak(k)] * 2, window=3, storage=storage)
+    for window in (2, 3):  # finished or not, nothing is trained
+        with pytest.raises(LedgerError, match="replicates must be 1, as of what is stored, but"):
+            find_optimal_multiple(refuse, window=window, replicates=2, storage=storage)
 
 
 def test_someone_elses_study_is_left_alone():
@@ -309,7 +315,7 @@ def test_studies_share_a_database_one_after_the_other(url):
 def test_a_held_database_says_who_holds_it(tmp_path):
     with (
         exclusive(tmp_path / "ledger.db.lock"),
-        pytest.raises(RunDirectoryError, match="in use by process"),
+        pytest.raises(RunDirectoryError, match=r"ledger\.db is in use by process"),
     ):
         find_optimal_multiple(refuse, storage=f"sqlite:///{tmp_path}/ledger.db")
 
@@ -386,6 +392,32 @@ def test_optuna_stays_quiet_and_its_verbosity_is_the_users(capsys, url):
     finally:
         optuna.logging.set_verbosity(before)
     assert capsys.readouterr() == ("", "")
+
+
+def test_searches_in_threads_leave_optunas_verbosity_as_it_was():
+    logger = logging.getLogger("optuna")
+    before = logger.level
+    first, second = threading.Event(), threading.Event()
+
+    def search():
+        with calling_optuna():
+            first.set()
+            second.wait(30)
+
+    thread = threading.Thread(target=search)
+    thread.start()
+    first.wait(30)
+    with calling_optuna():
+        second.set()
+        thread.join(30)
+        assert logger.level == max(before, logging.WARNING)
+    assert logger.level == before
+
+
+@pytest.mark.parametrize("storage", [Path("search.db"), optuna.load_study, 3])
+def test_what_is_no_storage_is_refused(storage):
+    with pytest.raises(LedgerError, match=r"must be an Optuna storage or its URL .*sqlite:///"):
+        find_optimal_multiple(refuse, storage=storage)
 
 
 def test_what_is_stored_can_be_read_without_a_search(tmp_path):

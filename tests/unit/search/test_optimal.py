@@ -3,6 +3,7 @@ import math
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from augsearch.search import (
@@ -17,6 +18,10 @@ from augsearch.search import (
 
 def peak(k):
     return 0.9 - 0.01 * abs(k - 14)
+
+
+def refuse(k):
+    pytest.fail(f"multiple {k} was evaluated")
 
 
 class Batch:
@@ -85,6 +90,11 @@ def test_replicates_are_averaged():
     assert [e.score for e in found.history] == [1, 4]
 
 
+def test_settings_may_be_numbers_of_numpy():
+    found = find_optimal_multiple(peak, np.int64(2), start=np.float32(1), replicates=np.int8(2))
+    assert found == find_optimal_multiple(peak, 2, start=1.0, replicates=2)
+
+
 def test_one_nan_replicate_disqualifies_the_amount():
     found = find_optimal_multiple(lambda k: [9, math.nan] if k == 2 else [-k, -k], window=2)
     assert math.isnan(found.history[1].score)
@@ -105,6 +115,14 @@ def test_callbacks_see_every_evaluation_and_the_best_so_far():
         scores.__getitem__, window=2, max_multiple=3, callbacks=[lambda *pair: seen.append(pair)]
     )
     assert [best and best.multiple for _, best in seen] == [None, 2, 2]
+
+
+def test_callbacks_that_can_be_listed_once_only_are_called_every_time():
+    seen = []
+    find_optimal_multiple(
+        peak, max_multiple=3, callbacks=iter([lambda new, best: seen.append(new)])
+    )
+    assert [one.multiple for one in seen] == [1, 2, 3]
 
 
 def test_a_batch_score_is_closed_when_a_callback_raises():
@@ -213,6 +231,9 @@ def test_arguments_of_the_wrong_type():
         find_optimal_multiple(peak, rule="sweep")
     with pytest.raises(TypeError, match="replicates must be a whole number"):
         find_optimal_multiple(peak, replicates=1.5)
+    for callbacks in (print, ["print"], 3):
+        with pytest.raises(TypeError, match="callbacks must be a list of functions but got"):
+            find_optimal_multiple(refuse, callbacks=callbacks)
     with pytest.raises(ValueError, match="replicates must be 1 beside a score with score_many"):
         find_optimal_multiple(Batch(peak), replicates=2)
 
