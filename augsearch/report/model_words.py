@@ -143,8 +143,12 @@ def _techniques(options: GanOptions) -> str:
         used.append(f"a moving average of the generator (decay {options.moving_average:g})")
     if isinstance(options, AcganOptions):
         used.append(f"{options.loss} loss")
-    if isinstance(options, WganOptions) and options.gradient_penalty is not None:
-        used.append(f"gradient penalty {options.gradient_penalty:g} [@gulrajani2017]")
+    if isinstance(options, WganOptions):
+        used.append(f"{options.critic_steps} critic steps")
+        if options.weight_clip is not None:
+            used.append(f"weights clipped at {options.weight_clip:g}")
+        if options.gradient_penalty is not None:
+            used.append(f"gradient penalty {options.gradient_penalty:g} [@gulrajani2017]")
     return f"{', '.join(used)}; " if used else ""
 
 
@@ -194,16 +198,23 @@ def _classifier(options: ClassifierOptions) -> str:
         case DiscriminatorOptions():
             return f"the discriminator of an ACGAN with the settings of source {options.source}"
         case BagOfWordsOptions():
+            side = options.patch
             return (
-                f"a bag of {options.words} visual words with a support vector machine "
-                "[@fridadar2018]"
+                f"a bag of {options.words} visual words (patches of {side} x {side} pixels every "
+                f"{options.stride}, {options.components} principal components), of which "
+                f"{options.keep * 100:g} % were kept, with a support vector machine "
+                f"(C {options.penalty:g}) [@fridadar2018]"
             )
         case _:
             return f"a classifier of another package, of kind {options.kind}"
 
 
 def _end_to_end(options: EndToEndOptions) -> str:
-    adam = " [@kingma2015]" if options.optimizer == "adam" else ""
+    mean = ", less the mean of the training images" if options.normalise == "mean-image" else ""
+    optimizer = options.optimizer + (" [@kingma2015]" if options.optimizer == "adam" else "")
+    if options.optimizer == "sgd" and options.momentum:
+        optimizer += f", Nesterov momentum {options.momentum:g}"
+    decay = f", weight decay {options.weight_decay:g}" if options.weight_decay else ""
     epochs = f"{options.epochs} epochs"
     if options.patience is not None:
         epochs = (
@@ -212,18 +223,19 @@ def _end_to_end(options: EndToEndOptions) -> str:
         )
     return (
         f"{options.network}{_network(options.network)}, all layers trained from "
-        f"{_weights(options.weights)} ({_input(options.input_size)}) with "
-        f"{options.optimizer}{adam}, learning rate {options.learning_rate:g}, batches of "
-        f"{options.batch_size}, {epochs}"
+        f"{_weights(options.weights)} ({_input(options.input_size)}{mean}) with {optimizer}, "
+        f"learning rate {options.learning_rate:g}{decay}, batches of {options.batch_size}, {epochs}"
     )
 
 
 def _head(options: FrozenOptions) -> str:
     head = options.head
     if isinstance(head, AdamHead):
+        outputs = " of sigmoid outputs" if head.outputs == "sigmoid" else ""
+        decay = f" / (1 + {head.decay_per_step:g} t) in step t" if head.decay_per_step else ""
         return (
-            f"a new last layer, trained by Adam [@kingma2015] with learning rate "
-            f"{head.learning_rate:g}, batches of {head.batch_size} and {head.epochs} epochs"
+            f"a new last layer{outputs}, trained by Adam [@kingma2015] with learning rate "
+            f"{head.learning_rate:g}{decay}, batches of {head.batch_size} and {head.epochs} epochs"
         )
     return (
         "a logistic regression on standardised features, none divided by less than a tenth of the "

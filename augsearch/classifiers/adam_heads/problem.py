@@ -77,9 +77,9 @@ class HeadProblem:
             Two arrays, float32, (steps,).
         """
         options, t = self.options, np.arange(steps)
-        decay = options.learning_rate / options.epochs if options.decay is None else options.decay
         root = np.sqrt(1 - BETA2 ** (t + 1))
-        rate = options.learning_rate / (1 + decay * t) * root / (1 - BETA1 ** (t + 1))
+        rate = options.learning_rate / (1 + options.decay_per_step * t)
+        rate = rate * root / (1 - BETA1 ** (t + 1))
         if self.is_difference:
             rate *= 2
         return rate.astype(np.float32), (_EPSILON * root).astype(np.float32)

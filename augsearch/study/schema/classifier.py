@@ -49,6 +49,11 @@ class AdamHead(Table):
     decay: Annotated[float, Field(ge=0)] | None = None
     """Learning rate of step t is learning_rate / (1 + decay t); default learning_rate / epochs."""
 
+    @property
+    def decay_per_step(self) -> float:
+        """`decay`, or its default."""
+        return self.learning_rate / self.epochs if self.decay is None else self.decay
+
 
 class LogisticHead(Table):
     """Logistic regression on standardised features, L2 penalty, to convergence."""

@@ -69,7 +69,7 @@ def test_sources_and_classifiers_are_those_that_were_used(written):
     assert "unused" not in text
     text = found.paragraphs["Classifiers"]
     assert "frozen densenet121 (Huang et al. 2017) (random weights" in text
-    assert "learning rate 0.0001, batches of 8 and 60 epochs" in text
+    assert "rate 0.0001 / (1 + 1.66667e-06 t) in step t, batches of 8 and 60 epochs" in text
     assert "arjovsky2017" not in found.bibtex
     assert {"odena2017", "huang2017", "kong2022", "delong1988"} <= set(
         re.findall(r"@\w+\{(\w+),", found.bibtex)
@@ -132,7 +132,8 @@ def test_earlier_looks_at_the_test_set_are_told(written, make):
             {"kind": "dcgan", "select": {"by": "discriminator", "best": 5, "of": 20}},
             "only those selected by discriminator were used (the best 5 of every 20)",
         ),
-        ({"kind": "wgan", "snapshot": "last"}, "gradient penalty 10 (Gulrajani"),
+        ({"kind": "wgan", "snapshot": "last"}, "2 critic steps, gradient penalty 10 (Gulrajani"),
+        ({"kind": "wgan", "preset": "cheng2021"}, "; 5 critic steps, weights clipped at 0.01; "),
         ({"kind": "acgan", "train_on": "real"}, "fitted to the chosen training set of arm real"),
     ],
 )
@@ -163,10 +164,25 @@ def test_a_generator_says_which_of_its_states_was_used(written):
     [
         ({"kind": "end-to-end", "preset": "fridadar2018"}, "fridadar2018 [@fridadar2018], all"),
         (
+            {"kind": "end-to-end", "preset": "fridadar2018"},
+            "own size, less the mean of the training images) with sgd, Nesterov momentum 0.9, "
+            "learning rate 0.001, batches of 64, 150 epochs",
+        ),
+        (
+            {"kind": "end-to-end", "network": "resnet18", "weight_decay": 1e-2},
+            "learning rate 0.0001, weight decay 0.01, batches",
+        ),
+        (
             {"kind": "end-to-end", "network": "resnet18", "patience": 3, "epochs": 9},
             "at most 9 epochs, stopped after 3 without a smaller loss",
         ),
-        ({"kind": "bag-of-words", "words": 50}, "a bag of 50 visual words"),
+        (
+            {"kind": "bag-of-words", "words": 50},
+            "a bag of 50 visual words (patches of 11 x 11 pixels every 2, 10 principal "
+            "components), of which 35 % were kept",
+        ),
+        ({"head": {"kind": "adam", "decay": 0}}, "with learning rate 0.0001, batches of 8"),
+        ({"head": {"kind": "adam", "outputs": "sigmoid"}}, "a new last layer of sigmoid outputs,"),
         ({"kind": "discriminator", "source": "gan"}, "settings of source gan"),
         ({"head": {"kind": "logistic"}}, "logistic regression"),
     ],
