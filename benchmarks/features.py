@@ -182,6 +182,7 @@ def main() -> None:
     for side in options.sides:
         rows += measure(device, side, options.quick)
         if not options.quick:  # after each, in case that a time limit ends this
+            rows.sort(key=lambda row: row["side"])
             facts = {"device": device, "network": NAME, "rows": rows}
             record("features", facts | {"headline": headline(rows)})
     print(table(list(rows[0]), [["" if v is None else v for v in row.values()] for row in rows]))
