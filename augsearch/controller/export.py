@@ -14,7 +14,7 @@ from augsearch.controller.exports.features import export_features
 from augsearch.controller.exports.images import export_images
 from augsearch.controller.exports.model import PYFUNC, export_model
 from augsearch.controller.mirror import Mirror, tracking_uri
-from augsearch.controller.revisit import revisit
+from augsearch.controller.revisit import revisited
 from augsearch.controller.sharing import NO_STORES, Stores
 from augsearch.errors import AugsearchError, RunDirectoryError
 from augsearch.events import Notify, silent
@@ -76,9 +76,7 @@ def export_run(
     """
     if image_format is not None and what != "images":
         raise AugsearchError(f"--format must go with --what images but got --what {what}.")
-    exported: list[Exported] = []
-
-    def visit(conclusion: Conclusion, _: str) -> None:
+    with revisited(run, notify, stores) as conclusion:
         chosen = chosen_training(conclusion, chosen_arm(conclusion, arm))
         target = out or conclusion.directory.path / "exports" / f"{what}-{chosen.arm.name}"
         if track:
@@ -93,10 +91,7 @@ def export_run(
                     contents = export_features(conclusion, chosen, folder, notify)
         if track:
             _track(conclusion, chosen, target, what, notify)
-        exported.append(_exported(conclusion, chosen, target, contents))
-
-    revisit(run, visit, notify, stores)
-    return exported[0]
+        return _exported(conclusion, chosen, target, contents)
 
 
 def _exported(

@@ -54,13 +54,8 @@ LARGEST_LIKENESS = 4096
 """Images of a class that MS-SSIM along the amounts looks at; more would change no mean of pairs."""
 
 
-def write_run_report(conclusion: Conclusion, text: str) -> None:
-    """Write report.html, tables and figures into the run directory.
-
-    Args:
-        conclusion: What the run came to.
-        text: The study file as it was written.
-    """
+def write_run_report(conclusion: Conclusion) -> None:
+    """Write report.html, tables and figures into the run directory."""
     prepared, searched, outcome = conclusion.prepared, conclusion.searched, conclusion.outcome
     study, result = prepared.study, conclusion.result
     external = prepared.external
@@ -78,7 +73,7 @@ def write_run_report(conclusion: Conclusion, text: str) -> None:
         },
         n_folds=len(folds),
         parts=summary(prepared.dataset, prepared.split),
-        study_text=text,
+        study_text=conclusion.text,
         study=study,
         tuning={name: _tuning(arm) for name, arm in searched.items()},
         tuning_patients=[prepared.images.groups[fold.tune] for fold in prepared.split.folds],

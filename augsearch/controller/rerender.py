@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from augsearch.controller.reporting import write_run_report
-from augsearch.controller.revisit import revisit
+from augsearch.controller.revisit import revisited
 from augsearch.controller.sharing import NO_STORES, Stores
 from augsearch.events import Notify, silent
 
@@ -26,4 +26,6 @@ def render_again(run: Path, notify: Notify = silent, stores: Stores = NO_STORES)
             trained source or all that the test came to was removed. What is missing of single
             trainings is trained again.
     """
-    return revisit(run, write_run_report, notify, stores).report
+    with revisited(run, notify, stores) as conclusion:
+        write_run_report(conclusion)
+        return conclusion.directory.report

@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from augsearch.controller.conclusion import Conclusion
 from augsearch.controller.directory import RunDirectory
 from augsearch.controller.finished import finished_run, frozen_study, handed_over
-from augsearch.controller.run import run_in
+from augsearch.controller.mirror import Mirror
+from augsearch.controller.run import conclude, opened, own_threads
 from augsearch.controller.sharing import NO_STORES, Stores
 from augsearch.errors import RunDirectoryError
 from augsearch.events import Event, Notify, TrainingLogged, Warned, silent
 from augsearch.files import exclusive, write_json
 from augsearch.study.results import StudyResult
-from augsearch.study.schema.study import StudyFile
+from augsearch.study.schema.study import StudyFile, TrackingOptions
 
 
-def revisit(
-    run: Path,
-    visit: Callable[[Conclusion, str], object],
-    notify: Notify = silent,
-    stores: Stores = NO_STORES,
-) -> RunDirectory:
-    """Read back what a finished run came to, and call `visit` with it and the study's text.
+@contextmanager
+def revisited(
+    run: Path, notify: Notify = silent, stores: Stores = NO_STORES
+) -> Iterator[Conclusion]:
+    """Read back what a finished run came to, and hold the run for a block.
 
     Everything is read back: images, trials, generators, what the trainings said. The result stays
-    as it is, and MLflow is told nothing. The run is held and computes with its own number of
-    threads until `visit` returns.
+    as it is, and MLflow is told nothing. The block computes with the run's own number of threads.
 
     Args:
         run: The run directory.
-        visit: Makes something of it.
         notify: Takes progress, and warnings that the run itself did not give.
         stores: Where the run keeps what it shares with other machines.
-
-    Returns:
-        The directory.
 
     Raises:
         RunDirectoryError: No finished run, its data are gone or changed, or its ledger, a
@@ -44,32 +39,30 @@ def revisit(
             trainings is trained again.
     """
     with handed_over(run):
-        return _read_back(finished_run(run, stores), visit, notify)
+        directory = finished_run(run, stores)
+        directory.shared.check_ledger()
+        study = frozen_study(directory, StudyFile)
+        untracked = study.model_copy(update={"tracking": TrackingOptions(enabled=False)})
+        _check_outputs(directory)
+        known = set(directory.warnings)
+        text = (directory.path / "study.toml").read_text(encoding="utf-8")
 
+        def watch(event: Event) -> None:
+            directory.log(event)
+            if isinstance(event, TrainingLogged):
+                raise _gone(directory, f"the trained source {event.source}")
+            if not (isinstance(event, Warned) and event.message in known):
+                notify(event)
 
-def _read_back(
-    directory: RunDirectory, visit: Callable[[Conclusion, str], object], notify: Notify
-) -> RunDirectory:
-    directory.shared.check_ledger()
-    study = frozen_study(directory, StudyFile)
-    _check_outputs(directory)
-    known = set(directory.warnings)
-
-    def watch(event: Event) -> None:
-        if isinstance(event, TrainingLogged):
-            raise _gone(directory, f"the trained source {event.source}")
-        if not (isinstance(event, Warned) and event.message in known):
-            notify(event)
-
-    text = (directory.path / "study.toml").read_text(encoding="utf-8")
-
-    with exclusive(directory.path / "run.lock"):
-        seconds = directory.seconds
-        try:
-            run_in(directory, study, text, watch, again=lambda found: visit(found, text))
-        finally:  # what a run cost does not grow with every look at it
-            write_json(directory.path / "seconds.json", seconds)
-    return directory
+        with exclusive(directory.path / "run.lock"):
+            seconds = directory.seconds
+            try:
+                prepared = opened(directory, study, text, watch)
+                mirror = Mirror(untracked, directory, watch)
+                with own_threads(directory):
+                    yield conclude(directory, prepared, text, mirror, watch)
+            finally:  # what a run cost does not grow with every look at it
+                write_json(directory.path / "seconds.json", seconds)
 
 
 def _check_outputs(directory: RunDirectory) -> None:

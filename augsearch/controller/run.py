@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
 
 from augsearch.controller.answer import declare, declared_arm, open_test_set
@@ -34,7 +35,7 @@ from augsearch.execution.folds import FoldImages
 from augsearch.study.consistency import baseline_arm
 from augsearch.study.order import search_order, sources_of
 from augsearch.study.results import StudyResult
-from augsearch.study.schema.study import StudyFile, TrackingOptions
+from augsearch.study.schema.study import StudyFile
 
 LIBRARIES = ("augsearch", "torch", "torchvision", "optuna", "mlflow", "numpy", "scikit-learn")
 
@@ -50,102 +51,113 @@ def run_in(
     text: str,
     notify: Notify,
     *,
-    again: Callable[[Conclusion], object] | None = None,
     engine: Engine = LOCAL,
 ) -> StudyResult:
     """Run a study in its claimed directory, or go on with it, to the end.
 
     Every stage leaves what it made in the directory and finds it there again, so running is
-    resuming. A finished run returns its result at once; with `again` it goes through all stages
-    once more, finds everything there, and gives what it came to to `again` and nobody else.
+    resuming. A finished run returns its result at once.
 
     Raises:
         TimeUpError: The study's max_hours have passed since the call; the message says what was
             found so far.
     """
-    budget = Budget(None if again else study.max_hours)
+    budget = Budget(study.max_hours)
     keeper = Keeper(directory, notify)
     finished = directory.results
-    if finished is not None and again is None:
+    if finished is not None:
         if not directory.remembers(_MIRRORED):  # killed before all of the copy was there
-            mirror = Mirror(study, directory, notify)
-            try:
+            with _mirrored(study, directory, notify) as mirror:
                 mirror.finish(finished)
-            finally:
-                _close(mirror, directory)
         keeper.finish()
         return finished
 
     def tell(event: Event) -> None:
         directory.log(event)
         notify(event)
-        if again is None:
-            keeper.listen(event)
+        keeper.listen(event)
         if isinstance(event, StageStarted):
             directory.shared.still_owned(notify)
 
+    def tell_all(event: Event) -> None:
+        tell(event)
+        mirror.listen(event)
+        budget.listen(event)
+
+    prepared = opened(directory, study, text, tell, engine)
+    try:
+        with own_threads(directory, engine), _mirrored(study, directory, notify) as mirror:
+            conclusion = conclude(directory, prepared, text, mirror, tell_all)
+            return _reported(conclusion, mirror, tell_all)
+    except TimeUpError:
+        said = budget.stopped(directory, study, prepared.direction)
+        raise TimeUpError(said) from None
+    finally:
+        keeper.finish()
+
+
+def opened(
+    directory: RunDirectory, study: StudyFile, text: str, notify: Notify, engine: Engine = LOCAL
+) -> Prepared:
+    """Read a study's images and freeze it in its directory, or make sure that they are the same.
+
+    Raises:
+        RunDirectoryError: The images changed since the run was begun, or an unfinished one was
+            begun where numbers are rounded differently.
+        AugsearchError: Anything else in study or data that the user has to put right.
+    """
     engine.begin(study.device)
-    tell(StageStarted("data"))
+    notify(StageStarted("data"))
     with directory.timed("data"):
         for name in ("data", "external", "features"):
             directory.folder(name)
-        prepared = prepare(study, directory.artifacts, tell, engine)
+        prepared = prepare(study, directory.artifacts, notify, engine)
         settle(directory, study, text)
         _same_data(directory, prepared)
-        if finished is None:
+        if directory.results is None:
             _same_arithmetic(directory, prepared)
         tables = directory.path / "tables"
         write_split_csv(prepared.dataset, prepared.split, tables / "split.csv")
         if prepared.external_dataset is not None:
             write_external_csv(prepared.external_dataset, tables / "external.csv")
-    # A run goes on with the threads that it began with: its numbers depend on how many they are.
-    count = directory.remember("threads", engine.thread_count())
-    untracked = study.model_copy(update={"tracking": TrackingOptions(enabled=False)})
-    mirror = Mirror(untracked if again else study, directory, notify)
-    try:
-        with engine.threads(count):
-            return _train_and_test(directory, prepared, text, mirror, tell, budget, again)
-    except TimeUpError:
-        said = budget.stopped(directory, study, prepared.direction)
-        raise TimeUpError(said) from None
-    finally:
-        _close(mirror, directory)
-        if again is None:
-            keeper.finish()
+    return prepared
 
 
-def _train_and_test(
-    directory: RunDirectory,
-    prepared: Prepared,
-    text: str,
-    mirror: Mirror,
-    notify: Notify,
-    budget: Budget,
-    again: Callable[[Conclusion], object] | None,
-) -> StudyResult:
-    def tell(event: Event) -> None:
-        notify(event)
-        mirror.listen(event)
-        budget.listen(event)
+def own_threads(directory: RunDirectory, engine: Engine = LOCAL) -> AbstractContextManager[None]:
+    """Compute with the threads that the run began with: its numbers depend on how many they are."""
+    return engine.threads(directory.remember("threads", engine.thread_count()))
 
+
+def conclude(
+    directory: RunDirectory, prepared: Prepared, text: str, mirror: Mirror, notify: Notify
+) -> Conclusion:
+    """Go through all stages but the report; what is there already is read back.
+
+    Args:
+        directory: The run.
+        prepared: The study's images and tools.
+        text: The study file as it was written.
+        mirror: Is told scores and audits.
+        notify: Takes progress and warnings.
+    """
     finished = directory.results
     facts = directory.remember("facts", UNKNOWN if finished else run_facts(prepared))
     mirror.start(facts)
     folds = empty_folds(prepared)
-    searched = _search(prepared, directory, folds, mirror, tell)
+    searched = _search(prepared, directory, folds, mirror, notify)
     baseline = baseline_arm(prepared.study)
     declared = declared_arm(searched, baseline, prepared)
-    curve = real_curve(declared, baseline, searched, prepared, directory, tell)
-    prepared, controls = search_controls(declared, searched, prepared, directory, mirror, tell)
+    curve = real_curve(declared, baseline, searched, prepared, directory, notify)
+    prepared, controls = search_controls(declared, searched, prepared, directory, mirror, notify)
     searched |= controls
     curves = smoothed_curves(prepared, searched)
     declaration = declare(searched, baseline, prepared, directory)
-    generations = replicate_generators(declared, baseline, searched, prepared, directory, tell)
+    generations = replicate_generators(declared, baseline, searched, prepared, directory, notify)
     stage = "test" if prepared.study.has_test_set else "verdict"
-    tell(StageStarted(stage))
+    notify(StageStarted(stage))
     with directory.timed(stage):
         if prepared.study.has_test_set:
-            outcome = open_test_set(declaration, searched, prepared, directory, generations, tell)
+            outcome = open_test_set(declaration, searched, prepared, directory, generations, notify)
         else:
             outcome = judge_on_tuning_set(declaration, searched, prepared)
         result = finished or study_result(
@@ -153,25 +165,41 @@ def _train_and_test(
         )
     if finished is None:  # the stage has only now been measured whole
         result = result.model_copy(update={"seconds": directory.seconds})
-    conclusion = Conclusion(
-        directory, prepared, searched, declaration, generations, outcome, curves, facts, result
+    return Conclusion(
+        directory=directory,
+        prepared=prepared,
+        searched=searched,
+        declaration=declaration,
+        generations=generations,
+        outcome=outcome,
+        curves=curves,
+        facts=facts,
+        result=result,
+        text=text,
     )
-    if again is not None:
-        again(conclusion)
-        return result
-    tell(StageStarted("report"))
+
+
+def _reported(conclusion: Conclusion, mirror: Mirror, notify: Notify) -> StudyResult:
+    """Write the report, and then the result: from then on the run is finished."""
+    directory = conclusion.directory
+    notify(StageStarted("report"))
     with directory.timed("report"):
-        write_run_report(conclusion, text)
-    result = result.model_copy(update={"seconds": directory.seconds})
+        write_run_report(conclusion)
+    result = conclusion.result.model_copy(update={"seconds": directory.seconds})
     directory.write_results(result)
     mirror.finish(result)
     return result
 
 
-def _close(mirror: Mirror, directory: RunDirectory) -> None:
-    """Wait for the copy; a run whose copy is not whole tries again when it is started again."""
-    if mirror.close():
-        directory.remember(_MIRRORED, True)
+@contextmanager
+def _mirrored(study: StudyFile, directory: RunDirectory, notify: Notify) -> Iterator[Mirror]:
+    """Copy a run to MLflow; if the copy is not whole, the run tries again when it starts again."""
+    mirror = Mirror(study, directory, notify)
+    try:
+        yield mirror
+    finally:
+        if mirror.close():
+            directory.remember(_MIRRORED, True)
 
 
 def _search(
