@@ -20,7 +20,6 @@ from augsearch.errors import SourceError
 from augsearch.evaluation.ms_ssim import ms_ssim_along, within_class_ms_ssim
 from augsearch.execution.cells import Floats
 from augsearch.execution.folds import FoldImages
-from augsearch.execution.recipes import describe
 from augsearch.files import read_json
 from augsearch.records import Portion
 from augsearch.report.contents import (
@@ -34,13 +33,6 @@ from augsearch.report.contents import (
 from augsearch.report.html import write_report
 from augsearch.search.rounds import merged
 from augsearch.study.order import trained_sources
-from augsearch.study.schema.arms import (
-    HalvingSearch,
-    SaturationSearch,
-    SearchOptions,
-    TpeSearch,
-    WindowSearch,
-)
 
 NO_LABELS = np.empty(0, dtype=np.int64)
 
@@ -63,8 +55,6 @@ def write_run_report(conclusion: Conclusion) -> None:
     contents = ReportContents(
         result=result,
         classes=prepared.images.classes,
-        rules={name: rule_words(arm.search) for name, arm in study.arms.items() if arm.search},
-        recipes={name: describe(study.arms[name]) for name in study.arms},
         test=_outputs(prepared.test, outcome.test, outcome),
         external=_outputs(external, outcome.external, outcome) if external else None,
         galleries=_galleries(prepared, folds[0]),
@@ -95,26 +85,6 @@ def _outputs(
     if images is None:
         return Outputs(NO_LABELS, probabilities)
     return Outputs(images.labels, probabilities, images.patients, outcome.groups)
-
-
-def rule_words(search: SearchOptions) -> str:
-    """Name a search's rule.
-
-    Example:
-        >>> rule_words(WindowSearch(source="acgan", window=6))
-        'sliding window of 6'
-    """
-    match search:
-        case WindowSearch():
-            return f"sliding window of {search.window}"
-        case SaturationSearch():
-            return f"saturation: the smallest amount within {search.tolerance:g} of the best"
-        case HalvingSearch():
-            return f"successive halving up to {search.max_multiple:g}, smoothed over log K"
-        case TpeSearch():
-            return f"TPE, {search.trials} trials up to {search.max_multiple:g}, smoothed over log K"
-        case _:
-            return "sweep: the best of all amounts"
 
 
 def _snapshots(directory: RunDirectory, source: str, folds: Sequence[FoldImages]) -> list[int]:

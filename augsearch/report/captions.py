@@ -82,7 +82,7 @@ def _decisions(contents: ReportContents, options: TableOptions) -> str:
 
 
 def _choices(contents: ReportContents) -> str:
-    chosen = ["the amount of a searched arm"] if contents.rules else []
+    chosen = ["the amount of a searched arm"] if contents.searches else []
     chosen += ["the setting of an arm's classifier"] if contents.tuned else []
     if not chosen:
         return (

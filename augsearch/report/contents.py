@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from augsearch.execution.recipes import describe
 from augsearch.seeds import Seed
 from augsearch.study.audit_result import AuditResult
 from augsearch.study.order import trained_sources
@@ -150,8 +151,6 @@ class ReportContents:
 
     Attributes:
         study: The study, with its controls among the arms.
-        rules: Searched arm -> its rule in words ("sliding window of 12").
-        recipes: Arm -> what it is made of, in words ("real images, balanced by acgan").
         tuning: Arm -> what it said about the tuning images, one entry per amount, rising.
         tuning_patients: Of each fold's tuning images, int64, (N,); empty: each is of another.
         embeddings: Arm -> last-layer features of the test images by its first training, float32,
@@ -173,8 +172,6 @@ class ReportContents:
     study: StudyFile
     result: StudyResult
     classes: tuple[str, ...]
-    rules: Mapping[str, str]
-    recipes: Mapping[str, str]
     test: Outputs
     external: Outputs | None
     galleries: Sequence[Gallery]
@@ -212,6 +209,11 @@ class ReportContents:
     def searches(self) -> dict[str, SearchOptions]:
         """Searched arm -> its options."""
         return {name: arm.search for name, arm in self.study.arms.items() if arm.search}
+
+    @property
+    def recipes(self) -> dict[str, str]:
+        """Arm -> what it is made of, in words ("real images, balanced by acgan")."""
+        return {name: describe(arm) for name, arm in self.study.arms.items()}
 
     @property
     def generators(self) -> tuple[str, ...]:

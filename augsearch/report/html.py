@@ -57,7 +57,7 @@ def render(
         figures={name: Markup(inline(svg)) for name, svg in figures.items()},
         amount=amount_words,
         scores=score_caption(contents),
-        searches={name: search_caption(contents, name) for name in contents.rules},
+        searches={name: search_caption(contents, name) for name in contents.searches},
         tuning=tuning_caption(contents) if contents.tuned else "",
         cut_off=cut_off(metrics),
         audit=audit_table(contents.audits),

@@ -12,6 +12,7 @@ from augsearch.amounts import amount_words
 from augsearch.report.contents import ReportContents
 from augsearch.report.model_words import classifier_words, source_words
 from augsearch.report.references import bibtex, cited
+from augsearch.report.search_words import RULE_MARKS, rule_words
 from augsearch.report.sentences import metric_title
 from augsearch.report.verdict_methods import verdict_methods
 from augsearch.search.study_rules import chooses_smoothed
@@ -27,12 +28,6 @@ from augsearch.study.schema.data import (
 )
 from augsearch.study.schema.study import StudyFile
 
-_RULES = {
-    "sliding-window": " [@kong2022]",
-    "saturation": " [@fridadar2018]",
-    "halving": " [@jamieson2016,@rasmussen2006]",
-    "tpe": " [@bergstra2011,@akiba2019]",
-}
 _PARTS = {"train": "training", "tune": "tuning", "test": "test"}
 
 
@@ -154,16 +149,17 @@ def _classifiers(study: StudyFile) -> Iterator[str]:
 def _search(contents: ReportContents, study: StudyFile) -> Iterator[str]:
     replicates = study.evaluation.replicates
     folds = f" in each of {contents.n_folds} folds" if contents.n_folds > 1 else ""
-    for name, rule in contents.rules.items():
-        arm, search = contents.result.arms[name], study.arms[name].search
-        if search is None or not arm.history:
+    for name, search in contents.searches.items():
+        arm = contents.result.arms[name]
+        if not arm.history:
             continue
         amounts = [entry.multiple for entry in arm.history]
+        rule = rule_words(search) + RULE_MARKS.get(search.rule, "")
         first, last = (amount_words(one, arm.unit) for one in (min(amounts), max(amounts)))
         yield (
             f"Arm {name} ({contents.recipes[name]}) was searched over {len(amounts)} amounts from "
-            f"{first} to {last} by the rule {rule}{_RULES.get(search.rule, '')}; the score of an "
-            f"amount was the {metric_title(contents.metric)} on the tuning set, the mean over "
+            f"{first} to {last} by the rule {rule}; the score of an amount was "
+            f"the {metric_title(contents.metric)} on the tuning set, the mean over "
             f"{_trainings(replicates)}{folds}{_again(arm, replicates * contents.n_folds)}."
         )
         if name in contents.smoothed:

@@ -68,7 +68,7 @@ def _trainings(contents: ReportContents) -> Iterator[str]:
             "No variance between trainings: each arm was trained once for the test, so the verdict "
             "speaks of these models only (evaluation.test_replicates)."
         )
-    histories = [contents.result.arms[name].history for name in contents.rules]
+    histories = [contents.result.arms[name].history for name in contents.searches]
     if histories and all(len(one.scores) == 1 for entries in histories for one in entries):
         yield (
             "No band around the search curves: each amount was trained once "
@@ -92,7 +92,7 @@ def _looks(contents: ReportContents) -> Iterator[str]:
             "much alike."
         )
     controlled = any(arm.control_of for arm in arms.values()) or _has_real_sources(contents)
-    if contents.rules and not controlled:
+    if contents.searches and not controlled:
         yield (
             "No controls: the gain may come from more training steps alone; repeated and "
             "classically augmented real images at the same amount would tell "
@@ -100,7 +100,7 @@ def _looks(contents: ReportContents) -> Iterator[str]:
         )
     if contents.generators and not contents.audits:
         yield "No audit of the generators: copies of training images were not looked for."
-    if contents.rules and not contents.likeness:
+    if contents.searches and not contents.likeness:
         yield (
             "No variety of the added images along the amounts: it was not asked for "
             '(report.figures = ["ms-ssim"]).'
@@ -116,7 +116,7 @@ def _has_real_sources(contents: ReportContents) -> bool:
 
 
 def _search(contents: ReportContents) -> Iterator[str]:
-    if not contents.rules:
+    if not contents.searches:
         yield "No curve over amounts: no arm was searched."
         return
     if not contents.smoothed:

@@ -12,7 +12,21 @@ from augsearch.report.contents import ReportContents
 from augsearch.report.sentences import metric_title
 from augsearch.search.study_rules import chooses_smoothed
 from augsearch.study.results import ArmResult
-from augsearch.study.schema.arms import SaturationSearch, SearchOptions
+from augsearch.study.schema.arms import (
+    HalvingSearch,
+    SaturationSearch,
+    SearchOptions,
+    TpeSearch,
+    WindowSearch,
+)
+
+RULE_MARKS = {
+    "sliding-window": " [@kong2022]",
+    "saturation": " [@fridadar2018]",
+    "halving": " [@jamieson2016,@rasmussen2006]",
+    "tpe": " [@bergstra2011,@akiba2019]",
+}
+"""The works that a rule is from, as `report.references.cited` reads them."""
 
 _REASONS = {
     "window": "no gain within the window",
@@ -53,11 +67,31 @@ def search_caption(contents: ReportContents, name: str) -> str:
         name: A searched arm.
     """
     arm = contents.result.arms[name]
-    words = [contents.recipes[name], _tried(arm), f"rule: {contents.rules[name]}"]
+    words = [contents.recipes[name], _tried(arm), f"rule: {rule_words(contents.searches[name])}"]
     if arm.reason:
         words.append(f"ended: {_REASONS.get(arm.reason, arm.reason)}")
     said = "; ".join(words) + "." + _smoothed(contents, name)
     return said + _set_of_best(contents, name) + _over_images(contents, name)
+
+
+def rule_words(search: SearchOptions) -> str:
+    """Name a search's rule.
+
+    Example:
+        >>> rule_words(WindowSearch(source="acgan", window=6))
+        'sliding window of 6'
+    """
+    match search:
+        case WindowSearch():
+            return f"sliding window of {search.window}"
+        case SaturationSearch():
+            return f"saturation: the smallest amount within {search.tolerance:g} of the best"
+        case HalvingSearch():
+            return f"successive halving up to {search.max_multiple:g}, smoothed over log K"
+        case TpeSearch():
+            return f"TPE, {search.trials} trials up to {search.max_multiple:g}, smoothed over log K"
+        case _:
+            return "sweep: the best of all amounts"
 
 
 def _set_of_best(contents: ReportContents, name: str) -> str:

@@ -48,7 +48,7 @@ def _gains(contents: ReportContents) -> Figures:
 
 def _searches(contents: ReportContents) -> Figures:
     arms = contents.result.arms
-    for name in contents.rules:
+    for name in contents.searches:
         if any(entry.score is not None for entry in arms[name].history):
             beside = _beside(contents, name)
             yield (

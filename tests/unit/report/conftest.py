@@ -30,7 +30,6 @@ SETTINGS = [
     {"head.batch_size": size, "head.decay": rate} for size in (8, 16) for rate in (0.5, 1e-5)
 ]
 AMOUNTS = (0.0, 500.0, 1000.0)
-RECIPES = {"real": "real images", "more": "real images, plus images from gan"}
 
 
 STUDY = StudyFile.model_validate(
@@ -135,8 +134,6 @@ def make() -> Make:
                 study="s", baseline="real", arms=arms, verdict=verdict, warnings=[], seconds={}
             ),
             "classes": tuple(classes),
-            "rules": {"more": "saturation within 0.005"},
-            "recipes": RECIPES,
             "test": Outputs(
                 labels,
                 {

@@ -74,7 +74,7 @@ def test_sections_stand_in_their_order(written, likeness, tmp_path):
 
 
 def test_sections_without_content_are_left_out(written, tmp_path):
-    report = written(tuning={}, tuned={}, rules={}, test=Outputs(*[[], {}]))
+    report = written(tuning={}, tuned={}, searches={}, test=Outputs(*[[], {}]))
     assert "ROC curves" not in report.headings
     assert not any("Search" in heading for heading in report.headings)
     assert "Settings of the classifiers" not in report.headings
@@ -109,10 +109,8 @@ def test_every_text_of_the_users_is_escaped(written):
     report = written(
         (EVIL, EVIL + "2"),
         tables=tables,
-        rules={"more": EVIL},
         study_text=EVIL,
         parts=[(EVIL, EVIL, 1, 1)],
-        recipes={"real": EVIL, "more": EVIL},
     )
     assert "script" not in report.tags
     assert report.headings.count(EVIL) == 1

@@ -15,7 +15,6 @@ from sklearn.metrics import (
 
 from augsearch.evaluation.delong import delong_test
 from augsearch.evaluation.intervals import metric_interval
-from augsearch.execution.recipes import describe
 from augsearch.report.contents import Outputs
 from augsearch.report.paper_tables import paper_tables
 from augsearch.report.tables import write_paper_tables
@@ -162,7 +161,6 @@ def test_training_sets_against_classifiers(make, tmp_path):
     )
     changes = {
         "result": result,
-        "recipes": {arm: describe(one) for arm, one in trained.items()},
         "study": plain.study.model_copy(update={"arms": trained}),
         "test": Outputs(labels, values),
     }

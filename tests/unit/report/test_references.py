@@ -38,7 +38,7 @@ def test_entries_are_whole(entry):
 def test_every_work_is_cited_somewhere():
     code = "".join(
         (ROOM / name).read_text(encoding="utf-8")
-        for name in ("methods.py", "model_words.py", "verdict_methods.py")
+        for name in ("methods.py", "model_words.py", "search_words.py", "verdict_methods.py")
     )
     marks = {key for key in KEYS if f"@{key}" in code or f'"{key}"' in code}
     assert marks | {"augsearch"} == set(KEYS)

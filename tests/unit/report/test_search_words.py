@@ -34,7 +34,7 @@ def searched(make):
         own = {"history": history, "unit": "multiple", "multiple": 2.0, "reason": reason}
         arms = result.arms | {"more": result.arms["more"].model_copy(update=own)}
         given = {"result": result.model_copy(update={"arms": arms}), "searches": {"more": search}}
-        return make(**(given | {"metric": "auc", "rules": {"more": "its rule"}} | changes))
+        return make(**(given | {"metric": "auc"} | changes))
 
     return contents
 
@@ -87,7 +87,7 @@ def test_no_deviation_of_a_smoothed_curve_is_rounded_to_nothing(searched, sd, wo
 
 def test_rounds_are_trainings_and_the_last_amount_need_not_be_the_largest(searched):
     text = search_caption(searched(HALVING, smoothed={"more": CURVE}), "more")
-    assert "; 3 amounts, K = 1 to K = 8, in 7 trainings; rule: its rule" in text
+    assert "; 3 amounts, K = 1 to K = 8, in 7 trainings; rule: successive halving up to 60," in text
     assert "ended: all rounds were done." in text
     assert "the curve is best at K = 2, which is the choice: AUC 0.750 ± 0.020 (posterior" in text
     window = searched(SEARCHES["window"], smoothed={"more": CURVE}, reason="window")

@@ -18,7 +18,7 @@ def test_figures_are_those_that_have_something_to_show(make):
         result=plain.result.model_copy(update={"arms": arms}),
         test=Outputs(np.array([], dtype=np.int64), {}),
         tuning={},
-        rules={},
+        searches={},
     )
     assert all_figures(nothing) == {}
 
