@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import shutil
+import threading
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,8 +58,9 @@ def real_path(path: Path) -> Path:
 
 
 def _beside(path: Path) -> Path:
-    """Return a temporary path that is this process's own, also in a folder that machines share."""
-    return path.with_name(f".{path.name}.{platform.node()}-{os.getpid()}.tmp")
+    """Return a temporary path that is this thread's own, also in a folder that machines share."""
+    own = f"{platform.node()}-{os.getpid()}-{threading.get_ident()}"
+    return path.with_name(f".{path.name}.{own}.tmp")
 
 
 @contextlib.contextmanager

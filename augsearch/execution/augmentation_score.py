@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
-from pydantic import TypeAdapter, ValidationError
+from numpy.typing import ArrayLike, NDArray
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from augsearch.classifiers.base import Classifier
 from augsearch.classifiers.registry import create_classifier
@@ -25,9 +25,10 @@ from augsearch.execution.cells import ArmScore
 from augsearch.execution.experts import RealExpert, judge
 from augsearch.execution.folds import FoldImages
 from augsearch.execution.recipes import Recipe
-from augsearch.messages import names
+from augsearch.messages import names, show
 from augsearch.records import LabelledImages, Portion, content_key
 from augsearch.search.base import SearchRule
+from augsearch.search.settings import whole_number
 from augsearch.seeds import Seed
 from augsearch.sources.arrays import ArraySource
 from augsearch.sources.base import FitContext, Source
@@ -37,6 +38,13 @@ from augsearch.study.lines import dotted
 from augsearch.study.schema.classifier import ClassifierOptions
 from augsearch.study.schema.sources import SourceOptions
 from augsearch.study.wording import explain
+
+_FORMS = {
+    "source": "a kind, its options, (images, labels) or a Source; a function of your own goes by "
+    '{"kind": "callable", "function": "module:function"};',
+    "classifier": "a backbone's name, options or a Classifier",
+}
+"""What may be given, in words."""
 
 Labelled = LabelledImages | tuple[ArrayLike, ArrayLike]
 
@@ -67,6 +75,7 @@ class AugmentationScore:
 
     Raises:
         AugsearchError: Images, labels or settings that cannot be used.
+        TypeError: `replicates` or `seed` is no whole number.
 
     Example::
 
@@ -94,13 +103,13 @@ class AugmentationScore:
         _check_pair(self._train, self._tune)
         self._metric = get_metric(metric)
         self._metric.check_classes(len(self._train.classes))
-        if replicates < 1:
+        self._replicates = whole_number("replicates", replicates)
+        if self._replicates < 1:
             raise AugsearchError(f"replicates must be at least 1 but got {replicates}.")
         self._source, source_name = _as_source(source)
         self._ends = any(size is not None for size in self._source.sizes(self._train.classes))
         self._balance = balance
-        self._replicates = replicates
-        self._seed = Seed.of(seed)
+        self._seed = Seed.of(whole_number("seed", seed))
         self._folder = Path(folder) if folder is not None else self._temporary_folder()
         self._device = pick_device(device)
         self._notify = notify
@@ -128,6 +137,10 @@ class AugmentationScore:
     def score_rounds(self, asked: Sequence[tuple[float, int]]) -> Iterator[tuple[float, ...]]:
         """Yield the tuning scores of several (amount, round), for rules that repeat amounts."""
         yield from self._score.score_rounds(asked)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is made at the first call and cannot be pickled, for other processes."""
+        return {name: value for name, value in vars(self).items() if name != "_score"}
 
     @cached_property
     def _score(self) -> ArmScore:
@@ -220,14 +233,18 @@ def labelled_images(given: Labelled, *, every_class: bool = True) -> LabelledIma
             f"{type(given).__name__}; write AugmentationScore((images, labels), (tune_images, "
             "tune_labels))."
         )
-    pixels, labels = np.asarray(given[0]), np.asarray(given[1])
+    pixels, labels = _array("images", given[0]), _array("labels", given[1])
     if pixels.dtype != np.uint8:
-        raise DataError(f"images must be uint8 but are {pixels.dtype}; scale them to 0..255.")
+        raise DataError(
+            f"images must be uint8 but are {pixels.dtype}; scale them to 0..255, if they are not, "
+            "and convert them with .astype(numpy.uint8)."
+        )
     if pixels.ndim == 3:
         pixels = pixels[..., np.newaxis]
     if pixels.ndim != 4 or pixels.shape[3] not in (1, 3):
         raise DataError(
-            f"images must be (N, H, W) or (N, H, W, C) with 1 or 3 channels but are {pixels.shape}."
+            f"images must be (N, H, W) or (N, H, W, C) with 1 or 3 channels but are "
+            f"{pixels.shape}; numpy.moveaxis(images, 1, -1) puts the channels of torch last."
         )
     if labels.shape != (len(pixels),) or not np.issubdtype(labels.dtype, np.integer):
         raise DataError(
@@ -249,6 +266,16 @@ def labelled_images(given: Labelled, *, every_class: bool = True) -> LabelledIma
         names=tuple(map(str, range(len(pixels)))),
         classes=tuple(map(str, range(n_classes))),
     )
+
+
+def _array(name: str, given: ArrayLike) -> NDArray[Any]:
+    try:
+        return np.asarray(given)
+    except (ValueError, TypeError, RuntimeError) as error:  # what torch raises for a GPU's tensors
+        raise DataError(
+            f"{name} must be one array but cannot be made one ({error}); bring images to one size, "
+            "and tensors to the CPU."
+        ) from error
 
 
 def _check_pair(train: LabelledImages, tune: LabelledImages) -> None:
@@ -285,6 +312,8 @@ def _as_source(
 
 def _checked(kinds: Any, table: object, *where: str) -> Any:
     """Return options of one of `kinds`, checked as those `where` a study file has them."""
+    if not isinstance(table, Mapping | BaseModel):
+        raise AugsearchError(f"{where[-1]} must be {_FORMS[where[-1]]} but got {show(table)}")
     try:
         return TypeAdapter(kinds).validate_python(table)
     except ValidationError as error:

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -110,6 +111,27 @@ def test_the_second_process_is_told_who_holds_the_lock(tmp_path):
         holder.communicate()
     with exclusive(lock):  # the kill freed it
         pass
+
+
+def test_threads_that_write_the_same_file_do_not_meet(tmp_path):
+    path, inside, failed = tmp_path / "a", threading.Barrier(2, timeout=30), []
+
+    def write():
+        try:
+            with replacing(path) as temporary:
+                temporary.write_bytes(b"whole")
+                inside.wait()
+        except StorageError as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=write) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+    assert path.read_bytes() == b"whole"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_only_a_whole_array_of_the_right_kind_is_mapped(tmp_path):

@@ -1,8 +1,10 @@
+import pickle
 from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from augsearch.classifiers.registry import create_classifier
@@ -174,6 +176,12 @@ def test_a_folder_keeps_what_was_fitted_for_the_same_images_only(make, tmp_path)
     assert source.trainings == 3
 
 
+def test_it_can_be_sent_to_another_process_before_and_after_its_first_call(make):
+    score = make()
+    for _ in range(2):
+        assert pickle.loads(pickle.dumps(score))(2) == score(2)
+
+
 def test_a_temporary_folder_goes_with_the_object(make):
     source = Trained()
     scores = make(source=source).score_many([2, 3])
@@ -197,7 +205,16 @@ IMAGES = np.zeros((4, 8, 8), dtype=np.uint8)
     ("pixels", "labels", "words"),
     [
         (IMAGES / 255, [0, 1, 0, 1], "uint8 but are float64"),
+        (IMAGES.astype(int), [0, 1, 0, 1], r"uint8 but are int64.* \.astype\(numpy\.uint8\)"),
         (IMAGES[0], [0, 1, 0, 1], r"\(8, 8\)"),
+        (IMAGES[:, None], [0, 1, 0, 1], r"\(4, 1, 8, 8\); numpy\.moveaxis\(images, 1, -1\)"),
+        (
+            [IMAGES[0], IMAGES[1, :4]],
+            [0, 1],
+            "images must be one array .* bring images to one size",
+        ),
+        (IMAGES, [0, 1, 0, [1]], "labels must be one array"),
+        (torch.zeros((4, 8, 8), device="meta"), [0, 1, 0, 1], "tensors to the CPU"),
         (IMAGES[..., None].repeat(4, axis=3), [0, 1, 0, 1], "1 or 3 channels"),
         (IMAGES, [0, 1, 0], "4 integers, one per image"),
         (IMAGES, [0.0, 1.0, 0.0, 1.0], "float64"),
@@ -243,9 +260,18 @@ def test_training_and_tuning_images_must_match(read, classifier):
         ({"classifier": {"backbon": "resnet18"}}, "classifier.backbon unknown key .* 'backbone'"),
         ({"device": "gpu"}, r"device must be one this machine has \(.*cpu\) but got 'gpu'"),
         ({"metric": "acu"}, "metric must be one of"),
+        ({"metric": len}, "metric must be the name of one, as 'auc', but got <built-in"),
+        ({"source": labelled_images}, 'a function of your own goes by {"kind": "callable"'),
+        ({"classifier": Trained}, "a backbone's name, options or a Classifier but got .*class"),
         ({"replicates": 0}, "at least 1 but got 0"),
     ],
 )
 def test_settings_that_cannot_be_used(make, settings, words):
     with pytest.raises(AugsearchError, match=words):
+        make(**settings)
+
+
+@pytest.mark.parametrize("settings", [{"replicates": 2.5}, {"replicates": "2"}, {"seed": None}])
+def test_numbers_that_are_not_whole_are_refused_at_once(make, settings):
+    with pytest.raises(TypeError, match=f"{next(iter(settings))} must be a (whole )?number but"):
         make(**settings)
