@@ -74,7 +74,8 @@ def confidence_sets(
     for name, arm in _searches(searched):
         entries = merged(arm.found.history)
         scores = [arm.tuning_outputs(entry.multiple)[0] for entry in entries]
-        if len({len(one) for one in scores}) == 1 and len(entries) > 1:
+        comparable = len({len(one) for one in scores}) == 1 and len(entries) > 1
+        if comparable and any(math.isfinite(entry.score) for entry in entries):
             tune = arm.score.folds[0].tune
             seed = prepared.seed.child("confidence set", name)
             kept = confidence_set(

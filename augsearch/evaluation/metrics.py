@@ -192,6 +192,8 @@ def get_metric(name: str) -> Metric:
     Raises:
         AugsearchError: There is none; the message lists those there are.
     """
+    if not isinstance(name, str):
+        raise AugsearchError(f"metric must be the name of one, as 'auc', but got {name!r}.")
     problem = metric_problem(name)
     if problem is not None:
         raise AugsearchError(f"metric {problem}.")
@@ -200,7 +202,13 @@ def get_metric(name: str) -> Metric:
     specificity = specificity_of(name)
     if specificity is not None:
         return _weighted_metric(name, True, partial(weighted.sensitivity_at, specificity), True)
-    found = metric_plugins()[name].load()
+    try:
+        found = metric_plugins()[name].load()
+    except Exception as error:
+        raise AugsearchError(
+            f"entry point {name!r} of {METRIC_PLUGINS} must be importable but raised "
+            f"{type(error).__name__}: {error}; mend or remove the package that brings it."
+        ) from error
     if isinstance(found, Metric):
         return found
     raise AugsearchError(

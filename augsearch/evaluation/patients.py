@@ -14,7 +14,7 @@ def numbered(patients: ArrayLike | None, n_images: int) -> Patients:
     """Return the patients of N images numbered from 0; None if none has several images.
 
     Raises:
-        ValueError: Not one patient per image.
+        ValueError: Not one patient per image, or one that is not known (None, NaN).
 
     Example:
         >>> numbered([7, 3, 7], 3).tolist()
@@ -28,7 +28,17 @@ def numbered(patients: ArrayLike | None, n_images: int) -> Patients:
             f"patients must hold one number per image, {n_images}, but have shape {given.shape}; "
             "give the patient of each."
         )
-    names, numbers = np.unique(given, return_inverse=True)
+    try:
+        # NaN differs from itself, but all NaN would be one patient.
+        known = not np.any(given != given)
+        names, numbers = np.unique(given, return_inverse=True)
+    except TypeError:  # None and pandas' NA have no place in an order
+        known = False
+    if not known:
+        raise ValueError(
+            "patients must be all numbers or all texts but some are missing, or of another kind; "
+            "give an image of an unknown patient a number of its own."
+        )
     return None if len(names) == n_images else numbers.astype(np.int64)
 
 

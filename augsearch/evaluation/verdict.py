@@ -116,6 +116,7 @@ def verdict(
             uneven or alone, or a confidence outside its range.
     """
     check_confidence(confidence)
+    labels, base, chosen = np.asarray(labels), np.asarray(base), np.asarray(chosen)
     base_aucs, base_influence = _influence("base", labels, base, patients)
     chosen_aucs, chosen_influence = _influence("chosen", labels, chosen, patients)
     if np.ndim(base) != np.ndim(chosen) or np.shape(base)[2:] != np.shape(chosen)[2:]:

@@ -1,14 +1,16 @@
 """The smoothed curve, and the noise it is told, against plain loops over images."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from augsearch.controller.answer import Outcome
-from augsearch.controller.curves import smoothed_curves
+from augsearch.controller.curves import confidence_sets, smoothed_curves
 from augsearch.controller.generator_replicates import Generations
 from augsearch.controller.results import study_result
+from augsearch.records import Evaluation
 from augsearch.search import merged, smoothed_optimum
 
 K_FOLD = {"method": "k-fold", "n_folds": 2, "test": 0.3}
@@ -117,3 +119,14 @@ def test_results_say_what_the_report_shows(curves_of):
     smoothed = result.arms["arm"].smoothed
     assert (smoothed.multiple, smoothed.mean) == (curve.multiples[curve.best], curve.mean.max())
     assert (smoothed.sd, smoothed.noise) == (curve.sd[curve.best], curve.noise)
+
+
+def test_amounts_are_compared_if_any_of_them_has_a_score(ready, search, monkeypatch):
+    world = ready(arms={"real": {}, "arm": WINDOW}, sources=SOURCES)
+    arm = search(world, "real", "arm")["arm"]
+    assert arm.multiple in confidence_sets(world.prepared, {"arm": arm})["arm"]
+
+    none = [Evaluation.of(one.multiple, [np.nan] * 2) for one in arm.found.history]
+    found = replace(arm.found, multiple=None, score=None, history=tuple(none))
+    monkeypatch.setattr(type(arm), "tuning_outputs", lambda *_: [np.full((2, 18, 2), np.nan)])
+    assert confidence_sets(world.prepared, {"arm": replace(arm, found=found)}) == {}

@@ -1,5 +1,7 @@
+import sys
 from dataclasses import replace
 from importlib.metadata import EntryPoint, EntryPoints
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -249,14 +251,15 @@ def test_other_packages_add_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
         [
             EntryPoint("foreign", "foreign_metrics:foreign", group),
             EntryPoint("wrong", "json:dumps", group),
+            EntryPoint("gone", "no_such_module:metric", group),
         ]
     )
     monkeypatch.setattr(metric_names, "entry_points", lambda group: points.select(group=group))
-    monkeypatch.setattr(
-        EntryPoint, "load", lambda self: FOREIGN if self.name == "foreign" else print
-    )
+    monkeypatch.setitem(sys.modules, "foreign_metrics", SimpleNamespace(foreign=FOREIGN))
     assert get_metric("foreign")([0, 1], [[1, 0], [0.5, 0.5]]) == 0.125
     with pytest.raises(AugsearchError, match=r"'wrong' of .* must be a Metric"):
         get_metric("wrong")
-    with pytest.raises(AugsearchError, match="foreign, wrong but got 'roc'"):
+    with pytest.raises(AugsearchError, match=r"'gone' of .* must be importable but raised ModuleN"):
+        get_metric("gone")
+    with pytest.raises(AugsearchError, match="foreign, gone, wrong but got 'roc'"):
         get_metric("roc")

@@ -1,6 +1,7 @@
 """Patients with several images: an image that is there three times is no more than once."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
@@ -35,6 +36,14 @@ def _thrice(labels: Ints, *arms: Floats) -> tuple[Ints, list[Floats], Ints]:
         [np.tile(one, (1, 3, 1)) for one in arms],
         np.tile(np.arange(len(labels)) * 7, 3),
     )
+
+
+@pytest.mark.parametrize("patients", [[1, np.nan], [None, None], ["a", None], [pd.NA, 1]])
+def test_patients_that_are_not_known_are_not_one_patient(patients: list[object]) -> None:
+    with pytest.raises(ValueError, match="patients must be all numbers or all texts but some"):
+        numbered(patients, 2)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="patients must be all numbers or all texts but some"):
+        numbered(np.array(patients, dtype=object), 2)
 
 
 @pytest.mark.parametrize(("n", "n_classes"), [(60, 2), (60, 3), (16, 2), (20, 3)])

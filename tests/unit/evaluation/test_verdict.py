@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from scipy import stats
 from sklearn.metrics import roc_auc_score
@@ -210,6 +211,14 @@ def test_refuses_what_cannot_be_judged(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         verdict(labels, base, chosen)
+
+
+def test_torchs_tensors_and_lists_are_taken_as_arrays_are() -> None:
+    labels, base, chosen = [0, 1] * 10, np.arange(60.0).reshape(3, 20) % 7, np.ones((3, 20))
+    found = verdict(labels, base, chosen)
+    assert verdict(labels, base.tolist(), chosen.tolist()) == found
+    tensors = (torch.tensor(one) for one in (labels, base, chosen))
+    assert verdict(*tensors) == found
 
 
 def test_refuses_a_confidence_in_percent() -> None:
