@@ -22,7 +22,10 @@ class FittedClassifier(ABC):
 
     @abstractmethod
     def predict_proba(self, block: ImageBlock) -> NDArray[np.float64]:
-        """Return class probabilities, (N, n_classes), rows add up to 1."""
+        """Return class probabilities, (N, n_classes), rows add up to 1.
+
+        Those of an image do not depend on the images beside it.
+        """
 
     def predict_portion(self, portion: Portion) -> NDArray[np.float64]:
         """Return class probabilities, (M, n_classes), of the portion's images; labels unused.

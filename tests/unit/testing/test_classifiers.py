@@ -14,6 +14,8 @@ class NearestMean(Classifier):
         self.fault = fault
 
     def fit(self, training_sets, notify=None):
+        if self.fault == "writes" and training_sets:
+            training_sets[0].portions[0].block.pixels[0] = 0
         fitted = []
         for number, one in enumerate(training_sets):
             means = np.zeros((len(one.portions), one.n_classes))
@@ -33,6 +35,8 @@ class Nearest(FittedClassifier):
     def predict_proba(self, block):
         grey = block.pixels.mean(axis=(1, 2, 3))
         weights = 1 / (1 + np.abs(grey[:, None] - self.means))
+        if self.fault == "beside":
+            weights /= weights.max(axis=0)
         if self.fault == "sums":
             return weights / 4
         if self.fault == "range":
@@ -62,11 +66,22 @@ def test_a_good_classifier_passes():
         ("range", r"lie in \[0, 1\]"),
         ("dtype", "must be float64 but are float32"),
         ("shape", "must have shape"),
+        ("beside", "must be the same beside other images but differ by up to 0"),
+        ("writes", "must leave images and labels as they are"),
     ],
 )
 def test_every_broken_promise_is_found(fault, message):
     with pytest.raises(AssertionError, match=message):
         check(fault)
+
+
+def test_fit_takes_a_notify_as_augsearch_gives_it():
+    class Deaf(NearestMean):
+        def fit(self, training_sets):
+            return super().fit(training_sets)
+
+    with pytest.raises(TypeError, match="positional arguments"):
+        check_classifier(Deaf(), toy_training_sets(), ImageBlock.of(toy_images(size=32).pixels))
 
 
 def test_toy_training_sets_are_unlike_and_cover_both_classes():
