@@ -16,7 +16,8 @@ from augsearch.classifiers.registry import create_classifier
 from augsearch.controller.supply import Supply
 from augsearch.data.dataset import Dataset, load_dataset
 from augsearch.data.firewall import describe, find_leaks, refuse
-from augsearch.data.splits import Fold, Split, gan_warnings, split_dataset
+from augsearch.data.shortages import gan_warnings, verdict_warnings
+from augsearch.data.splits import Fold, Split, split_dataset
 from augsearch.evaluation.metrics import Metric, get_metric
 from augsearch.events import Notify, Warned
 from augsearch.execution.engines.base import Engine
@@ -176,9 +177,9 @@ def read_data(study: StudyFile, folder: Path, notify: Notify) -> StudyData:
     for name in named_metrics(study):
         get_metric(name).check_classes(len(dataset.images.classes))
     split = split_dataset(dataset, study.split, seed.child("split"))
-    if trained_sources(study):
-        for warning in gan_warnings(dataset, split):
-            notify(Warned(warning))
+    few = gan_warnings(dataset, split) if trained_sources(study) else []
+    for warning in few + verdict_warnings(dataset, split):
+        notify(Warned(warning))
     external = _external(study, dataset, folder / "external", seed, notify)
     leaks = find_leaks(
         dataset, split, external, study.data, cache=folder / "data" / "near-duplicates.json"

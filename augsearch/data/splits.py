@@ -18,7 +18,6 @@ from augsearch.errors import DataError
 from augsearch.files import replacing
 from augsearch.messages import lines, names
 from augsearch.seeds import Seed
-from augsearch.study.conventions import FEW_IMAGES
 from augsearch.study.schema.data import GivenSplit, HoldOutSplit, KFoldSplit, SplitOptions
 
 _Rows = NDArray[np.int64]
@@ -215,20 +214,6 @@ def summary(dataset: Dataset, split: Split) -> list[SummaryRow]:
             n_groups = len(np.unique(images.groups[own]))
             table.append(SummaryRow(part, name, len(own), n_groups))
     return table
-
-
-def gan_warnings(dataset: Dataset, split: Split) -> list[str]:
-    """Return what makes a GAN's images doubtful: classes with few training images."""
-    labels = dataset.images.labels
-    found = []
-    for label, name in enumerate(dataset.images.classes):
-        fewest = min(int((labels[fold.train] == label).sum()) for fold in split.folds)
-        if fewest < FEW_IMAGES:
-            found.append(
-                f"class {name!r} has only {fewest} training images; below about {FEW_IMAGES} a "
-                "GAN tends to copy or collapse, and its images were seen to harm"
-            )
-    return found
 
 
 def write_split_csv(dataset: Dataset, split: Split, path: Path) -> None:

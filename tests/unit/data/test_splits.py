@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from augsearch.data.dataset import Dataset
-from augsearch.data.splits import gan_warnings, split_dataset, summary, write_split_csv
+from augsearch.data.shortages import gan_warnings, verdict_warnings
+from augsearch.data.splits import split_dataset, summary, write_split_csv
 from augsearch.errors import DataError
 from augsearch.records import LabelledImages
 from augsearch.seeds import Seed
@@ -161,6 +162,24 @@ def test_few_training_images_are_pointed_out() -> None:
     assert "class 'b' has only 49 training images" in warning
     more = dataset([0] * 100 + [1] * 72)
     assert gan_warnings(more, split_dataset(more, HoldOutSplit(), SEED)) == []
+
+
+def test_many_classes_of_few_images_are_one_line() -> None:
+    data = dataset([0] * 100 + [1] * 20 + [2] * 10)
+    (warning,) = gan_warnings(data, split_dataset(data, HoldOutSplit(), SEED))
+    assert warning.startswith("2 classes have few training images ('b' 14, 'c' 7); below about 50")
+
+
+def test_a_class_of_one_test_patient_is_pointed_out_beforehand() -> None:
+    labels = [0] * 40 + [1] * 12
+    patients = [*range(40), *([40] * 4 + [41] * 4 + [42] * 4)]
+    grouped, alone = dataset(labels, patients), dataset(labels)
+    (warning,) = verdict_warnings(grouped, split_dataset(grouped, HoldOutSplit(), SEED))
+    assert warning.startswith("the test set has one image or patient only of 'b', so no interval")
+    assert verdict_warnings(alone, split_dataset(alone, HoldOutSplit(), SEED)) == []
+    untested = HoldOutSplit(train=0.9, tune=0.1, test=0)
+    (warning,) = verdict_warnings(alone, split_dataset(alone, untested, SEED))
+    assert warning.startswith("the tuning set has one image or patient only of 'b', so no interval")
 
 
 def read(path: Path) -> list[dict[str, str]]:
