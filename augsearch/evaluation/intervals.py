@@ -10,6 +10,7 @@ from scipy.special import expit, logit
 
 from augsearch.evaluation.delong import auc_influence, variance_of
 from augsearch.evaluation.metrics import Metric, check, get_metric
+from augsearch.evaluation.patients import fewest_of, numbered
 from augsearch.evaluation.precision import check_confidence, precision
 from augsearch.evaluation.resampling import bootstrap_scores, resampled_counts
 from augsearch.evaluation.training_groups import group_means
@@ -37,15 +38,16 @@ def metric_interval(
 
     AUC: DeLong variance on replicate-averaged influence plus s²/R, t distribution (`precision`), on
     the logit scale: A ± t·SE becomes expit(logit A ± t·SE / (A (1 - A))), which stays within 0
-    and 1 and is lopsided near 1, as it should be (Pepe 2003, section 5.2). An AUC of 0 or 1, or a
-    class of one image, has no such interval.
+    and 1 and is lopsided near 1, as it should be (Pepe 2003, section 5.2). An AUC of 0 or 1
+    has no such interval.
 
     Other metrics: percentiles of 1,000 bootstrap draws; each takes images with replacement within
     each class and replicates with replacement. Draws where the metric is undefined (no positive
     decision in a ppv) are left out. If all draws give one value, as where every image is decided
     rightly, they tell nothing of other images, and there is no interval.
 
-    Where patients have several images, patients are what varies and is drawn.
+    Where patients have several images, patients are what varies and is drawn. Where a class has one
+    image (or patient) only, nothing tells of others, and no metric has an interval.
 
     Args:
         name: A metric's name.
@@ -77,6 +79,8 @@ def metric_interval(
     value = float(np.mean([metric(true, replicate) for replicate in given]))
     if math.isnan(value):
         return math.nan, math.nan, math.nan
+    if fewest_of(true, numbered(patients, len(true)), given.shape[2]) == 1:
+        return value, math.nan, math.nan
     if name == "auc":
         return value, *_auc_limits(true, given, confidence, groups, patients)
     return value, *_bootstrap_limits(metric, true, given, confidence, seed, groups, patients)

@@ -38,7 +38,9 @@ def test_off_a_terminal_there_is_one_plain_line_per_k(tiny_run):
 def test_results_json_keeps_its_contract(tiny_run):
     command, _ = tiny_run
     result = StudyResult.model_validate(command.results())
-    assert any("'fluid' has only 11 training images" in message for message in result.warnings)
+    assert any(
+        "few training images ('clear' 13, 'fluid' 11)" in message for message in result.warnings
+    )
     real, search = result.arms["real"], result.arms["search"]
     assert (result.study, result.baseline, real.multiple, real.n_train) == ("tiny", "real", 1, 24)
     assert search.n_train == 24 * search.multiple

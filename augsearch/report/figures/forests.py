@@ -51,7 +51,7 @@ def gain_forest(
         axes.set_yticks(range(len(arms)), labels)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
-        axes.xaxis.set_major_locator(MaxNLocator(5 if columns > 1 else 8))
+        axes.xaxis.set_major_locator(MaxNLocator({1: 8, 2: 5}.get(columns, 3)))
         axes.set_title(fill(f"gain in {metric_title(endpoint)}", 26), fontsize=9)
         if len(gains) == 1:
             _write_values(axes, [values.get(name) for name in arms])

@@ -41,7 +41,7 @@ def likeness_curves(arm: ArmResult, classes: Sequence[Likeness]) -> str:
             axes.axvline(
                 arm.multiple, color=CHOSEN, linewidth=0.8, linestyle=":", label="chosen amount"
             )
-        axes.set_title(shortened([one.class_name], 28)[0], fontsize=9)
+        axes.set_title(shortened([one.class_name], 22)[0], fontsize=9)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         axes.tick_params(labelsize=7, labelbottom=is_lowest(place, len(classes), columns))

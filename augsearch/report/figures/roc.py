@@ -61,7 +61,7 @@ def roc_of_classes(outputs: Outputs, classes: Mapping[int, str]) -> str:
     figure, places = panels(len(classes), columns, width, width)
     for place, (axes, (label, name)) in enumerate(zip(places, classes.items(), strict=True)):
         _draw(axes, outputs, label, with_area=False)
-        axes.set_title(shortened([name], 30)[0], fontsize=9)
+        axes.set_title(shortened([name], 30 if columns == 3 else 22)[0], fontsize=9)
         lowest = is_lowest(place, len(places), columns)
         axes.tick_params(labelsize=7, labelbottom=lowest, labelleft=place % columns == 0)
     figure.supxlabel("false positive rate", fontsize=9)

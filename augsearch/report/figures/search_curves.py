@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from augsearch.amounts import amount_axis, amount_words
 from augsearch.evaluation.metrics import get_metric
 from augsearch.report.contents import Likeness, Smoothed
-from augsearch.report.figures.drawing import control_title, in_style, legend, svg, tidy
+from augsearch.report.figures.drawing import control_title, in_style, legend, shortened, svg, tidy
 from augsearch.report.figures.palette import (
     CHOSEN,
     COLOURS,
@@ -243,13 +243,23 @@ def _mark_set(axes: Axes, amounts: Sequence[float]) -> None:
 
 def _draw_likeness(axes: Axes, classes: Sequence[Likeness], chosen: float | None) -> None:
     """Draw variety under the scores: one curve per class, its real images as a thin line."""
+    names = shortened([one.class_name for one in classes], 22)
     for place, one in enumerate(classes):
         style: dict[str, Any] = {"color": colour(place)}
         dashes = {"linestyle": line_style(place), "marker": marker(place), "markersize": 3}
-        axes.plot(one.amounts, one.synthetic, label=one.class_name, **style, **dashes)
+        axes.plot(one.amounts, one.synthetic, label=names[place], **style, **dashes)
         if np.isfinite(one.real):
             axes.axhline(one.real, linewidth=0.8, linestyle=(0, (1, 2)), **style)
     if chosen is not None:
         axes.axvline(chosen, color=CHOSEN, linewidth=0.8, linestyle=":")
     axes.set_ylabel("MS-SSIM within class\n(dotted: real images)", fontsize=8)
-    axes.legend(fontsize=7, ncols=min(4, len(classes)), frameon=False)
+    rows = -(-len(classes) // 4)
+    if rows > 1:  # room of its own: there is none between so many lines
+        low, high = axes.get_ylim()
+        axes.set_ylim(low - 0.25 * rows * (high - low), high)
+    axes.legend(
+        loc="lower center" if rows > 1 else "best",
+        fontsize=7,
+        ncols=min(4, len(classes)),
+        frameon=False,
+    )

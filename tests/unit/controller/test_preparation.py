@@ -84,7 +84,7 @@ def test_demo_images_warn_of_nothing(ready, tmp_path):
     assert [one.message for one in told if isinstance(one, Warned)] == []
 
 
-@pytest.mark.parametrize(("arms", "count"), [({"real": {}}, 0), ({"b": {"balance": "gan"}}, 2)])
+@pytest.mark.parametrize(("arms", "count"), [({"real": {}}, 0), ({"b": {"balance": "gan"}}, 1)])
 def test_few_images_are_told_where_a_gan_is_trained_on_them(ready, tmp_path, arms, count):
     told, sources = [], {"gan": {"kind": "acgan"}, "repeat": {"kind": "repeat"}}
     arms = {"more": {"balance": "repeat"}} | arms

@@ -102,6 +102,19 @@ def test_a_perfect_score_has_a_value_but_no_interval(name: str) -> None:
     assert math.isnan(high)
 
 
+@pytest.mark.parametrize("name", ["auc", "balanced_accuracy", "kappa", "brier"])
+def test_a_class_of_one_image_or_patient_has_a_value_but_no_interval(name: str) -> None:
+    labels = np.array([0] * 20 + [1] * 20 + [2] * 3)
+    given = Seed.of(5).generator().dirichlet(np.ones(3), size=(2, 43)) + 0.3 * np.eye(3)[labels]
+    given /= given.sum(axis=-1, keepdims=True)
+    patients = np.array([*range(40), 40, 40, 41])
+    two = metric_interval(name, labels, given, 0.95, SEED, patients=patients)
+    one = metric_interval(name, labels, given, 0.95, SEED, patients=np.minimum(patients, 40))
+    assert np.isfinite(two).all()
+    assert one[0] == two[0]
+    assert np.isnan(one[1:]).all()
+
+
 def test_spread_of_trainings_widens_the_interval() -> None:
     labels, alike = _task(400, 5)
     _, lucky = _task(400, 5, luck=1.0)

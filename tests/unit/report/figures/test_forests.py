@@ -25,6 +25,14 @@ def test_endpoints_stand_side_by_side_and_may_lack_an_arm(labels_of):
     assert "kappa: real -; search +0.300 (+0.100 to +0.500); degenerate -." in svg
 
 
+def test_numbers_below_narrow_panels_stand_apart(labels_of):
+    gains = {"a": gain(0.002), "b": gain(-0.008), "c": gain(-0.02)}
+    shown = labels_of(
+        gain_forest(dict.fromkeys(("auc", "npv", "ppv"), gains), gains, [], [], [0.9])
+    )
+    assert len([text for text in shown if text.lstrip("−").startswith("0.")]) <= 4
+
+
 def test_curves_of_several_runs_are_told_apart(labels_of):
     def arm(scores, chosen):
         entries = [
