@@ -11,21 +11,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from augsearch.classifiers.base import Classifier
 from augsearch.classifiers.registry import create_classifier
 from augsearch.device import pick_device
-from augsearch.errors import AugsearchError, DataError
+from augsearch.errors import AugsearchError
 from augsearch.evaluation.metrics import get_metric
 from augsearch.events import Notify, silent
 from augsearch.execution.cells import ArmScore
 from augsearch.execution.experts import RealExpert, judge
 from augsearch.execution.folds import FoldImages
+from augsearch.execution.given_images import Labelled, check_pair, labelled_images
 from augsearch.execution.recipes import Recipe
-from augsearch.messages import names, show
+from augsearch.messages import show
 from augsearch.records import LabelledImages, Portion, content_key
 from augsearch.search.base import SearchRule
 from augsearch.search.settings import whole_number
@@ -45,8 +44,6 @@ _FORMS = {
     "classifier": "a backbone's name, options or a Classifier",
 }
 """What may be given, in words."""
-
-Labelled = LabelledImages | tuple[ArrayLike, ArrayLike]
 
 
 class AugmentationScore:
@@ -100,13 +97,13 @@ class AugmentationScore:
     ) -> None:
         self._train = labelled_images(train)
         self._tune = labelled_images(tune)
-        _check_pair(self._train, self._tune)
+        check_pair(self._train, self._tune)
         self._metric = get_metric(metric)
         self._metric.check_classes(len(self._train.classes))
         self._replicates = whole_number("replicates", replicates)
         if self._replicates < 1:
             raise AugsearchError(f"replicates must be at least 1 but got {replicates}.")
-        self._source, source_name = _as_source(source)
+        self._source, source_name = _as_source(source, self._train.classes)
         self._ends = any(size is not None for size in self._source.sizes(self._train.classes))
         self._balance = balance
         self._seed = Seed.of(whole_number("seed", seed))
@@ -215,95 +212,13 @@ class AugmentationScore:
         return folder
 
 
-def labelled_images(given: Labelled, *, every_class: bool = True) -> LabelledImages:
-    """Return ``(images, labels)`` as `LabelledImages`, each image its own group.
-
-    Args:
-        given: Images with their labels.
-        every_class: Whether there must be two classes or more, and an image of each.
-
-    Raises:
-        DataError: Wrong shapes, types or labels.
-    """
-    if isinstance(given, LabelledImages):
-        return given
-    if not isinstance(given, tuple | list) or len(given) != 2:
-        raise DataError(
-            "images must be given as (images, labels) or LabelledImages but got "
-            f"{type(given).__name__}; write AugmentationScore((images, labels), (tune_images, "
-            "tune_labels))."
-        )
-    pixels, labels = _array("images", given[0]), _array("labels", given[1])
-    if pixels.dtype != np.uint8:
-        raise DataError(
-            f"images must be uint8 but are {pixels.dtype}; scale them to 0..255, if they are not, "
-            "and convert them with .astype(numpy.uint8)."
-        )
-    if pixels.ndim == 3:
-        pixels = pixels[..., np.newaxis]
-    if pixels.ndim != 4 or pixels.shape[3] not in (1, 3):
-        raise DataError(
-            f"images must be (N, H, W) or (N, H, W, C) with 1 or 3 channels but are "
-            f"{pixels.shape}; numpy.moveaxis(images, 1, -1) puts the channels of torch last."
-        )
-    if labels.shape != (len(pixels),) or not np.issubdtype(labels.dtype, np.integer):
-        raise DataError(
-            f"labels must be {len(pixels)} integers, one per image, but are "
-            f"{labels.dtype} of shape {labels.shape}; "
-            "numpy.unique(numpy.ravel(labels), return_inverse=True)[1] numbers any labels."
-        )
-    n_classes = int(labels.max(initial=0)) + 1
-    has_gaps = n_classes < 2 or len(set(labels.tolist())) < n_classes
-    if labels.min(initial=0) < 0 or (every_class and has_gaps):
-        raise DataError(
-            "labels must be 0, 1, ... with an image in every class but are "
-            f"{sorted(set(labels.tolist()))}."
-        )
-    return LabelledImages(
-        pixels=pixels,
-        labels=labels.astype(np.int64),
-        groups=np.arange(len(pixels), dtype=np.int64),
-        names=tuple(map(str, range(len(pixels)))),
-        classes=tuple(map(str, range(n_classes))),
-    )
-
-
-def _array(name: str, given: ArrayLike) -> NDArray[Any]:
-    try:
-        return np.asarray(given)
-    except (ValueError, TypeError, RuntimeError) as error:  # what torch raises for a GPU's tensors
-        raise DataError(
-            f"{name} must be one array but cannot be made one ({error}); bring images to one size, "
-            "and tensors to the CPU."
-        ) from error
-
-
-def _check_pair(train: LabelledImages, tune: LabelledImages) -> None:
-    if train.pixels.shape[1:] != tune.pixels.shape[1:]:
-        raise DataError(
-            "training and tuning images must have the same size and channels but are "
-            f"{train.pixels.shape[1:]} and {tune.pixels.shape[1:]}; resize one of them."
-        )
-    if len(train.classes) != len(tune.classes):
-        raise DataError(
-            "training and tuning images must have the same classes but have "
-            f"{len(train.classes)} and {len(tune.classes)}; every class must be in both."
-        )
-    numbered = tuple(map(str, range(len(train.classes))))
-    if train.classes != tune.classes and numbered not in (train.classes, tune.classes):
-        raise DataError(
-            "training and tuning images must have the same classes in the same order but have "
-            f"{names(train.classes)} and {names(tune.classes)}; renumber the labels of one of them."
-        )
-
-
 def _as_source(
-    given: str | Mapping[str, Any] | SourceOptions | Source | Labelled,
+    given: str | Mapping[str, Any] | SourceOptions | Source | Labelled, classes: tuple[str, ...]
 ) -> tuple[Source, str]:
     if isinstance(given, Source):
         return given, type(given).__qualname__
     if isinstance(given, LabelledImages | tuple | list):
-        images = labelled_images(given, every_class=False)
+        images = labelled_images(given, classes)
         return ArraySource(images), repr((content_key(images.pixels), images.labels.tolist()))
     table = {"kind": given} if isinstance(given, str) else given
     options: SourceOptions = _checked(SourceOptions, table, "sources", "source")

@@ -10,7 +10,8 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from augsearch.classifiers.registry import create_classifier
 from augsearch.errors import AugsearchError, DataError, SourceError
 from augsearch.events import Warned
-from augsearch.execution.augmentation_score import AugmentationScore, labelled_images
+from augsearch.execution.augmentation_score import AugmentationScore
+from augsearch.execution.given_images import labelled_images
 from augsearch.records import ImageBlock, Portion, TrainingSet
 from augsearch.search.optimal import find_optimal_multiple
 from augsearch.seeds import Seed
@@ -109,6 +110,8 @@ def test_images_that_are_there_may_be_of_one_class_and_are_told_apart(make, read
     assert first != second
     with pytest.raises(AugsearchError, match="but go up to 2"):
         make(source=read.noisy((3, 3, 3)))
+    with pytest.raises(AugsearchError, match="but go up to 20000000000"):
+        make(source=(pixels, labels * 20_000_000_000))  # patients, not classes
 
 
 def test_a_finished_search_of_a_source_without_an_end_fits_nothing_again(make, tmp_path):
@@ -229,6 +232,22 @@ def test_images_that_cannot_be_used(pixels, labels, words):
         labelled_images((pixels, labels))
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"pixels": IMAGES[..., None] / 255}, "uint8 but are float64"),
+        ({"labels": np.array(["no", "yes"] * 2)}, "4 integers, one per image"),
+        ({"labels": np.array([0, 1, 2, 1])}, r"each of the 2 classes \('no', 'yes'\), and of no"),
+        ({"classes": ("no", "yes", "none")}, "each of the 3 classes .* but labels go up to 1"),
+    ],
+)
+def test_labelled_images_are_checked_as_well(change, words):
+    whole = replace(labelled_images((IMAGES, [0, 1, 0, 1])), classes=("no", "yes"))
+    assert labelled_images(whole).classes == ("no", "yes")
+    with pytest.raises(DataError, match=words):
+        labelled_images(replace(whole, **change))
+
+
 def test_images_without_their_labels_are_refused():
     with pytest.raises(DataError, match=r"but got ndarray; write AugmentationScore\(\(images,"):
         AugmentationScore(IMAGES, [0, 1, 0, 1])
@@ -246,6 +265,9 @@ def test_training_and_tuning_images_must_match(read, classifier):
     AugmentationScore(named, train, classifier=classifier)
     with pytest.raises(DataError, match="same order but have 'ill', 'well' and 'well', 'ill'"):
         AugmentationScore(named, replace(named, classes=("well", "ill")), classifier=classifier)
+    other = replace(named, classes=("well", "ill"))
+    with pytest.raises(DataError, match="training and the source's images must have the same cl"):
+        AugmentationScore(named, train, source=other, classifier=classifier)
 
 
 @pytest.mark.parametrize(
