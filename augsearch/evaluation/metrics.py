@@ -209,10 +209,10 @@ def get_metric(name: str) -> Metric:
             f"entry point {name!r} of {METRIC_PLUGINS} must be importable but raised "
             f"{type(error).__name__}: {error}; mend or remove the package that brings it."
         ) from error
-    if isinstance(found, Metric):
+    if isinstance(found, Metric) and found.name == name:
         return found
     raise AugsearchError(
-        f"entry point {name!r} of {METRIC_PLUGINS} must be a Metric but is {found!r}; "
+        f"entry point {name!r} of {METRIC_PLUGINS} must be a Metric of that name but is {found!r}; "
         "register an augsearch.evaluation.metrics.Metric."
     )
 

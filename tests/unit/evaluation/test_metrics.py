@@ -251,6 +251,7 @@ def test_other_packages_add_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
         [
             EntryPoint("foreign", "foreign_metrics:foreign", group),
             EntryPoint("wrong", "json:dumps", group),
+            EntryPoint("misnamed", "foreign_metrics:foreign", group),
             EntryPoint("gone", "no_such_module:metric", group),
         ]
     )
@@ -259,7 +260,9 @@ def test_other_packages_add_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
     assert get_metric("foreign")([0, 1], [[1, 0], [0.5, 0.5]]) == 0.125
     with pytest.raises(AugsearchError, match=r"'wrong' of .* must be a Metric"):
         get_metric("wrong")
+    with pytest.raises(AugsearchError, match=r"'misnamed' of .* of that name but is .*'foreign'"):
+        get_metric("misnamed")
     with pytest.raises(AugsearchError, match=r"'gone' of .* must be importable but raised ModuleN"):
         get_metric("gone")
-    with pytest.raises(AugsearchError, match="foreign, gone, wrong but got 'roc'"):
+    with pytest.raises(AugsearchError, match="foreign, gone, misnamed, wrong but got 'roc'"):
         get_metric("roc")
