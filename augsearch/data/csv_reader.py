@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from augsearch.data.listing import Entry, Listing, choose, files_of, stamps_of
 from augsearch.errors import DataError
 from augsearch.messages import hint, lines, names
-from augsearch.study.conventions import PART_OF
+from augsearch.study.conventions import IMAGE_SUFFIXES, PART_OF
 from augsearch.study.schema.data import CsvData, DicomData
 
 _SEPARATORS = re.compile(r"[|;,]")
@@ -183,14 +183,26 @@ def _parts(rows: Sequence[_Row], column: str | None) -> list[str] | list[None]:
 
 
 def _all_there(entries: Sequence[Entry]) -> None:
-    missing = [
-        f"{entry.name} ({entry.path})"
+    missing = {
+        entry.path: f"{entry.name} ({entry.path})"
         for entry in entries
         if entry.path is not None and not os.path.lexists(entry.path)
-    ]
+    }
     if missing:
         raise DataError(
             f"{len(missing)} of {len(entries)} images of the table are not there; paths start at "
             "the table's folder, have / between folders and end in the file's suffix; correct "
-            f"these rows or remove them:{lines(missing)}"
+            f"these rows or remove them:{lines([*missing.values()])}{_suffix_lacking(missing)}"
         )
+
+
+def _suffix_lacking(paths: Iterable[Path]) -> str:
+    """Say so if a file is there but for its suffix, which many public tables leave out."""
+    first = next(iter(paths))
+    for suffix in sorted(IMAGE_SUFFIXES):
+        if Path(f"{first}{suffix}").is_file():
+            return (
+                f"\nThere is {first.name + suffix!r}: write the suffix into the table too, as "
+                f'pandas does by table[column] + "{suffix}".'
+            )
+    return ""

@@ -121,12 +121,11 @@ def assess(key: Key, given: Sequence[Answers]) -> Assessment:
 
 
 def wilson(share: float, n: float) -> tuple[float, float]:
-    """Return the score interval of a share, Wilson 1927 (JASA 22, page 209).
+    """Return the 95 % score interval of a share, Wilson 1927 (JASA 22, page 209).
 
     Args:
         share: The share, 0 to 1.
         n: How many independent observations it stands on, above 0; need not be whole.
-        confidence: How often such intervals hold the truth.
 
     Example:
         >>> [round(end, 4) for end in wilson(0.5, 10)]

@@ -218,6 +218,14 @@ def test_the_first_20_missing_images_are_named(tmp_path: Path) -> None:
     assert "and 13 more" in message
 
 
+def test_names_that_lack_their_suffix_are_recognised(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"2 of 2(.|\n)*There is '1.png'(.|\n)* \+ \"\.png\"\.$"):
+        read_csv(table(tmp_path, "image,label\nimages/1,a\nimages/2,b\n"))
+    with pytest.raises(DataError, match="1 of 2") as caught:
+        read_csv(table(tmp_path, "image,label\nimages/1.png,a\nimages/1.jpg,b\n"))
+    assert "There is" not in str(caught.value)
+
+
 def test_a_table_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     data = table(tmp_path, FOUR)
     data.path.write_bytes("image,label\n1.png,gesünder\n".encode("latin-1"))

@@ -199,3 +199,12 @@ def test_without_a_test_set_nothing_of_one_is_shown(written, make, tmp_path):
     assert "simultaneous 95 % intervals" in text
     assert "Gains over arm real on the tuning set" in text
     assert not (tmp_path / "tables" / "endpoints.csv").exists()
+
+
+def test_many_warnings_do_not_stand_before_the_results(make, written):
+    for count, folded in ((12, 0), (15, 3)):
+        warnings = [f"warning number {place}" for place in range(count)]
+        report = written(result=make().result.model_copy(update={"warnings": warnings}))
+        assert [text for text in report.texts if text.startswith("warning number")] == warnings
+        told = [text for text in report.texts if text.endswith("more warnings")]
+        assert told == [f"{folded} more warnings"] * bool(folded)
