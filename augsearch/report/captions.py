@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from augsearch.report.contents import ReportContents
 from augsearch.report.lines import BEST, CHOSEN, TEST, Line
 from augsearch.report.samples import Sample
-from augsearch.report.sentences import cut_off, metric_title
+from augsearch.report.sentences import decided, metric_title
 from augsearch.report.values import DELONG
 from augsearch.study.schema.report import TableOptions
 
@@ -30,7 +30,7 @@ def caption(
     ]
     sentences = [
         f"{_images(contents, options, own)}; {_trainings(contents, options, own)}.",
-        _decisions(contents, options),
+        decided(contents.classes, options.metrics),
     ]
     if options.images == "tuning":
         sentences.append(_choices(contents))
@@ -73,12 +73,6 @@ def _trainings(contents: ReportContents, options: TableOptions, samples: Sequenc
         "interval": f"mean with {contents.confidence * 100:g} % interval over",
     }[options.value]
     return f"{how} {trainings} per arm{each}"
-
-
-def _decisions(contents: ReportContents, options: TableOptions) -> str:
-    if len(contents.classes) == 2:
-        return f"The positive class is {contents.classes[1]}; {cut_off(options.metrics)}."
-    return "An image is decided to be of its likeliest class; there is no cut-off."
 
 
 def _choices(contents: ReportContents) -> str:

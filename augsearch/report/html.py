@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from markupsafe import Markup
@@ -14,6 +15,7 @@ from augsearch.report.captions import tuning_caption
 from augsearch.report.contents import ReportContents
 from augsearch.report.cost import arm_costs, stage_shares
 from augsearch.report.figures import all_figures
+from augsearch.report.figures.metrics_along import METRICS
 from augsearch.report.figures.palette import inline
 from augsearch.report.methods import methods
 from augsearch.report.missing import not_shown
@@ -22,7 +24,7 @@ from augsearch.report.paper_tables import PaperTable, paper_tables
 from augsearch.report.samples import table_confusions
 from augsearch.report.search_words import score_caption, search_caption
 from augsearch.report.sentences import (
-    cut_off,
+    decided,
     endpoint_sentences,
     scope_sentence,
     verdict_sentences,
@@ -59,7 +61,9 @@ def render(
         scores=score_caption(contents),
         searches={name: search_caption(contents, name) for name in contents.searches},
         tuning=tuning_caption(contents) if contents.tuned else "",
-        cut_off=cut_off(metrics),
+        decided=partial(decided, contents.classes),
+        metrics=metrics,
+        along=METRICS,
         audit=audit_table(contents.audits),
         methods=methods(contents),
         missing=not_shown(contents),

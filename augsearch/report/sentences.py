@@ -16,6 +16,9 @@ from augsearch.study.results import (
     VerdictResult,
 )
 
+_MEANS_OF_CLASSES = ("auc", "sensitivity", "specificity", "f1", "ppv", "npv")
+"""Of more than two classes."""
+
 
 def verdict_sentence(result: StudyResult, confidence: float) -> str:
     """Say what `verdict_sentences` says in one line."""
@@ -232,6 +235,22 @@ def cut_off(metrics: Iterable[str]) -> str:
         "cut-off 0.5, but for sensitivity at a specificity that of each training's own ROC curve "
         "of these images, chosen on them"
     )
+
+
+def decided(classes: Sequence[str], metrics: Iterable[str]) -> str:
+    """Say which class an image is decided for, and which of these metrics are means of classes.
+
+    Example:
+        >>> decided(["healthy", "ill"], ["f1", "kappa"])
+        'The positive class is ill; cut-off 0.5.'
+    """
+    asked = set(metrics)
+    if len(classes) == 2:
+        return f"The positive class is {classes[1]}; {cut_off(asked)}."
+    means = [metric_title(name) for name in _MEANS_OF_CLASSES if name in asked]
+    over = f" Means over the classes, each against the rest: {', '.join(means)}." if means else ""
+    never = " The PPV of a class that is never decided counts as 0." if "ppv" in asked else ""
+    return f"An image is decided to be of its likeliest class; there is no cut-off.{over}{never}"
 
 
 def metric_title(name: str) -> str:

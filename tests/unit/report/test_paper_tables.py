@@ -223,6 +223,16 @@ def test_captions_say_which_images_and_how_many_trainings(make, classes, n_folds
         assert words in " ".join(found.caption)
 
 
+def test_a_caption_says_what_is_a_mean_over_more_than_two_classes(make):
+    metrics = ("accuracy", "ppv", "sensitivity", "f1")
+    _, [found] = table(make, classes=THREE, metrics=metrics)
+    words = "Means over the classes, each against the rest: sensitivity, F1, PPV. The PPV of a"
+    assert words in " ".join(found.caption)
+    for classes, other in ((THREE, ("accuracy", "kappa")), (("healthy", "ill"), metrics)):
+        _, [found] = table(make, classes=classes, metrics=other)
+        assert "over the classes" not in " ".join(found.caption)
+
+
 def test_a_caption_names_a_cut_off_that_the_tables_own_images_chose(make):
     _, [found] = table(make, metrics=("accuracy", "sensitivity@0.80"))
     words = "cut-off 0.5, but for sensitivity at a specificity that of each training's own ROC"
