@@ -30,12 +30,8 @@ def differences(old: Mapping[str, Any], new: StudyFile) -> list[str]:
         old: ``model_dump(mode="json")`` of the earlier study, as read back from a file.
         new: The study now.
     """
-    before, after = dict(_leaves(old, "")), flatten(new)
-    return [
-        f"{key}: {before.get(key, '(not there)')} -> {after.get(key, '(not there)')}"
-        for key in before | after
-        if before.get(key) != after.get(key) and not key.startswith(_WITHOUT_EFFECT)
-    ]
+    found = differing([old, new.model_dump(mode="json")])
+    return [f"{key}: {before} -> {after}" for key, (before, after) in found.items()]
 
 
 def differing(studies: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
