@@ -175,9 +175,8 @@ def _test_set(prepared: Prepared) -> Portion:
 
 def recipe_of(arm: SearchedArm, multiple: float, prepared: Prepared) -> tuple[object, ...]:
     """Return all that decides an arm's trainings at an amount; equal ones are the same."""
-    recipes = tuple(arm.score.recipe(multiple, fold) for fold in arm.score.folds)
     setting = tuple(arm.tuned.setting.items()) if arm.tuned else ()
-    return (recipes, prepared.study.classifier_name(arm.name), setting)
+    return (arm.recipes(multiple), prepared.study.classifier_name(arm.name), setting)
 
 
 def other_classifier(

@@ -16,7 +16,7 @@ from augsearch.events import Notify, StageStarted, TrialCompleted
 from augsearch.execution.cells import ArmScore, Floats
 from augsearch.execution.folds import FoldImages
 from augsearch.execution.reach import rule_of_arm
-from augsearch.execution.recipes import arm_recipe
+from augsearch.execution.recipes import Recipe, arm_recipe
 from augsearch.records import Evaluation
 from augsearch.search.base import SearchRule
 from augsearch.search.optimal import SearchResult, find_optimal_multiple
@@ -48,6 +48,12 @@ class SearchedArm:
     def multiple(self) -> float | None:
         """The chosen amount, in the arm's unit."""
         return None if self.found.multiple is None else float(self.found.multiple)
+
+    def recipes(self, amount: float | None) -> tuple[Recipe, ...]:
+        """Return what each fold's training set is made of at an amount; nothing at none."""
+        if amount is None:
+            return ()
+        return tuple(self.score.recipe(amount, fold) for fold in self.score.folds)
 
     @property
     def train_size(self) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,16 +22,13 @@ from augsearch.files import read_json, write_json
 from augsearch.report.contents import ShownAudit
 from augsearch.sources.quarantine import RECORD
 from augsearch.study.audit_result import AuditResult, ClosestPair
-from augsearch.study.schema.sources import ClassicOptions, RepeatOptions
+from augsearch.study.controls import KINDS
 from augsearch.study.schema.study import StudyFile
-
-OF_REAL_IMAGES = (ClassicOptions, RepeatOptions)
-"""Sources that change real images or repeat them: near to training images on purpose."""
 
 
 def is_audited(study: StudyFile, source: str) -> bool:
     """Whether the study wants the source looked at."""
-    return study.audit.enabled and not isinstance(study.sources[source], OF_REAL_IMAGES)
+    return study.audit.enabled and study.sources[source].kind not in KINDS
 
 
 def source_folder(directory: RunDirectory, source: str, fold: int, generator: int = 0) -> Path:
@@ -125,18 +123,8 @@ class _Place:
         return None
 
 
-@dataclass(frozen=True, eq=False)
-class _Audit:
-    """An audit to be made."""
-
-    source: str
-    against: AuditedFold
-    images_per_class: int
-    dropped: dict[str, int] | None
-
-
-def _make(audit: _Audit, notify: Notify) -> AuditResult:
-    return audit_source(audit.source, audit.against, audit.images_per_class, audit.dropped)
+def _make(audit: Callable[[], AuditResult], notify: Notify) -> AuditResult:
+    return audit()
 
 
 def _audited(places: Sequence[_Place], prepared: Prepared, notify: Notify) -> Iterator[AuditResult]:
@@ -153,18 +141,18 @@ def _audited(places: Sequence[_Place], prepared: Prepared, notify: Notify) -> It
         yield result
 
 
-def _audit_of(place: _Place, prepared: Prepared) -> _Audit:
+def _audit_of(place: _Place, prepared: Prepared) -> Callable[[], AuditResult]:
     options, fold, split = prepared.study.audit, place.fold, place.split
     against = AuditedFold(
         fold=fold,
-        train=prepared.images.take(split.train),
+        train=prepared.train_of(split),
         tune_groups=prepared.images.groups[split.tune],
         classifier=prepared.judging,
         metric=prepared.metric,
         seed=prepared.seed.child("audit", fold.number),
     )
     dropped = _dropped(place.folder) if options.quarantine else None
-    return _Audit(place.source, against, options.images_per_class, dropped)
+    return partial(audit_source, place.source, against, options.images_per_class, dropped)
 
 
 def _dropped(folder: Path) -> dict[str, int]:

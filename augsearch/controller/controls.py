@@ -58,7 +58,7 @@ def search_controls(
     search, amount = arm.arm.search, arm.multiple
     if search is None or amount is None or amount <= nothing_added(search.unit):
         return prepared, {}
-    if any(lacks_real(arm.score.recipe(amount, fold)) for fold in arm.score.folds):
+    if any(map(lacks_real, arm.recipes(amount))):
         notify(Warned(f"arm {arm.name!r} has no controls: it uses no real images of some class"))
         return prepared, {}
     notify(StageStarted(f"controls {arm.name}"))

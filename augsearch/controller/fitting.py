@@ -85,7 +85,7 @@ def _independent(names: Sequence[str], prepared: Prepared) -> Iterator[Sequence[
 
 def _originals(name: str, prepared: Prepared, split: Fold) -> LabelledImages | None:
     wanted = prepared.study.audit.quarantine and is_audited(prepared.study, name)
-    return prepared.images.take(split.train) if wanted else None
+    return prepared.train_of(split) if wanted else None
 
 
 def _context(
@@ -122,7 +122,7 @@ def _training_images(
     """Return the fold's real training images, or the chosen training set of an arm."""
     name = prepared.study.sources[source].train_on
     if name is None:
-        return prepared.images.take(split.train)
+        return prepared.train_of(split)
     arm = searched[name]
     if arm.multiple is None:
         raise AugsearchError(

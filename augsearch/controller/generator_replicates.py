@@ -20,7 +20,6 @@ from augsearch.controller.fitting import fit_sources
 from augsearch.controller.preparation import Prepared
 from augsearch.events import Notify, StageStarted
 from augsearch.execution.folds import FoldImages
-from augsearch.execution.recipes import Recipe
 from augsearch.study.generator_replicates import RENEWABLE
 from augsearch.study.results import VerdictResult
 from augsearch.study.schema.generators import TRAINED
@@ -133,7 +132,7 @@ def with_scope(
         baseline: The arm that it compares with.
         searched: All arms.
         prepared: The study's images and tools.
-        generations: The trainings of the generators behind it; None: the first alone.
+        generations: The trainings of the generators behind it.
     """
     if answer is None:
         return None
@@ -180,7 +179,7 @@ def _lineage(
 
 def _drawn(arm: SearchedArm) -> frozenset[str]:
     """Return the sources that an arm's training set has images of, at its chosen amount."""
-    return frozenset(one.source for recipe in _recipes(arm) for one in recipe.ingredients)
+    return frozenset(name for recipe in arm.recipes(arm.multiple) for name in recipe.sources)
 
 
 def _nothing_to_judge(arms: Sequence[SearchedArm], prepared: Prepared) -> bool:
@@ -189,9 +188,4 @@ def _nothing_to_judge(arms: Sequence[SearchedArm], prepared: Prepared) -> bool:
         return True
     first, second = arms
     kinds = {prepared.study.classifier_name(arm.name) for arm in arms}
-    return len(kinds) == 1 and _recipes(first) == _recipes(second)
-
-
-def _recipes(arm: SearchedArm) -> list[Recipe]:
-    amount, folds = arm.multiple, arm.score.folds
-    return [] if amount is None else [arm.score.recipe(amount, fold) for fold in folds]
+    return len(kinds) == 1 and first.recipes(first.multiple) == second.recipes(second.multiple)

@@ -19,11 +19,9 @@ from augsearch.files import map_array, read_json
 from augsearch.records import LabelledImages, content_key
 from augsearch.seeds import Seed
 from augsearch.sources.store import stored_blocks
+from augsearch.study.controls import KINDS
 from augsearch.study.schema.arms import Arm
 from augsearch.study.schema.data import DataOptions, Images
-
-_REAL = ("classic", "repeat")
-"""Kinds of sources whose images are real ones, changed a little or not at all."""
 
 
 class FrozenSource(BaseModel):
@@ -167,7 +165,7 @@ def synthetic_images(
     on_disk = {
         name: tuple(_extents(directory, name))
         for name, source in study.sources.items()
-        if source.kind not in _REAL
+        if source.kind not in KINDS
     }
     present = [name for name, extents in on_disk.items() if extents]
     if not present:

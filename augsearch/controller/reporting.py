@@ -149,7 +149,9 @@ def _likeness(prepared: Prepared, arm: SearchedArm, source: str) -> Iterator[Lik
         if len(real) < 2:
             continue
         spread = within_class_ms_ssim(real, seed, PAIRS)
-        counts = np.array([_added(arm, fold, source, label, amount) for amount in amounts])
+        counts = np.array(
+            [arm.score.recipe(amount, fold).taken(source)[label] for amount in amounts]
+        )
         means = np.full(len(amounts), np.nan)
         enough = counts >= 2
         if enough.any():
@@ -159,12 +161,6 @@ def _likeness(prepared: Prepared, arm: SearchedArm, source: str) -> Iterator[Lik
             means[enough] = [one.mean for one in found]
         note = f"{PAIRS} pairs at most, {spread.scales} of 5 scales"
         yield Likeness(name, spread.mean, amounts, means, note)
-
-
-def _added(arm: SearchedArm, fold: FoldImages, source: str, label: int, amount: float) -> int:
-    """Return how many images of a class the recipe takes from a source."""
-    recipe = arm.score.recipe(amount, fold)
-    return sum(one.counts[label] for one in recipe.ingredients if one.source == source)
 
 
 def _first_images(fold: FoldImages, source: str, label: int, count: int) -> NDArray[np.uint8]:

@@ -48,7 +48,7 @@ def study_result(
         outcome: What the test set said.
         curve: Scores of the baseline on subsets of the real images, if they were asked for.
         curves: The smoothed curves of the searches that have one.
-        generations: The trainings of the generators behind the verdict; None: the first alone.
+        generations: The trainings of the generators behind the verdict.
     """
     gain = outcome.gains.get(outcome.answer.arm) if outcome.answer else None
     return StudyResult(

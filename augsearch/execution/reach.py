@@ -42,7 +42,7 @@ class Shortage:
 
 def shortage(recipe: Recipe, sizes: Sizes) -> Shortage | None:
     """Return the first thing that a recipe lacks; None if there is enough of everything."""
-    for source in dict.fromkeys(one.source for one in recipe.ingredients):
+    for source in recipe.sources:
         counts = zip(recipe.taken(source), sizes[source], strict=True)
         for label, (needed, there) in enumerate(counts):
             if there is not None and needed > there:

@@ -43,6 +43,11 @@ class Recipe:
         added = (ingredient.counts for ingredient in self.ingredients)
         return tuple(sum(counts) for counts in zip(self.real, *added, strict=True))
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The sources that images come from, in order of first use."""
+        return tuple(dict.fromkeys(one.source for one in self.ingredients))
+
     def __len__(self) -> int:
         return sum(self.class_counts)
 

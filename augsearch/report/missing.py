@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from augsearch.data.firewall import tells_near_duplicates
 from augsearch.data.near_duplicates import SMALLEST
 from augsearch.report.contents import ReportContents
+from augsearch.study.controls import KINDS
 from augsearch.study.order import used_sources
 
 SMALL_CLASS = 10
@@ -112,7 +113,7 @@ def _looks(contents: ReportContents) -> Iterator[str]:
 def _has_real_sources(contents: ReportContents) -> bool:
     """Whether an arm adds real images, repeated or changed: a control that the study wrote out."""
     study = contents.study
-    return any(study.sources[name].kind in ("repeat", "classic") for name in used_sources(study))
+    return any(study.sources[name].kind in KINDS for name in used_sources(study))
 
 
 def _search(contents: ReportContents) -> Iterator[str]:

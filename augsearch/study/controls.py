@@ -7,7 +7,8 @@ gives an arm or a source: no control can be taken for one of the study's own.
 from __future__ import annotations
 
 KINDS = ("repeat", "classic")
-"""What a control adds: its real images again, or classic augmentation of them."""
+"""Kinds of sources that repeat real images or change them: near to training images on purpose. A
+control adds images of one."""
 
 
 def control_name(arm: str, kind: str) -> str:

@@ -120,14 +120,6 @@ def trained_again(
     return fitted, difference
 
 
-def drawn_sources(arm: SearchedArm) -> tuple[str, ...]:
-    """Return the sources that an arm has images of at its chosen amount, in order of first use."""
-    if arm.multiple is None:
-        return ()
-    recipe = arm.score.recipe(arm.multiple, arm.score.folds[0])
-    return tuple(dict.fromkeys(one.source for one in recipe.ingredients))
-
-
 def run_hash(directory: RunDirectory) -> str:
     """Return what tells a run from others: a hash of its study and of its images."""
     digest = hashlib.sha256()

@@ -8,7 +8,7 @@ import numpy as np
 
 from augsearch.amounts import amount_words
 from augsearch.controller.conclusion import Conclusion
-from augsearch.controller.exports.chosen import ChosenTraining, drawn_sources
+from augsearch.controller.exports.chosen import ChosenTraining
 from augsearch.execution.recipes import describe
 from augsearch.export.cards import AuditFacts, Facts, Table
 from augsearch.messages import names
@@ -141,7 +141,7 @@ def _scores(conclusion: Conclusion, arm: str) -> Table:
 def _contents(conclusion: Conclusion, chosen: ChosenTraining) -> Table:
     recipe, classes = chosen.recipe, conclusion.prepared.images.classes
     rows = [["real", *map(str, recipe.real), str(sum(recipe.real))]]
-    for source in drawn_sources(chosen.arm):
+    for source in recipe.sources:
         taken = recipe.taken(source)
         rows.append([source, *map(str, taken), str(sum(taken))])
     return [["images", *classes, "in all"], *rows]
@@ -155,12 +155,12 @@ def _classifier(conclusion: Conclusion, arm: str) -> str:
 
 def _sources(conclusion: Conclusion, chosen: ChosenTraining) -> Iterator[str]:
     options = conclusion.prepared.study.sources
-    for name in drawn_sources(chosen.arm):
+    for name in chosen.recipe.sources:
         yield source_words(name, options[name])
 
 
 def _audits(conclusion: Conclusion, chosen: ChosenTraining) -> Iterator[AuditFacts]:
-    drawn = drawn_sources(chosen.arm)
+    drawn = chosen.recipe.sources
     for result in conclusion.result.audits:
         if result.source in drawn and result.fold == chosen.fold.number:
             numbers = audit_numbers(result)

@@ -9,9 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from augsearch.controller.arms import SearchedArm
-from augsearch.controller.auditing import OF_REAL_IMAGES, source_folder
+from augsearch.controller.auditing import source_folder
 from augsearch.controller.conclusion import Conclusion
-from augsearch.controller.exports.chosen import ChosenTraining, drawn_sources, run_hash
+from augsearch.controller.exports.chosen import ChosenTraining, run_hash
 from augsearch.controller.exports.facts import card_facts
 from augsearch.errors import SourceError
 from augsearch.export.cards import Table, card
@@ -24,6 +24,7 @@ from augsearch.export.images import (
     folder_names,
     write_images,
 )
+from augsearch.study.controls import KINDS
 
 CARD = "DATASET_CARD.md"
 
@@ -76,8 +77,8 @@ def export_images(
 def _sources(conclusion: Conclusion, arm: SearchedArm) -> tuple[list[str], list[str]]:
     """Return the sources of synthetic images, and those that repeat or change real ones."""
     options = conclusion.prepared.study.sources
-    drawn = drawn_sources(arm)
-    real = [name for name in drawn if isinstance(options[name], OF_REAL_IMAGES)]
+    drawn = next((recipe.sources for recipe in arm.recipes(arm.multiple)), ())
+    real = [name for name in drawn if options[name].kind in KINDS]
     return [name for name in drawn if name not in real], real
 
 

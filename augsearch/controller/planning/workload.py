@@ -84,7 +84,7 @@ class Load:
         share = self.stages.setdefault(stage, Share())
         share.trainings += times * replicates
         share.images += times * replicates * len(recipe)
-        for source in dict.fromkeys(one.source for one in recipe.ingredients):
+        for source in recipe.sources:
             self.look_at(stage, fold, source, replicates * sum(recipe.taken(source)))
 
     def look_at(self, stage: str, fold: int, source: str, count: int) -> None:
