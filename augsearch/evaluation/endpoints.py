@@ -8,16 +8,15 @@ from scipy.special import ndtr
 
 from augsearch.evaluation.metrics import Metric, check
 from augsearch.evaluation.patients import fewest_of, numbered
-from augsearch.evaluation.precision import Precision, check_confidence, precision
+from augsearch.evaluation.precision import check_confidence, precision
 from augsearch.evaluation.resampling import bootstrap_scores, resampled_counts
 from augsearch.evaluation.training_groups import independent_runs
 from augsearch.evaluation.verdict import (
-    DEGENERATE,
     ONE_IMAGE,
     ONE_RUN,
     TWO_GENERATORS,
     Verdict,
-    label_of,
+    judged,
     two_generators,
     without_interval,
 )
@@ -107,7 +106,13 @@ def endpoint_gain(
             gains = gains + one
     notes = [ONE_RUN] if min(map(len, arms)) == 1 else []
     notes += [TWO_GENERATORS] if two_generators(base_groups, chosen_groups) else []
-    return _judged(gain, found, gains, confidence, "; ".join(notes))
+
+    def ends(t: float) -> tuple[float, float]:
+        tail = float(ndtr(-t))
+        low, high = map(float, np.quantile(gains, [tail, 1 - tail]))
+        return low, high
+
+    return judged(gain, found, confidence, ends, notes)
 
 
 def _checked(
@@ -144,14 +149,3 @@ def _luck(generator: np.random.Generator, scores: Floats, draws: int) -> Floats:
     size = len(scores) - 1
     counts = resampled_counts(generator, draws, len(scores), size)
     return np.asarray(counts @ scores / size - scores.mean())
-
-
-def _judged(gain: float, found: Precision, drawn: Floats, confidence: float, note: str) -> Verdict:
-    if found.se == 0:
-        if abs(gain) >= 1e-12:
-            return without_interval(gain, 0.0, DEGENERATE)
-        return Verdict("no evidence", 0.0, 0.0, 0.0, 0.0, np.nan, note)
-    tail = float(ndtr(-found.quantile(confidence)))
-    low, high = map(float, np.quantile(drawn, [tail, 1 - tail]))
-    freedom = found.freedom(confidence)
-    return Verdict(label_of(low, high), gain, low, high, found.se, freedom, note)

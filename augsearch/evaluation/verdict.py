@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -138,7 +139,11 @@ def verdict(
         image_variance, image_freedom = bootstrap_variance(true, *arms, patients)
     nested = base_groups is not None or chosen_groups is not None
     found = precision(image_variance, runs, image_freedom, nested)
-    return _judged(gain, found, confidence, notes)
+
+    def ends(t: float) -> tuple[float, float]:
+        return gain - t * found.se, gain + t * found.se
+
+    return judged(gain, found, confidence, ends, notes)
 
 
 def label_of(low: float, high: float) -> Label:
@@ -159,7 +164,22 @@ def without_interval(gain: float, se: float, note: str) -> Verdict:
     return Verdict("no evidence", gain, nan, nan, se, nan, note)
 
 
-def _judged(gain: float, found: Precision, confidence: float, notes: list[str]) -> Verdict:
+def judged(
+    gain: float,
+    found: Precision,
+    confidence: float,
+    ends: Callable[[float], tuple[float, float]],
+    notes: Sequence[str],
+) -> Verdict:
+    """Return the verdict on a gain.
+
+    Args:
+        gain: The gain.
+        found: Its standard error and degrees of freedom.
+        confidence: Of the interval, between 0 and 1.
+        ends: Gives the interval's two ends for the quantile of its t distribution.
+        notes: What limits the answer.
+    """
     nan = float("nan")
     if np.isnan(found.se):
         return without_interval(gain, nan, ONE_IMAGE)
@@ -168,8 +188,7 @@ def _judged(gain: float, found: Precision, confidence: float, notes: list[str]) 
     note = "; ".join(notes)
     if found.se == 0:
         return Verdict("no evidence", 0.0, 0.0, 0.0, 0.0, nan, note)
-    width = found.half_width(confidence)
-    low, high = gain - width, gain + width
+    low, high = ends(found.quantile(confidence))
     freedom = found.freedom(confidence)
     return Verdict(label_of(low, high), gain, low, high, found.se, freedom, note)
 
