@@ -5,12 +5,12 @@ float64, (...). An undefined quotient (0 / 0) gives NaN without a warning.
 
 Sensitivity, specificity, PPV, NPV and F1 ask about one class. With two classes that is the
 positive one (index 1); with more, each class is taken against the rest, and the metric is the
-macro mean over the classes. `per_class` has the values of every class.
+macro mean over the classes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,27 +95,6 @@ def one_against_the_rest(counts: Floats) -> Floats:
     others = counts.sum(axis=(-2, -1))[..., None] - right - missed - false
     cells = np.stack([others, false, missed, right], axis=-1)
     return cells.reshape(*right.shape, 2, 2)
-
-
-def per_class(counts: Floats) -> Mapping[str, Floats]:
-    """Return each metric of every class against the rest: name -> float64, (..., C).
-
-    The names are those of `CLASS_METRICS`; kappa is that of the class against the rest. NaN means
-    undefined: a class without images has no sensitivity, one that is never decided no PPV.
-    """
-    own = one_against_the_rest(counts)
-    return {name: metric(own) for name, metric in CLASS_METRICS.items()}
-
-
-CLASS_METRICS: Mapping[str, Callable[[Floats], Floats]] = {
-    "sensitivity": sensitivity,
-    "specificity": specificity,
-    "f1": f1,
-    "ppv": ppv,
-    "npv": npv,
-    "kappa": kappa,
-}
-"""What `per_class` measures, in the order of its table."""
 
 
 def _macro(metric: Callable[[Floats], Floats], counts: Floats) -> Floats:
