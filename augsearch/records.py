@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,6 +100,21 @@ class Portion:
         rows = np.arange(len(images), dtype=np.int64)
         return cls(ImageBlock.of(images.pixels), rows, images.labels, images.groups)
 
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """The images in memory, uint8, (M, H, W, C)."""
+        return np.asarray(self.block.pixels[self.rows])
+
+    def take(self, places: slice | NDArray[np.int64]) -> Portion:
+        """Return some of the images, by their places among the rows; nothing is read."""
+        patients = None if self.patients is None else self.patients[places]
+        return Portion(self.block, self.rows[places], self.labels[places], patients)
+
+
+def pixels_of(portions: Iterable[Portion], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Return the images of portions in memory, uint8, (N, *shape), be there any or not."""
+    return np.concatenate([np.empty((0, *shape), np.uint8), *(one.pixels for one in portions)])
+
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
@@ -122,7 +137,7 @@ class TrainingSet:
         """Return its images in memory, in order, each its own group; `classes` are their names."""
         numbers = range(len(self))
         return LabelledImages(
-            pixels=np.concatenate([part.block.pixels[part.rows] for part in self.portions]),
+            pixels=np.concatenate([part.pixels for part in self.portions]),
             labels=np.concatenate([part.labels for part in self.portions]),
             groups=np.array(numbers, dtype=np.int64),
             names=tuple(f"training image {number}" for number in numbers),

@@ -32,7 +32,7 @@ class FittedClassifier(ABC):
 
         Looks at these images alone; what keeps something of whole blocks does otherwise.
         """
-        return self.predict_proba(ImageBlock.of(portion.block.pixels[portion.rows]))
+        return self.predict_proba(ImageBlock.of(portion.pixels))
 
     def embedding(self, block: ImageBlock) -> NDArray[np.float32] | None:
         """Return what the last layer sees of each image, (N, D); None if there is no such thing."""

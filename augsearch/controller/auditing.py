@@ -19,6 +19,7 @@ from augsearch.events import Advanced, Notify, Warned, silent
 from augsearch.execution.audit import AuditedFold, audit_source
 from augsearch.execution.folds import FoldImages
 from augsearch.files import read_json, write_json
+from augsearch.records import pixels_of
 from augsearch.report.contents import ShownAudit
 from augsearch.sources.quarantine import RECORD
 from augsearch.study.audit_result import AuditResult, ClosestPair
@@ -175,14 +176,9 @@ def shown_audits(
 
 
 def _synthetic(fold: FoldImages, source: str, pairs: Sequence[ClosestPair]) -> NDArray[np.uint8]:
-    shape = fold.train.block.pixels.shape[1:]
-    images = [np.empty((0, *shape), dtype=np.uint8)]
-    for pair in pairs:
-        ((block, rows),) = fold.pools[source].blocks(pair.label, pair.index, 1)
-        images.append(block.pixels[rows])
-    return np.concatenate(images)
+    made = [one for pair in pairs for one in fold.made(source, pair.label, pair.index, 1)]
+    return pixels_of(made, fold.train.block.pixels.shape[1:])
 
 
 def _real(fold: FoldImages, pairs: Sequence[ClosestPair]) -> NDArray[np.uint8]:
-    rows = fold.train.rows[np.array([pair.row for pair in pairs], dtype=np.int64)]
-    return np.asarray(fold.train.block.pixels[rows])
+    return fold.train.take(np.array([pair.row for pair in pairs], dtype=np.int64)).pixels

@@ -21,7 +21,7 @@ from augsearch.evaluation.ms_ssim import ms_ssim_along, within_class_ms_ssim
 from augsearch.execution.cells import Floats
 from augsearch.execution.folds import FoldImages
 from augsearch.files import read_json
-from augsearch.records import Portion
+from augsearch.records import Portion, pixels_of
 from augsearch.report.contents import (
     Gallery,
     Likeness,
@@ -145,7 +145,7 @@ def _likeness(prepared: Prepared, arm: SearchedArm, source: str) -> Iterator[Lik
     amounts = np.array([entry.multiple for entry in merged(arm.found.history)])
     for label, name in enumerate(prepared.images.classes):
         seed = prepared.seed.child("ms-ssim", label)
-        real = fold.train.block.pixels[fold.train.rows[fold.train.labels == label]]
+        real = fold.train.take(np.flatnonzero(fold.train.labels == label)).pixels
         if len(real) < 2:
             continue
         spread = within_class_ms_ssim(real, seed, PAIRS)
@@ -164,17 +164,14 @@ def _likeness(prepared: Prepared, arm: SearchedArm, source: str) -> Iterator[Lik
 
 
 def _first_images(fold: FoldImages, source: str, label: int, count: int) -> NDArray[np.uint8]:
-    blocks = fold.pools[source].blocks(label, 0, count)
-    shape = (0, *fold.train.block.pixels.shape[1:])
-    parts = [block.pixels[rows] for block, rows in blocks]
-    return np.concatenate([np.empty(shape, np.uint8), *parts])
+    return pixels_of(fold.made(source, label, 0, count), fold.train.block.pixels.shape[1:])
 
 
 def _galleries(prepared: Prepared, fold: FoldImages) -> list[Gallery]:
     galleries = []
     for label, name in enumerate(prepared.images.classes):
-        rows = fold.train.rows[fold.train.labels == label][:PICTURES]
-        galleries.append(Gallery("real, training set", name, fold.train.block.pixels[rows]))
+        own = fold.train.take(np.flatnonzero(fold.train.labels == label)[:PICTURES])
+        galleries.append(Gallery("real, training set", name, own.pixels))
         for source, store in fold.pools.items():
             size = store.size(label)
             count = PICTURES if size is None else min(PICTURES, size)

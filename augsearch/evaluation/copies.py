@@ -15,6 +15,8 @@ import numpy as np
 import scipy  # loads its parts when they are first used; they are slow to load
 from numpy.typing import ArrayLike, NDArray
 
+from augsearch.study.audit_result import CopiesFound
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -64,31 +66,6 @@ class CopyThreshold:
     def expected(self) -> float:
         """Share of images below the threshold if none is a copy, at most (its expectation)."""
         return self.order / (self.n_groups + 1)
-
-
-@dataclass(frozen=True)
-class CopyCount:
-    """How many images are copies.
-
-    Attributes:
-        count: Images below the threshold.
-        total: Images that were looked at.
-        low: Lower end of the share's 95 % Wilson interval.
-        high: Its upper end.
-        p_value: Probability of at least so many if the images were fresh real ones; the smaller,
-            the less can it be chance.
-    """
-
-    count: int
-    total: int
-    low: float
-    high: float
-    p_value: float
-
-    @property
-    def share(self) -> float:
-        """Share of the images that are copies."""
-        return self.count / self.total
 
 
 def nearest_training(
@@ -165,7 +142,7 @@ def copy_threshold(reference: ArrayLike, groups: ArrayLike) -> CopyThreshold:
     return CopyThreshold(float(values[order - 1]), order, n_groups)
 
 
-def count_copies(relative: ArrayLike, threshold: CopyThreshold) -> CopyCount:
+def count_copies(relative: ArrayLike, held_out: ArrayLike, threshold: CopyThreshold) -> CopiesFound:
     """Count the images below the threshold and say how surprising their number is.
 
     If fresh real images were looked at, the share below the k-th smallest of G references would be
@@ -174,6 +151,7 @@ def count_copies(relative: ArrayLike, threshold: CopyThreshold) -> CopyCount:
 
     Args:
         relative: Relative distances of the images, (N,), N at least 1.
+        held_out: Those of held-out real images, (M,), whose median stands beside.
         threshold: From `copy_threshold`.
 
     Raises:
@@ -188,7 +166,17 @@ def count_copies(relative: ArrayLike, threshold: CopyThreshold) -> CopyCount:
     chance = (
         scipy.stats.betabinom.sf(count - 1, total, order, n_groups + 1 - order) if count else 1.0
     )
-    return CopyCount(count, total, float(wilson.low), float(wilson.high), float(chance))
+    return CopiesFound(
+        count=count,
+        total=total,
+        low=float(wilson.low),
+        high=float(wilson.high),
+        threshold=threshold.value,
+        expected=threshold.expected,
+        p_value=float(chance),
+        median=float(np.median(values)),
+        median_real=float(np.median(np.asarray(held_out))),
+    )
 
 
 def thumbnails(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ a source gives, and nothing that is trained later, depends on what is found here
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -26,9 +26,9 @@ from augsearch.evaluation.copies import (
 from augsearch.evaluation.floors import set_distances
 from augsearch.evaluation.metrics import Metric
 from augsearch.evaluation.ms_ssim import within_class_ms_ssim
-from augsearch.execution.audit_images import SourceImages, equal_shares, pixels_of
+from augsearch.execution.audit_images import SourceImages, equal_shares
 from augsearch.execution.folds import FoldImages
-from augsearch.records import ImageBlock, LabelledImages, Portion, TrainingSet
+from augsearch.records import ImageBlock, LabelledImages, Portion, TrainingSet, pixels_of
 from augsearch.seeds import Seed
 from augsearch.study.audit_result import (
     AuditNumbers,
@@ -91,7 +91,7 @@ def audit_source(
     images = SourceImages.of(fold, source, images_per_class)
     counts = np.minimum(images.counts, fold.class_counts)
     places = equal_shares(fold, counts, seed.child("real"))
-    real = Portion(fold.train.block, fold.train.rows[places], fold.train.labels[places])
+    real = fold.train.take(places)
     made = images.first(counts.tolist())
     fitted, score = _trained(against, real, made, bool(counts.all()))
     look = _Looking(fitted, fold.tune.block)
@@ -146,7 +146,7 @@ class _Looking:
 
     def pixels(self, portions: Sequence[Portion]) -> Points:
         """Return small pictures, float32, (N, D)."""
-        parts = [thumbnails(portion.block.pixels[portion.rows]) for portion in portions]
+        parts = [thumbnails(portion.pixels) for portion in portions]
         return np.concatenate(parts) if parts else np.empty((0, 1), np.float32)
 
 
@@ -219,14 +219,7 @@ def _copies(
         held_out = nearest_training(points([fold.tune]), train)
         found = nearest_training(points(images.all), train)
         threshold = copy_threshold(held_out.relative, against.tune_groups)
-        count = count_copies(found.relative, threshold)
-        copies[space] = CopiesFound(
-            **asdict(count),
-            threshold=threshold.value,
-            expected=threshold.expected,
-            median=float(np.median(found.relative)),
-            median_real=float(np.median(held_out.relative)),
-        )
+        copies[space] = count_copies(found.relative, held_out.relative, threshold)
         # A threshold of 0 tells nothing, but the closest pairs are worth a look all the same.
         near = found.relative / (threshold.value or 1.0)
         rows = np.where(near < nearness, found.rows, rows) if rows.size else found.rows

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from augsearch.errors import SourceError
 from augsearch.execution.folds import FoldImages
-from augsearch.records import Portion
+from augsearch.records import Portion, pixels_of
 from augsearch.seeds import Seed
 
 
@@ -37,9 +37,7 @@ class SourceImages:
             try:
                 size = store.size(label) if real else 0
                 count = per_class if size is None else min(per_class, size)
-                for block, rows in store.blocks(label, 0, count):
-                    labels = np.full(len(rows), label, dtype=np.int64)
-                    classes[label].append(Portion(block, rows, labels))
+                classes[label] = fold.made(source, label, 0, count)
                 if real and not count:
                     missing[label] = "the source has none"
             except SourceError as error:  # a selection may never meet an image of a class
@@ -75,12 +73,6 @@ def size(portions: Iterable[Portion]) -> int:
     return sum(len(portion.labels) for portion in portions)
 
 
-def pixels_of(portions: Sequence[Portion], shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Return the images of portions in memory, uint8, (N, *shape)."""
-    parts = [portion.block.pixels[portion.rows] for portion in portions]
-    return np.concatenate([np.empty((0, *shape), dtype=np.uint8), *parts])
-
-
 def equal_shares(fold: FoldImages, counts: NDArray[np.int64], seed: Seed) -> NDArray[np.int64]:
     """Return places in `fold.train` of at most `counts[c]` random real images of each class.
 
@@ -99,5 +91,5 @@ def _first(portions: Sequence[Portion], count: int) -> list[Portion]:
     for portion in portions:
         rest = count - size(taken)
         if rest > 0:
-            taken.append(Portion(portion.block, portion.rows[:rest], portion.labels[:rest]))
+            taken.append(portion.take(slice(rest)))
     return taken

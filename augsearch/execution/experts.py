@@ -53,8 +53,7 @@ class RealExpert(Expert):
     def training_images(self, label: int) -> NDArray[np.uint8]:
         """Return the real training images of a class, (N, H, W, C)."""
         (train,) = self._set.portions
-        pixels: NDArray[np.uint8] = train.block.pixels[train.rows[train.labels == label]]
-        return pixels
+        return train.take(np.flatnonzero(train.labels == label)).pixels
 
     def embedding(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return what the classifier's last layer sees, float32, (N, D), of images."""

@@ -82,8 +82,17 @@ class FoldImages:
         for one in recipe.ingredients:
             store = self.pools[one.source]
             for label, (start, count) in enumerate(zip(one.starts, one.counts, strict=True)):
-                portions = _pool_portions(store, label, stream, start, count)
+                # A pool without streams (a folder): all replicates see the same images.
+                offset = stream * STREAM if store.has_streams(label) else 0
+                portions = self.made(one.source, label, offset + start, count)
                 yield Added(one.source, label, start, portions)
+
+    def made(self, source: str, label: int, start: int, count: int) -> list[Portion]:
+        """Return `count` images of a class of a source's pool, from number `start` on."""
+        return [
+            Portion(block, rows, np.full(len(rows), label, dtype=np.int64))
+            for block, rows in self.pools[source].blocks(label, start, count)
+        ]
 
     def _real(self, counts: tuple[int, ...]) -> Portion:
         """Return the first `counts[c]` real images of each class, in one random order for all."""
@@ -95,15 +104,4 @@ class FoldImages:
             order = self.seed.child("real order", self.number, label).generator().permutation(own)
             chosen.append(order[:count])
         places = np.sort(np.concatenate(chosen))
-        return Portion(self.train.block, self.train.rows[places], self.train.labels[places])
-
-
-def _pool_portions(
-    store: PoolStore, label: int, stream: int, start: int, count: int
-) -> list[Portion]:
-    # A pool without streams (a folder): all replicates see the same images.
-    offset = stream * STREAM if store.has_streams(label) else 0
-    return [
-        Portion(block, rows, np.full(len(rows), label, dtype=np.int64))
-        for block, rows in store.blocks(label, offset + start, count)
-    ]
+        return self.train.take(places)

@@ -90,7 +90,7 @@ def _reference(chosen: ChosenTraining, fitted: FittedClassifier) -> Reference:
     """Return what the classifier says about images spread over those that were judged."""
     total = len(chosen.judged.rows)
     places = np.unique(np.linspace(0, total - 1, min(total, CHECKED)).round().astype(np.int64))
-    pixels = np.ascontiguousarray(chosen.judged.block.pixels[chosen.judged.rows[places]])
+    pixels = np.ascontiguousarray(chosen.judged.take(places).pixels)
     return Reference(pixels, fitted.predict_portion(chosen.judged)[places])
 
 

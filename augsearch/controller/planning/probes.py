@@ -215,8 +215,8 @@ class _Images:
         classes = [np.flatnonzero(train.labels == label) for label in np.unique(train.labels)]
         self.least = len(classes)
         places = np.stack([np.resize(own, max(map(len, classes))) for own in classes], axis=1)
-        self._pixels = train.block.pixels[train.rows[places.ravel()]]
-        self._labels = train.labels[places.ravel()]
+        chosen = train.take(places.ravel())
+        self._pixels, self._labels = chosen.pixels, chosen.labels
         self._seen = [ImageBlock.of(self._pixels[: max(self.least, _FIRST)])]
 
     def training_set(self, size: int, number: int) -> TrainingSet:

@@ -46,10 +46,11 @@ def test_equal_points_have_no_distance():
 def test_an_average_image_is_near_to_all_and_a_copy_of_none():
     random = np.random.default_rng(1)
     train, held_out = random.normal(size=(60, 40)), random.normal(size=(40, 40))
-    threshold = copy_threshold(nearest_training(held_out, train).relative, np.arange(40))
+    reference = nearest_training(held_out, train)
+    threshold = copy_threshold(reference.relative, np.arange(40))
     average = nearest_training(train.mean(axis=0, keepdims=True), train)
-    assert average.distances[0] < nearest_training(held_out, train).distances.min()
-    assert count_copies(average.relative, threshold).count == 0
+    assert average.distances[0] < reference.distances.min()
+    assert count_copies(average.relative, reference.relative, threshold).count == 0
 
 
 def test_the_threshold_is_the_one_per_cent_quantile_of_the_groups():
@@ -70,7 +71,7 @@ def test_the_p_value_is_that_of_fresh_images_against_the_same_references():
         threshold = copy_threshold(random.random(39), np.arange(39))
         counts.append(int((random.random(50) < threshold.value).sum()))
     for count in (1, 3, 6):
-        found = count_copies([0.1] * count + [0.9] * (50 - count), CopyThreshold(0.5, 1, 39))
+        found = count_copies([0.1] * count + [0.9] * (50 - count), [0.7], CopyThreshold(0.5, 1, 39))
         assert found.count == count
         assert found.p_value == pytest.approx(np.mean(np.array(counts) >= count), abs=0.025)
     ends = binomtest(6, 50).proportion_ci(method="wilson")
@@ -78,10 +79,11 @@ def test_the_p_value_is_that_of_fresh_images_against_the_same_references():
 
 
 def test_no_copies_surprise_nobody():
-    found = count_copies([0.5] * 10, CopyThreshold(0.0, 1, 9))
+    found = count_copies([0.5] * 10, [0.6, 0.8, 0.7], CopyThreshold(0.0, 1, 9))
     assert (found.count, found.p_value, found.low) == (0, 1.0, 0.0)
+    assert (found.median, found.median_real, found.expected) == (0.5, 0.7, 0.1)
     with pytest.raises(ValueError, match="N at least 1"):
-        count_copies([], CopyThreshold(0.5, 1, 9))
+        count_copies([], [0.5], CopyThreshold(0.5, 1, 9))
 
 
 @pytest.mark.parametrize("shape", [(3, 64, 64, 1), (3, 50, 41, 3), (2, 8, 12, 1), (0, 40, 40, 1)])
