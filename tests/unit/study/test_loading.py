@@ -296,7 +296,7 @@ def test_no_message_speaks_of_pydantic(problems: Problems) -> None:
 
 
 def test_the_room_is_light() -> None:
-    modules = "loading, compare, consistency, scaffold, json_schema"
+    modules = "loading, compare, consistency, json_schema"
     code = (
         f"import sys; from augsearch.study import {modules}; "
         "print(sorted({'torch', 'mlflow', 'optuna', 'sklearn', 'numpy'} & sys.modules.keys()))"
