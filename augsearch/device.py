@@ -12,6 +12,7 @@ import contextlib
 import importlib.util
 import os
 import shutil
+import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,6 +107,31 @@ def threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def torch_as_new() -> Iterator[None]:
+    """Let torch compute as in a new process, whatever a notebook has set for code of its own.
+
+    That is gradients, autocast, and the default device and dtype.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None:  # not loaded, so nothing is set
+        yield
+        return
+    dtype = torch.get_default_dtype()
+    with contextlib.ExitStack() as stack:
+        if dtype != torch.float32:  # a setting of the whole process
+            stack.callback(torch.set_default_dtype, dtype)
+            torch.set_default_dtype(torch.float32)
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        for device in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(device):
+                stack.enter_context(torch.autocast(device, enabled=False))
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        yield
 
 
 def even_threads() -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from augsearch.controller.claiming import claimed
 from augsearch.controller.numbering import latest
 from augsearch.controller.sharing import Stores
+from augsearch.device import torch_as_new
 from augsearch.events import Notify, silent
 from augsearch.files import real_path
 from augsearch.study.loading import load_study_file
@@ -68,6 +69,7 @@ class Study:
 
         stores = Stores(ledger, artifacts)
         with (
+            torch_as_new(),
             claimed(self._base(out), self.settings, fresh, stores, notify) as directory,
             chosen_engine(engine, address, directory.path, directory.shared.store) as chosen,
         ):
@@ -82,7 +84,8 @@ class Study:
         # Loaded late, as above: a look at a study needs nothing of what runs it and writes reports.
         from augsearch.controller.planning.check import check_study
 
-        return check_study(self.settings, notify)
+        with torch_as_new():
+            return check_study(self.settings, notify)
 
     def _base(self, out: str | Path | None) -> Path:
         base = Path(out) if out is not None else Path("runs") / self.settings.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
 import tempfile
@@ -15,7 +16,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from augsearch.classifiers.base import Classifier
 from augsearch.classifiers.registry import create_classifier
-from augsearch.device import pick_device
+from augsearch.device import pick_device, torch_as_new
 from augsearch.errors import AugsearchError
 from augsearch.evaluation.metrics import get_metric
 from augsearch.events import Notify, silent
@@ -110,7 +111,8 @@ class AugmentationScore:
         self._folder = Path(folder) if folder is not None else self._temporary_folder()
         self._device = pick_device(device)
         self._notify = notify
-        self._classifier, classifier_name = self._as_classifier(classifier)
+        with torch_as_new():
+            self._classifier, classifier_name = self._as_classifier(classifier)
         self._settings = (source_name, classifier_name, metric, seed)
 
     @property
@@ -121,19 +123,26 @@ class AugmentationScore:
     def ended(self, rule: SearchRule) -> SearchRule:
         """Return a search's rule, ended where the source has no more images, which is then told."""
         # Else nothing has to be fitted, should all amounts be known already.
-        return self._score.ended(rule) if self._ends else rule
+        with torch_as_new():
+            return self._score.ended(rule) if self._ends else rule
 
     def __call__(self, multiple: float) -> tuple[float, ...]:
         """Return the tuning scores at `multiple`, one per replicate."""
-        return self._score(multiple)
+        return next(self.score_many([multiple]))
 
     def score_many(self, multiples: Sequence[float]) -> Iterator[tuple[float, ...]]:
         """Yield the tuning scores of several multiples, which train together."""
-        yield from self._score.score_many(multiples)
+        return self.score_rounds([(multiple, 0) for multiple in multiples])
 
     def score_rounds(self, asked: Sequence[tuple[float, int]]) -> Iterator[tuple[float, ...]]:
         """Yield the tuning scores of several (amount, round), for rules that repeat amounts."""
-        yield from self._score.score_rounds(asked)
+        with torch_as_new():
+            trained = self._score.score_rounds(asked)
+        with contextlib.closing(trained):
+            for _ in asked:
+                with torch_as_new():
+                    scores = next(trained)
+                yield scores  # to code of the caller's, with the caller's settings
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is made at the first call and cannot be pickled, for other processes."""

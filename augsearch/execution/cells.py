@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -82,7 +82,9 @@ class ArmScore:
         """Yield the tuning scores of each amount, in order."""
         return self.score_rounds([(multiple, 0) for multiple in multiples])
 
-    def score_rounds(self, asked: Sequence[tuple[float, int]]) -> Iterator[tuple[float, ...]]:
+    def score_rounds(
+        self, asked: Sequence[tuple[float, int]]
+    ) -> Generator[tuple[float, ...], None, None]:
         """Yield the tuning scores of each (amount, round), in order.
 
         With R `replicates`, round r has those numbered r R to r R + R - 1; seeds and stretches of

@@ -1,7 +1,10 @@
+import contextlib
+from collections.abc import Iterator
+
 import pytest
 import torch
 
-from augsearch.device import has_bf16, has_triton, pick_precision
+from augsearch.device import has_bf16, has_triton, pick_precision, torch_as_new
 from augsearch.errors import AugsearchError
 
 
@@ -57,3 +60,33 @@ def test_triton_takes_a_gpu_and_a_compiler(monkeypatch: pytest.MonkeyPatch) -> N
     assert not has_triton("mps")
     monkeypatch.setattr("augsearch.device.shutil.which", lambda name: None)
     assert not has_triton("cuda")
+
+
+@contextlib.contextmanager
+def as_a_notebook_may_have_it() -> Iterator[None]:
+    torch.set_default_dtype(torch.float64)
+    torch.set_default_device("meta")
+    try:
+        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+            yield
+    finally:
+        torch.set_default_device(None)
+        torch.set_default_dtype(torch.float32)
+
+
+def settings() -> tuple[object, ...]:
+    made = torch.ones(1, requires_grad=True) if torch.is_grad_enabled() else torch.ones(1)
+    product = made.reshape(1, 1) @ made.reshape(1, 1)
+    return made.dtype, made.device.type, product.dtype, product.requires_grad
+
+
+def test_torch_computes_as_new_whatever_the_caller_has_set_and_gets_that_back() -> None:
+    new = settings()
+    assert new == (torch.float32, "cpu", torch.float32, True)
+    with as_a_notebook_may_have_it():
+        theirs = settings()
+        with torch_as_new():
+            assert settings() == new
+        assert settings() == theirs == (torch.float64, "meta", theirs[2], False)
+    with torch_as_new():
+        assert settings() == new

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from augsearch.errors import AugsearchError
 from augsearch.execution.engines.base import Engine
@@ -28,8 +28,11 @@ def chosen_engine(
         store: Mirrors it, if anything does.
 
     Raises:
-        AugsearchError: An address without a cluster to go to.
+        AugsearchError: No engine of that name, or an address without a cluster to go to.
     """
+    if name not in get_args(EngineName):
+        known = " or ".join(map(repr, get_args(EngineName)))
+        raise AugsearchError(f"engine must be {known} but got {name!r}.")
     if name == "local":
         if address is not None:
             raise AugsearchError(

@@ -185,6 +185,22 @@ def test_it_can_be_sent_to_another_process_before_and_after_its_first_call(make)
         assert pickle.loads(pickle.dumps(score))(2) == score(2)
 
 
+def test_a_notebooks_gradients_are_its_own(make, classifier, monkeypatch):
+    inside, fit = [], classifier.fit
+
+    def seen(*given):
+        inside.append(torch.is_grad_enabled())
+        return fit(*given)
+
+    monkeypatch.setattr(classifier, "fit", seen)
+    with torch.no_grad():
+        scores = make(source=Trained()).score_many([1, 2])
+        for _ in scores:
+            assert not torch.is_grad_enabled()
+    assert len(inside) == 2  # the judge, and both amounts together
+    assert all(inside)
+
+
 def test_a_temporary_folder_goes_with_the_object(make):
     source = Trained()
     scores = make(source=source).score_many([2, 3])
