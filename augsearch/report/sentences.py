@@ -55,7 +55,7 @@ def _is_same(answer: VerdictResult) -> bool:
 
 def _same(result: StudyResult, answer: VerdictResult) -> str:
     return (
-        f"No evidence that adding images helps: arm {answer.arm!r} chose "
+        f"No evidence that adding more images helps: arm {answer.arm!r} chose "
         f"{_amount(result, answer)}, the training set of arm {result.baseline!r} itself."
     )
 

@@ -119,8 +119,8 @@ def test_without_endpoints_or_a_verdict_nothing_is_said_of_them(make, with_endpo
 def test_where_nothing_was_added_nothing_is_said_of_endpoints(with_endpoints):
     result = adding_nothing(with_endpoints(kappa=gain("no evidence", 0.0, 0.0, 0.0)))
     assert verdict_sentence(result, 0.95) == (
-        "No evidence that adding images helps: arm 'more' chose +0 images, the training set of "
-        "arm 'real' itself."
+        "No evidence that adding more images helps: arm 'more' chose +0 images, the training set "
+        "of arm 'real' itself."
     )
     assert endpoint_sentences(result, 0.95) == []
 
