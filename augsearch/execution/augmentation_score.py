@@ -61,13 +61,15 @@ class AugmentationScore:
             multiple ends, too (reason "max_multiple").
         classifier: A torchvision backbone by name (ImageNet weights), its options, or a
             `Classifier`. Options, here and above, are a dict as in a study file, or the class.
-        metric: "auc" or another of `augsearch.study.metric_names.KNOWN_METRICS`.
+        metric: "auc" or another of `augsearch.study.metric_names.KNOWN_METRICS`, or one that an
+            installed package brings.
         balance: Fill every class up to the largest one first; K = 1 is then the balanced set.
         replicates: Trainings per multiple; the score is their mean.
         seed: Where all randomness comes from.
         folder: Keeps the fitted source, its images and features, so that the same call goes on from
             them; other images or settings go beside them, but a `Source` object is told from
-            another by its class alone. Default: a temporary folder that goes with this object.
+            another by its class alone, and a function by its name: take another folder when their
+            code changes. Default: a temporary folder that goes with this object.
         device: "auto", "cuda", "mps" or "cpu".
         notify: Takes progress and warnings.
 
