@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 from collections.abc import Sequence
 from html import escape
+from itertools import chain
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.text import Text
 
 from augsearch.report.figures.palette import FRAME, GRID, INK, PAPER
+from augsearch.silence import Silence
 from augsearch.study.controls import control_kind
 
+_missing_letters = Silence()
 WIDTH = 8.2
 """Inches of a figure as wide as the report's text."""
 
@@ -109,15 +115,30 @@ def svg(figure: Figure, description: str) -> str:
         figure: The figure.
         description: What it shows in a sentence or two, with its main numbers, for those who do
             not see it.
+
+    Letters are outlines, the same everywhere. If Matplotlib's font lacks one (those of Chinese,
+    for instance), the browser writes all of the figure's.
     """
     FigureCanvasSVG(figure)
     figure.dpi = 72  # as SVG has it
-    if layout := figure.get_layout_engine():
-        # Matplotlib itself would draw the whole figure twice for the sake of its layout.
-        layout.execute(figure)
-        figure.set_layout_engine(None)
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    with contextlib.ExitStack() as by_the_browser:
+        if not _has_all_letters(figure):
+            by_the_browser.enter_context(_missing_letters)
+            by_the_browser.enter_context(matplotlib.rc_context({"svg.fonttype": "none"}))
+        if layout := figure.get_layout_engine():
+            # Matplotlib itself would draw the whole figure twice for the sake of its layout.
+            layout.execute(figure)
+            figure.set_layout_engine(None)
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = re.sub(r"^.*?(?=<svg)", "", buffer.getvalue(), count=1, flags=re.DOTALL)
     label = escape(" ".join(description.split()), quote=True)
     return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+
+
+def _has_all_letters(figure: Figure) -> bool:
+    """Whether Matplotlib's own font has every letter of a figure."""
+    ticks = [axis.get_ticklabels() for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
+    texts = [*figure.findobj(Text), *chain.from_iterable(ticks)]
+    letters = {ord(letter) for text in texts for letter in text.get_text() if letter != "\n"}
+    return letters <= get_font(findfont(FontProperties())).get_charmap().keys()

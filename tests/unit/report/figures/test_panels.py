@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -21,6 +23,16 @@ def test_matrices_show_the_counts_of_every_arm(labels_of, n_classes):
     shown = labels_of(svg)
     assert {*ARMS, "true class", "decided class", "0.5", "2.5"} <= shown
     assert svg == confusion_matrices(matrices, classes)
+
+
+def test_letters_that_the_font_lacks_are_written_by_the_browser():
+    counts = {"real": np.array([[3.0, 1.0], [0.0, 9.0]])}
+    outlined = confusion_matrices(counts, ("süß", "β < 5"))
+    assert "<text" not in outlined
+    written = confusion_matrices(counts, ("正常", "β < 5"))
+    texts = re.findall(r"<text [^>]*>([^<]*)</text>", written)
+    assert texts.count("正常") == 2
+    assert {"β &lt; 5", "true class", "9"} <= set(texts)
 
 
 def test_a_class_without_images_is_an_empty_row(labels_of):
