@@ -32,7 +32,7 @@ from augsearch.report.contents import (
 )
 from augsearch.report.html import write_report
 from augsearch.search.rounds import merged
-from augsearch.study.order import trained_sources
+from augsearch.study.order import trained_sources, used_sources
 
 NO_LABELS = np.empty(0, dtype=np.int64)
 
@@ -60,6 +60,11 @@ def write_run_report(conclusion: Conclusion) -> None:
         galleries=_galleries(prepared, folds[0]),
         snapshots={
             name: _snapshots(conclusion.directory, name, folds) for name in trained_sources(study)
+        },
+        selections={
+            name: _selected(conclusion.directory, name, folds)
+            for name in used_sources(study)
+            if study.sources[name].select is not None
         },
         n_folds=len(folds),
         parts=summary(prepared.dataset, prepared.split),
@@ -92,6 +97,15 @@ def _snapshots(directory: RunDirectory, source: str, folds: Sequence[FoldImages]
     folders = [source_folder(directory, source, fold.number) for fold in folds]
     choices = [path for folder in folders for path in folder.glob("**/choice.json")]
     return sorted({int(read_json(path)["chosen"]) for path in choices})
+
+
+def _selected(
+    directory: RunDirectory, source: str, folds: Sequence[FoldImages]
+) -> list[tuple[int, int]]:
+    """Return how many of the first images a selection looked at and kept, in each fold."""
+    folders = [source_folder(directory, source, fold.number) for fold in folds]
+    records = [read_json(path) for folder in folders for path in folder.glob("selection.json")]
+    return [(sum(one["made"].values()), sum(one["kept"].values())) for one in records]
 
 
 def _tuning(arm: SearchedArm) -> list[TuningOutputs]:

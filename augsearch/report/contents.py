@@ -164,6 +164,8 @@ class ReportContents:
         audits: What the audit found, per source and fold.
         snapshots: Generator -> the iterations whose state was taken, rising; several if folds or
             classes have one each.
+        selections: Source with a selection -> of each fold, how many images were made first and how
+            many of them were kept.
         n_folds: Number of folds.
         parts: Rows (part, class, images, groups).
         facts: Versions, device, data fingerprint.
@@ -188,6 +190,7 @@ class ReportContents:
     confidence_sets: Mapping[str, Sequence[float]] = field(default_factory=dict)
     audits: Sequence[ShownAudit] = ()
     snapshots: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    selections: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
 
     @property

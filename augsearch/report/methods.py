@@ -123,7 +123,8 @@ def _counted(counts: Counter[str]) -> str:
 
 def _sources(contents: ReportContents, study: StudyFile) -> Iterator[str]:
     for name in used_sources(study):
-        yield source_words(name, study.sources[name], contents.snapshots.get(name, ()))
+        chosen, kept = contents.snapshots.get(name, ()), contents.selections.get(name, ())
+        yield source_words(name, study.sources[name], chosen, kept)
     if used_sources(study):
         yield (
             "No source was fitted to tuning or test images by augsearch; a larger amount of a "

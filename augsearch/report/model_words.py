@@ -42,13 +42,19 @@ _FREE = ("kind", "preset", "select", "train_on", "snapshot_every", "checkpoint_e
 """Keys of a generator that say nothing of how far it is the preset's."""
 
 
-def source_words(name: str, options: SourceOptions, chosen: Sequence[int] = ()) -> str:
+def source_words(
+    name: str,
+    options: SourceOptions,
+    chosen: Sequence[int] = (),
+    selected: Sequence[tuple[int, int]] = (),
+) -> str:
     """Say in a sentence what a source is and how it was trained.
 
     Args:
         name: Its name.
         options: Its settings.
         chosen: Of a generator with snapshot = "best", the iterations whose state was taken.
+        selected: Of one that selects, images made first and kept of them, of each fold.
     """
     match options:
         case GanOptions():
@@ -63,7 +69,7 @@ def source_words(name: str, options: SourceOptions, chosen: Sequence[int] = ()) 
             what = f"images from the function {options.function}{_UNKNOWN}"
         case _:
             what = f"images of another package's kind {options.kind}{_UNKNOWN}"
-    return f"Source {name} gave {what}{_limits(options)}."
+    return f"Source {name} gave {what}{_limits(options, selected)}."
 
 
 def classifier_words(name: str, options: ClassifierOptions) -> str:
@@ -166,11 +172,16 @@ def _classic(options: ClassicOptions) -> str:
         changes.append(f"zooms up to {options.scale:.0%}")
     for key in ("brightness", "contrast", "saturation"):
         if getattr(options, key):
-            changes.append(f"{key} {_value(getattr(options, key))}")
+            changes.append(f"{key} times {_range(getattr(options, key))}")
     return ", ".join(changes) or "no change switched on"
 
 
-def _limits(options: SourceTable) -> str:
+def _range(jitter: float | tuple[float, float]) -> str:
+    low, high = jitter if isinstance(jitter, tuple) else (1 - jitter, 1 + jitter)
+    return f"{low:g} to {high:g}"
+
+
+def _limits(options: SourceTable, selected: Sequence[tuple[int, int]]) -> str:
     words = (
         f", fitted to the chosen training set of arm {options.train_on}" if options.train_on else ""
     )
@@ -182,7 +193,10 @@ def _limits(options: SourceTable) -> str:
         if chosen.threshold is not None
         else f"the best {chosen.best} of every {chosen.of}"
     )
-    return f"{words}; of its images only those selected by {chosen.by} were used ({rule})"
+    kept = ", ".join(f"{kept:,} of {made:,}" for made, kept in selected)
+    folds = " in the folds" if len(selected) > 1 else ""
+    first = f", which kept {kept} made first{folds}" if kept else ""
+    return f"{words}; of its images only those selected by {chosen.by} were used ({rule}{first})"
 
 
 def _classifier(options: ClassifierOptions) -> str:

@@ -126,6 +126,8 @@ def test_earlier_looks_at_the_test_set_are_told(written, make):
     ("options", "words"),
     [
         ({"kind": "classic", "degrees": 5, "brightness": [0.7, 0.9]}, "rotations up to 5 degrees"),
+        ({"kind": "classic", "brightness": [0.7, 0.9]}, "brightness times 0.7 to 0.9)"),
+        ({"kind": "classic", "contrast": 0.1}, "contrast times 0.9 to 1.1)"),
         ({"kind": "repeat"}, "the real training images again"),
         ({"kind": "callable", "function": "a.b:c"}, "a.b:c (augsearch does not know from which"),
         (
@@ -142,6 +144,20 @@ def test_sources_in_words(options, words):
 
     source = study(sources={"x": options}).sources["x"]
     assert words in cited(source_words("x", source))
+
+
+@pytest.mark.parametrize(
+    ("kept", "words"),
+    [
+        ([(2000, 443)], "(threshold 0.8, which kept 443 of 2,000 made first)."),
+        ([(9, 3), (9, 0)], "(threshold 0.8, which kept 3 of 9, 0 of 9 made first in the folds)."),
+    ],
+)
+def test_a_selection_says_how_many_it_kept(written, kept, words):
+    select = {"by": "confidence", "threshold": 0.8, "of": 2000}
+    given = study(sources={"gan": {"kind": "wgan", "select": select}})
+    text = written(study=given, selections={"gan": kept}).paragraphs["Added images"]
+    assert words in text
 
 
 def test_a_generator_says_which_of_its_states_was_used(written):
