@@ -34,6 +34,7 @@ from augsearch.sources.arrays import ArraySource
 from augsearch.sources.base import FitContext, Source
 from augsearch.sources.registry import create_source
 from augsearch.sources.store import PoolStore
+from augsearch.study.consistency import source_problems
 from augsearch.study.lines import dotted
 from augsearch.study.schema.classifier import ClassifierOptions
 from augsearch.study.schema.sources import SourceOptions
@@ -233,6 +234,8 @@ def _as_source(
         return ArraySource(images), repr((content_key(images.pixels), images.labels.tolist()))
     table = {"kind": given} if isinstance(given, str) else given
     options: SourceOptions = _checked(SourceOptions, table, "sources", "source")
+    for keys, message in source_problems(options):
+        raise AugsearchError(f"{dotted(('source', *keys))} {message}")
     return create_source(options), repr(options)
 
 

@@ -14,7 +14,7 @@ from augsearch.study.report_tables import table_problems
 from augsearch.study.schema.arms import Arm, WindowSearch
 from augsearch.study.schema.data import CsvData, DicomData, DigitsData, FolderData, GivenSplit
 from augsearch.study.schema.generators import TRAINED
-from augsearch.study.schema.sources import PluginOptions
+from augsearch.study.schema.sources import PluginOptions, SourceOptions
 from augsearch.study.schema.study import StudyFile
 from augsearch.study.settings import tune_problems
 from augsearch.study.training_sets import amount_problems
@@ -31,8 +31,7 @@ def find_problems(study: StudyFile) -> list[Problem]:
         _controls,
         _split,
         _image_size,
-        _unlabelled,
-        _selects,
+        _source_settings,
         metric_problems,
         untested_problems,
         generator_problems,
@@ -204,32 +203,32 @@ def _image_size(study: StudyFile) -> Iterator[Problem]:
             )
 
 
-def _unlabelled(study: StudyFile) -> Iterator[Problem]:
+def _source_settings(study: StudyFile) -> Iterator[Problem]:
     for name, source in study.sources.items():
-        if not isinstance(source, TRAINED) or source.labelled:
-            continue
-        if source.select is None:
+        for keys, message in source_problems(source):
+            yield ("sources", name, *keys), message
+
+
+def source_problems(source: SourceOptions) -> Iterator[Problem]:
+    """Yield what does not go together in the settings of a source, by the keys of its table."""
+    by = None if source.select is None else source.select.by
+    if isinstance(source, TRAINED) and not source.labelled:
+        if by is None:
             yield (
-                ("sources", name, "kind"),
+                ("kind",),
                 f"{source.kind} with strategy {source.strategy!r} has no classes; add select = "
                 '{by = "confidence", best = ...} or strategy = "per-class"',
             )
-        elif source.select.by == "discriminator":
+        elif by == "discriminator":
             yield (
-                ("sources", name, "select", "by"),
+                ("select", "by"),
                 "must be 'confidence' or 'distance' where images have no classes yet "
                 f"({source.kind}, strategy {source.strategy!r}) but got 'discriminator', which "
                 "knows none",
             )
-
-
-def _selects(study: StudyFile) -> Iterator[Problem]:
-    for name, source in study.sources.items():
-        if source.select is None or source.select.by != "discriminator":
-            continue
-        if not isinstance(source, (*TRAINED, PluginOptions)):
-            yield (
-                ("sources", name, "select", "by"),
-                f"'discriminator' needs a trained generator but kind {source.kind} has none; "
-                "use 'confidence' or 'distance'",
-            )
+    elif by == "discriminator" and not isinstance(source, (*TRAINED, PluginOptions)):
+        yield (
+            ("select", "by"),
+            f"'discriminator' needs a trained generator but kind {source.kind} has none; "
+            "use 'confidence' or 'distance'",
+        )

@@ -294,6 +294,11 @@ def test_training_and_tuning_images_must_match(read, classifier):
             r"source.kind must be one of .* got 'clasic' \(did .* 'classic'\?\)",
         ),
         ({"source": "folder"}, "source.path is missing"),
+        ({"source": "wgan"}, "source.kind wgan with strategy 'joint' has no classes; add select"),
+        (
+            {"source": {"kind": "repeat", "select": {"by": "discriminator", "best": 1}}},
+            "source.select.by 'discriminator' needs a trained generator but kind repeat has none",
+        ),
         ({"classifier": "resnet19"}, "resnet19"),
         ({"classifier": {"backbon": "resnet18"}}, "classifier.backbon unknown key .* 'backbone'"),
         ({"device": "gpu"}, r"device must be one this machine has \(.*cpu\) but got 'gpu'"),
