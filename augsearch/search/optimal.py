@@ -58,8 +58,10 @@ class SearchResult:
         history: Every evaluation, in order; a rule that repeats amounts has one per amount and
             round (see `merged`).
         smoothed: Where the curve behind the noise is best, by a Gaussian process over log K: the
-            better choice beside a rule that takes the raw maximum. None if no score was finite, if
-            a single amount was tried, or if amounts below 1 show that they are no multiples.
+            better choice beside a rule that takes the raw maximum. Made for scores from 0 to 1: of
+            percents or large losses its mean is drawn to that of all amounts; divide them first.
+            None if no score was finite, if a single amount was tried, or if amounts below 1 show
+            that they are no multiples.
     """
 
     multiple: int | float | None
@@ -131,7 +133,9 @@ def find_optimal_multiple(
             wins, as Frid-Adar et al. 2018 chose theirs); "halving" (a geometric grid up to
             `max_multiple`, successive halving on replicates, smoothed optimum); "tpe" (`trials`
             amounts up to `max_multiple` by Optuna's sampler, smoothed optimum); or a `SearchRule`,
-            which brings its own settings. A setting that the rule does not take must be left out.
+            which brings its own settings. The smoothed optimum is made for scores from 0 to 1, as
+            AUC and accuracy are: divide percents by 100. A setting that the rule does not take must
+            be left out.
         replicates: How often `score` is called per amount, if it gives a number; the mean counts.
         storage: Where the search is kept: an Optuna storage or its URL, for instance
             "sqlite:///search.db"; None keeps it in memory. A larger window, limit or another

@@ -24,7 +24,8 @@ class TpeRule(SearchRule):
     TPE looks for K on a logarithmic scale, among whole multiples up to `max_multiple`. An amount
     that it proposes again gets further replicates, which is where it hopes for the best score. The
     winner is the best posterior mean of a Gaussian process over log K (`smoothed_order`), which is
-    also its score. Only one amount is certain at a time, so nothing trains in parallel.
+    also its score; like `Halving` it is made for scores on the scale of AUC or accuracy (0 to 1).
+    Only one amount is certain at a time, so nothing trains in parallel.
 
     Every proposal comes from a fresh sampler, whose seed follows from `seed` and the number of
     evaluations, on a study made of the history: it depends on nothing else (but may change with
