@@ -112,7 +112,7 @@ class Portion:
 
 
 def pixels_of(portions: Iterable[Portion], shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Return the images of portions in memory, uint8, (N, *shape), be there any or not."""
+    """Return the images of portions in memory, uint8, N of `shape`, be there any or not."""
     return np.concatenate([np.empty((0, *shape), np.uint8), *(one.pixels for one in portions)])
 
 
