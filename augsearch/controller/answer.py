@@ -22,7 +22,7 @@ from augsearch.execution.cells import fresh_trainings
 from augsearch.execution.folds import FoldImages
 from augsearch.records import Portion
 from augsearch.report.sentences import opened_before
-from augsearch.study.results import ControlGain, EarlierOpening, VerdictResult
+from augsearch.study.results import ControlGain, EarlierOpening, VerdictResult, finite
 
 Outputs = Mapping[str, NDArray[np.float64]]
 Groups = NDArray[np.int64] | None
@@ -282,8 +282,3 @@ def _against_control(
         return None
     found = _gain(control, arm, prepared, outputs, groups)
     return ControlGain(arm=control, gain=found.gain, low=finite(found.low), high=finite(found.high))
-
-
-def finite(value: float) -> float | None:
-    """Return the number, or None where JSON has no word for it."""
-    return float(value) if np.isfinite(value) else None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from augsearch.controller.answer import Outcome, finite
+from augsearch.controller.answer import Outcome
 from augsearch.controller.preparation import Prepared
 from augsearch.evaluation.endpoints import endpoint_gain
 from augsearch.evaluation.metrics import get_metric
 from augsearch.evaluation.verdict import NOTHING_TO_GAIN
-from augsearch.study.results import EndpointGain
+from augsearch.study.results import EndpointGain, finite
 
 
 def endpoint_gains(

@@ -28,7 +28,7 @@ from augsearch.execution.recipes import Recipe, arm_recipe
 from augsearch.report.sentences import percent
 from augsearch.search.optimal import find_optimal_multiple
 from augsearch.search.sweep import Sweep
-from augsearch.study.results import RealEquivalence
+from augsearch.study.results import RealEquivalence, finite
 from augsearch.study.schema.arms import Arm
 
 SHARES = (0.3, 0.45, 0.6, 0.75, 0.9, 1.0)
@@ -196,8 +196,8 @@ def equivalence(curve: RealCurve, gain: Verdict, prepared: Prepared) -> RealEqui
     return RealEquivalence(
         text=_sentence(found, curve.sizes, confidence, len(prepared.split.folds)),
         extra_images=found.extra,
-        low=found.low if math.isfinite(found.low) else None,
-        high=found.high if math.isfinite(found.high) else None,
+        low=finite(found.low),
+        high=finite(found.high),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from augsearch.controller.answer import Outcome, finite
+from augsearch.controller.answer import Outcome
 from augsearch.controller.arms import SearchedArm
 from augsearch.controller.auditing import kept_audits
 from augsearch.controller.directory import RunDirectory
@@ -23,6 +23,7 @@ from augsearch.study.results import (
     Interval,
     SmoothedChoice,
     StudyResult,
+    finite,
 )
 
 METRICS = ("auc", "accuracy", "sensitivity", "specificity", "f1", "ppv", "npv", "kappa")
@@ -94,11 +95,7 @@ def _arm_result(
         history=_history(one),
         test=_tested(prepared, one.name, outcome, "test") or {},
         external=_tested(prepared, one.name, outcome, "external"),
-        gain=(
-            Interval(value=finite(gain.gain), low=finite(gain.low), high=finite(gain.high))
-            if gain
-            else None
-        ),
+        gain=(Interval.of(gain.gain, gain.low, gain.high) if gain else None),
         endpoints=endpoints,
         control_of=one.control_of,
     )
@@ -138,7 +135,5 @@ def _tested(
         values = metric_interval(
             metric, images.labels, outputs[name], confidence, seed, groups, images.patients
         )
-        table[metric] = Interval.model_validate(
-            dict(zip(("value", "low", "high"), map(finite, values), strict=True))
-        )
+        table[metric] = Interval.of(*values)
     return table

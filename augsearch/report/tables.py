@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from augsearch.files import write_text
 from augsearch.report.contents import TunedArm
 from augsearch.report.paper_tables import PaperTable
-from augsearch.study.results import Interval, StudyResult
+from augsearch.study.results import Interval, StudyResult, finite
 
 Row = Sequence[object]
 
@@ -125,8 +124,7 @@ def setting_rows(tuned: Mapping[str, TunedArm]) -> Iterable[Row]:
         for number, (setting, scores) in enumerate(zip(arm.settings, arm.scores, strict=True)):
             values = [setting[key] for key in keys]
             for cell, score in enumerate(scores.tolist()):
-                found = score if math.isfinite(score) else None
-                yield name, number, *values, number == arm.chosen, cell, found
+                yield name, number, *values, number == arm.chosen, cell, finite(score)
 
 
 def paper_rows(table: PaperTable) -> Iterable[Row]:

@@ -12,6 +12,7 @@ from augsearch.evaluation.delong import delong_test
 from augsearch.evaluation.intervals import metric_interval
 from augsearch.report.samples import Sample, first
 from augsearch.seeds import Seed
+from augsearch.study.results import finite
 from augsearch.study.schema.report import TableOptions
 
 NOTHING = "-"
@@ -62,7 +63,7 @@ def value_of(
         behind = (sample.generators, sample.patients)
         spread = metric_interval(metric, *said, confidence, seed, *behind)[1:]
     text = _text(mean, spread)
-    numbers: tuple[float | str | None, ...] = tuple(map(_finite, (mean, *spread)))
+    numbers: tuple[float | str | None, ...] = tuple(map(finite, (mean, *spread)))
     if _in_words(metric, options):
         word = landis_koch(mean)
         text += f" ({word})" if text != NOTHING else ""
@@ -93,7 +94,3 @@ def _text(mean: float, spread: tuple[float, ...]) -> str:
 
 def _in_words(metric: str, options: TableOptions) -> bool:
     return options.words and metric == "kappa"
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import math
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
@@ -16,12 +17,22 @@ _ARM_PATTERN = NAME_PATTERN.removesuffix("$") + r"( \([a-z]+ control\))?$"
 Label = Literal["helps", "no evidence", "harms"]
 
 
+def finite(value: float) -> float | None:
+    """Return the number, or None where JSON has no word for it."""
+    return float(value) if math.isfinite(value) else None
+
+
 class Interval(Record):
     """A value with the two ends of its confidence interval; null where it is undefined."""
 
     value: float | None
     low: float | None
     high: float | None
+
+    @classmethod
+    def of(cls, value: float, low: float, high: float) -> Self:
+        """Return an interval of numbers that may be NaN or infinite."""
+        return cls(value=finite(value), low=finite(low), high=finite(high))
 
 
 class EndpointGain(Interval):
