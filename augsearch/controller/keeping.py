@@ -9,6 +9,7 @@ from augsearch.controller.directory import RunDirectory
 from augsearch.controller.sharing import IDENTITY
 from augsearch.errors import StorageError
 from augsearch.events import Event, Notify, StageStarted, Warned
+from augsearch.storage import ArtifactStore
 
 _SHARE = 10
 """Within a stage, sending takes at most a tenth of the time."""
@@ -36,11 +37,11 @@ class Keeper:
         """Send what is new, if it is time; events only say that the run has come further."""
         due = self._first_try if isinstance(event, StageStarted) else self._next
         if self._store is not None and time.monotonic() >= due:
-            self._send()
+            self._send(self._store)
 
     def finish(self) -> None:
         """Send all that is left."""
-        if self._store is not None and not self._send():
+        if self._store is not None and not self._send(self._store):
             self._notify(
                 Warned(
                     f"not all files of {self._directory.path} are in the artifact store; nothing "
@@ -48,10 +49,10 @@ class Keeper:
                 )
             )
 
-    def _send(self) -> bool:
+    def _send(self, store: ArtifactStore) -> bool:
         begin = time.monotonic()
         try:
-            self._push()
+            self._push(store)
         except StorageError as error:
             if not self._warned:
                 self._warned = True
@@ -62,11 +63,8 @@ class Keeper:
         self._next = now + max(_SHORTEST_S, _SHARE * (now - begin))
         return True
 
-    def _push(self) -> None:
-        store, own = self._directory.shared.store, self._directory.shared.identity
-        if store is None:
-            return
-        theirs = store.read(IDENTITY)
+    def _push(self, store: ArtifactStore) -> None:
+        own, theirs = self._directory.shared.identity, store.read(IDENTITY)
         if theirs is not None and json.loads(theirs) != own:
             raise StorageError(
                 f"another run called {self._directory.path.name!r} has begun in the artifact store "
