@@ -32,19 +32,6 @@ def is_audited(study: StudyFile, source: str) -> bool:
     return study.audit.enabled and study.sources[source].kind not in KINDS
 
 
-def source_folder(directory: RunDirectory, source: str, fold: int, generator: int = 0) -> Path:
-    """Return where a fitted source of a fold keeps its files, those of the search or a later one.
-
-    Args:
-        directory: The run.
-        source: Name of the source.
-        fold: Number of the fold.
-        generator: 0: as it was searched with; else the number of a further training.
-    """
-    further = f"-generator{generator}" if generator else ""
-    return directory.folder(f"source-{source}-fold{fold}{further}")
-
-
 def audit_sources(
     names: Sequence[str],
     prepared: Prepared,
@@ -66,7 +53,7 @@ def audit_sources(
     """
     wanted = [name for name in names if is_audited(prepared.study, name)]
     places = [
-        _Place(source, fold, split, source_folder(directory, source, fold.number))
+        _Place(source, fold, split, directory.source_folder(source, fold.number))
         for source in wanted
         for fold, split in zip(folds, prepared.split.folds, strict=True)
     ]
@@ -87,7 +74,7 @@ def audit_sources(
 def kept_audits(prepared: Prepared, directory: RunDirectory) -> list[AuditResult]:
     """Return the audits of all sources of the run, as they lie in its directory."""
     paths = [
-        source_folder(directory, source, fold) / "audit.json"
+        directory.source_folder(source, fold) / "audit.json"
         for source in prepared.sources
         for fold in range(len(prepared.split.folds))
         if is_audited(prepared.study, source)

@@ -59,6 +59,17 @@ class RunDirectory:
         self.shared.fetch(folder)
         return folder
 
+    def source_folder(self, source: str, fold: int, generator: int = 0) -> Path:
+        """Return where a fitted source of a fold keeps its files.
+
+        Args:
+            source: Its name.
+            fold: Number of the fold.
+            generator: 0: as it was searched with; else the number of a further training.
+        """
+        further = f"-generator{generator}" if generator else ""
+        return self.folder(f"source-{source}-fold{fold}{further}")
+
     @property
     def ledger_url(self) -> str:
         """The Optuna storage that holds every trial."""

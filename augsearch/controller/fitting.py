@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from augsearch.controller.arms import SearchedArm
-from augsearch.controller.auditing import is_audited, source_folder
+from augsearch.controller.auditing import is_audited
 from augsearch.controller.directory import RunDirectory
 from augsearch.controller.preparation import Prepared
 from augsearch.data.splits import Fold
@@ -72,7 +72,7 @@ def fit_sources(
         )
         pools = prepared.engine.pools(fittings, notify)
         for (name, generator, fold, _), pool in zip(places, pools, strict=True):
-            folder = source_folder(directory, name, fold.number, generator)
+            folder = directory.source_folder(name, fold.number, generator)
             fold.pools[name] = PoolStore(pool, folder / "pool")
 
 
@@ -99,7 +99,7 @@ def _context(
         name=f"{name}, generator {generator + 1}" if generator else name,
         fold=fold.number,
         seed=seed("source", name),
-        folder=source_folder(directory, name, fold.number, generator),
+        folder=directory.source_folder(name, fold.number, generator),
         device=prepared.device,
         judge=partial(
             judge,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from augsearch.controller.answer import Outcome
 from augsearch.controller.arms import SearchedArm
-from augsearch.controller.auditing import shown_audits, source_folder
+from augsearch.controller.auditing import shown_audits
 from augsearch.controller.conclusion import Conclusion
 from augsearch.controller.curves import confidence_sets
 from augsearch.controller.directory import RunDirectory
@@ -94,7 +94,7 @@ def _outputs(
 
 def _snapshots(directory: RunDirectory, source: str, folds: Sequence[FoldImages]) -> list[int]:
     """Return the iterations whose state a generator's trainings ended with, one per network."""
-    folders = [source_folder(directory, source, fold.number) for fold in folds]
+    folders = [directory.source_folder(source, fold.number) for fold in folds]
     choices = [path for folder in folders for path in folder.glob("**/choice.json")]
     return sorted({int(read_json(path)["chosen"]) for path in choices})
 
@@ -103,7 +103,7 @@ def _selected(
     directory: RunDirectory, source: str, folds: Sequence[FoldImages]
 ) -> list[tuple[int, int]]:
     """Return how many of the first images a selection looked at and kept, in each fold."""
-    folders = [source_folder(directory, source, fold.number) for fold in folds]
+    folders = [directory.source_folder(source, fold.number) for fold in folds]
     records = [read_json(path) for folder in folders for path in folder.glob("selection.json")]
     return [(sum(one["made"].values()), sum(one["kept"].values())) for one in records]
 

@@ -9,7 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from augsearch.controller.arms import SearchedArm
-from augsearch.controller.auditing import source_folder
 from augsearch.controller.conclusion import Conclusion
 from augsearch.controller.exports.chosen import ChosenTraining, run_hash
 from augsearch.controller.exports.facts import card_facts
@@ -97,7 +96,7 @@ def _nothing(conclusion: Conclusion, chosen: ChosenTraining, real: Sequence[str]
 
 
 def _source_facts(conclusion: Conclusion, chosen: ChosenTraining, name: str) -> SourceFacts:
-    folder = source_folder(conclusion.directory, name, chosen.fold.number)
+    folder = conclusion.directory.source_folder(name, chosen.fold.number)
     return SourceFacts(conclusion.prepared.study.sources[name].kind, _fingerprint(folder))
 
 
