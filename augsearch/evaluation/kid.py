@@ -29,12 +29,10 @@ class Kid:
     Attributes:
         value: Mean over the subsets; around 0 for two sets from one distribution.
         se: Standard error of the value as an estimate from sets of this size.
-        subset_size: Images of either set in a subset.
     """
 
     value: float
     se: float
-    subset_size: int
 
 
 def kid(real: ArrayLike, synthetic: ArrayLike, seed: Seed) -> Kid:
@@ -68,7 +66,7 @@ def kid(real: ArrayLike, synthetic: ArrayLike, seed: Seed) -> Kid:
         for _ in range(SUBSETS)
     ]
     factor = math.sqrt(size / (smaller - size))
-    return Kid(float(np.mean(values)), float(np.std(values, ddof=1)) * factor, size)
+    return Kid(float(np.mean(values)), float(np.std(values, ddof=1)) * factor)
 
 
 def polynomial_mmd(real: ArrayLike, synthetic: ArrayLike) -> float:

@@ -1,4 +1,3 @@
 """The report's pictures: SVG text, and galleries of images as PNG."""
 
 from augsearch.report.figures.catalogue import all_figures as all_figures
-from augsearch.report.figures.galleries import gallery_png as gallery_png

@@ -108,8 +108,9 @@ class GanOptions(SourceTable):
         present = [count for count in class_counts if count]
         if self.strategy in ("per-class", "transfer"):
             return sum(map(self.length, present))
-        each = min(class_counts) * len(class_counts) if self.strategy == "balanced" else None
-        return self.length(sum(present) if each is None else each)
+        if self.strategy == "balanced":
+            return self.length(min(class_counts) * len(class_counts))
+        return self.length(sum(present))
 
     @model_validator(mode="before")
     @classmethod
