@@ -70,7 +70,7 @@ def _trainings(contents: ReportContents, options: TableOptions, samples: Sequenc
     how = {
         "mean": "mean over",
         "mean-sd": "mean ± standard deviation over",
-        "interval": f"mean with {contents.confidence * 100:g} % interval over",
+        "interval": f"mean with {contents.level} interval over",
     }[options.value]
     return f"{how} {trainings} per arm{each}"
 

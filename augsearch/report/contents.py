@@ -204,6 +204,11 @@ class ReportContents:
         return self.study.evaluation.confidence
 
     @property
+    def level(self) -> str:
+        """The confidence of all intervals as it is written: "95 %"."""
+        return f"{self.confidence * 100:g} %"
+
+    @property
     def tables(self) -> Mapping[str, TableOptions]:
         """The study's own tables, by name."""
         return self.study.report.tables

@@ -13,7 +13,7 @@ from augsearch.report.contents import ReportContents
 from augsearch.report.model_words import classifier_words, source_words
 from augsearch.report.references import bibtex, cited
 from augsearch.report.search_words import RULE_MARKS, rule_words
-from augsearch.report.sentences import metric_title
+from augsearch.report.sentences import counted, metric_title
 from augsearch.report.verdict_methods import verdict_methods
 from augsearch.search.study_rules import chooses_smoothed
 from augsearch.study.order import used_sources
@@ -65,7 +65,7 @@ def methods(contents: ReportContents) -> Methods:
 
 def _data(contents: ReportContents, study: StudyFile) -> Iterator[str]:
     images = study.images
-    steps = [one if isinstance(one, str) else one.step for one in images.preprocess]
+    steps = [one.step for one in images.preprocess]
     before = f" after the steps {', '.join(steps)}" if steps else ""
     channels = "grey" if images.channels == 1 else "colour"
     yield (
@@ -79,8 +79,8 @@ def _data(contents: ReportContents, study: StudyFile) -> Iterator[str]:
     yield ". ".join(_part(part, each) for part, each in counts.items()) + "."
     if contents.external is not None:
         numbers = np.bincount(contents.external.labels, minlength=len(contents.classes))
-        each = Counter(dict(zip(contents.classes, map(int, numbers), strict=True)))
-        yield f"An external test set of {_counted(each)} was read together with the test set."
+        each = dict(zip(contents.classes, numbers.tolist(), strict=True))
+        yield f"An external test set of {counted(each)} was read together with the test set."
 
 
 def _split(study: StudyFile) -> str:
@@ -113,12 +113,7 @@ def _grouping(contents: ReportContents, study: StudyFile) -> str:
 def _part(part: str, counts: Counter[str]) -> str:
     word, _, fold = part.partition(" ")
     title = f"{_PARTS.get(word, word)} set" + (f" of fold {fold}" if fold else "")
-    return f"{title[0].upper()}{title[1:]}: {_counted(counts)}"
-
-
-def _counted(counts: Counter[str]) -> str:
-    each = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-    return f"{counts.total():,} images ({each})"
+    return f"{title[0].upper()}{title[1:]}: {counted(counts)}"
 
 
 def _sources(contents: ReportContents, study: StudyFile) -> Iterator[str]:

@@ -101,7 +101,7 @@ def _set_of_best(contents: ReportContents, name: str) -> str:
     amounts = ", ".join(f"{amount:g}" for amount in kept)
     return (
         f" The tuning images cannot tell K = {amounts} from the best "
-        f"({contents.confidence * 100:g} % confidence set)."
+        f"({contents.level} confidence set)."
     )
 
 

@@ -1,6 +1,6 @@
 """The result in words, the same on the terminal and in the report."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from augsearch.amounts import amount_words
 from augsearch.evaluation.metrics import get_metric
@@ -220,6 +220,17 @@ def percent(share: float) -> str:
         ('95%', '97.5%', '99.9%')
     """
     return f"{share * 100:g}%"
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Write how many images there are, and how many of each class.
+
+    Example:
+        >>> counted({"healthy": 1200, "ill": 30})
+        '1,230 images (1,200 healthy, 30 ill)'
+    """
+    each = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    return f"{sum(counts.values()):,} images ({each})"
 
 
 def cut_off(metrics: Iterable[str]) -> str:

@@ -38,7 +38,7 @@ def verdict_methods(contents: ReportContents, study: StudyFile) -> Iterator[str]
 
 
 def _on_tuning_set(contents: ReportContents) -> Iterator[str]:
-    answer, level = contents.result.verdict, f"{contents.confidence * 100:g} %"
+    answer, level = contents.result.verdict, contents.level
     yield (
         "No images were set aside for a test: the gain is the difference of the mean AUCs from arm "
         f"{contents.result.baseline} on the tuning set, which chose the amount"
@@ -91,7 +91,6 @@ def _test(contents: ReportContents, study: StudyFile) -> Iterator[str]:
     if answer is None:
         return
     runs = max(map(len, contents.test.probabilities.values()))
-    level = f"{contents.confidence * 100:g} %"
     anew = f"{_times(runs)}{_per_fold(contents, study)}"
     yield (
         f"Every arm was trained anew with fresh seeds, {anew}, and scored on "
@@ -102,7 +101,7 @@ def _test(contents: ReportContents, study: StudyFile) -> Iterator[str]:
     if answer.low is None or answer.high is None:
         yield f"No interval of the gain is given ({answer.note})."
     else:
-        yield _interval(runs, level, answer)
+        yield _interval(runs, contents.level, answer)
         yield _ANSWER
     yield (
         f"Intervals of an arm's own AUC are those of its mean over trainings, on the logit scale "

@@ -17,6 +17,7 @@ from augsearch.report.audits import audit_numbers
 from augsearch.report.model_words import classifier_words, source_words
 from augsearch.report.references import cited
 from augsearch.report.sentences import (
+    counted,
     endpoint_sentences,
     metric_title,
     scope_sentence,
@@ -69,7 +70,7 @@ def _training(conclusion: Conclusion, chosen: ChosenTraining) -> str:
 
 def _images(conclusion: Conclusion) -> str:
     images = conclusion.prepared.study.images
-    steps = [one if isinstance(one, str) else one.step for one in images.preprocess]
+    steps = [one.step for one in images.preprocess]
     before = f"after the steps {', '.join(steps)} " if steps else ""
     black = {"full": "the full range of the file's type", "image": "each image's own range"}
     spread = (
@@ -114,8 +115,7 @@ def _measured(conclusion: Conclusion, chosen: ChosenTraining) -> str:
 
 def _counted(images: Portion, classes: Sequence[str]) -> str:
     counts = np.bincount(images.labels, minlength=len(classes)).tolist()
-    each = ", ".join(f"{count:,} {name}" for name, count in zip(classes, counts, strict=True))
-    return f"{len(images.labels):,} images ({each})"
+    return counted(dict(zip(classes, counts, strict=True)))
 
 
 def _scores(conclusion: Conclusion, arm: str) -> Table:
