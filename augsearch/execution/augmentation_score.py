@@ -58,8 +58,9 @@ class AugmentationScore:
             (N, H, W) or (N, H, W, C) and integer labels 0, 1, ...
         tune: Tuning images, in the same form; every score is measured on them.
         source: A kind of source ("acgan", "classic", "repeat"), its options, images that are there
-            already, in the form of `train`, or a `Source`. With one that ends, the search for a
-            multiple ends, too (reason "max_multiple").
+            already, in the form of `train`, or a `Source`; a function of the notebook's own (see
+            `augsearch.sources.function`) is {"kind": "callable", "function": "__main__:NAME"}.
+            With a source that ends, the search for a multiple ends, too (reason "max_multiple").
         classifier: A torchvision backbone by name (ImageNet weights), its options, or a
             `Classifier`. Options, here and above, are a dict as in a study file, or the class.
         metric: "auc" or another of `augsearch.study.metric_names.KNOWN_METRICS`, or one that an

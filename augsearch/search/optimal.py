@@ -178,6 +178,8 @@ def find_optimal_multiple(
     _check_score(score, replicates)
     _check_direction(score, direction)
     callbacks = _checked_callbacks(callbacks)
+    if not isinstance(study_name, str):
+        raise TypeError(f"study_name must be text, to find it again by, but got {study_name!r}.")
     if isinstance(score, EndingScore):
         chosen = score.ended(chosen)
     with open_ledger(storage, study_name, direction, notify) as ledger:

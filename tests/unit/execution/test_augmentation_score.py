@@ -71,6 +71,15 @@ def test_options_may_be_tables_of_a_study_file(make):
     assert make(**tables)(2) == make(**options)(2)
 
 
+def test_a_function_of_the_notebook_is_a_source(make, monkeypatch):
+    def black(train, seed):
+        return lambda label, start, stop: np.zeros((stop - start, 4, 4, 1), dtype=np.uint8)
+
+    monkeypatch.setattr("__main__.black", black, raising=False)
+    score = make(source={"kind": "callable", "function": "__main__:black"})
+    assert len(score(2)) == 1
+
+
 def test_a_search_with_a_real_network(make):
     score = make(source="classic", classifier=RESNET)
     found = find_optimal_multiple(score, window=2, max_multiple=3)

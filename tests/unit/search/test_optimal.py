@@ -231,6 +231,8 @@ def test_arguments_of_the_wrong_type():
         find_optimal_multiple(peak, rule="sweep")
     with pytest.raises(TypeError, match="replicates must be a whole number"):
         find_optimal_multiple(peak, replicates=1.5)
+    with pytest.raises(TypeError, match="study_name must be text, to find it again by, but got No"):
+        find_optimal_multiple(refuse, study_name=None)
     for callbacks in (print, ["print"], 3):
         with pytest.raises(TypeError, match="callbacks must be a list of functions but got"):
             find_optimal_multiple(refuse, callbacks=callbacks)
