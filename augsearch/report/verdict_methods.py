@@ -105,8 +105,9 @@ def _test(contents: ReportContents, study: StudyFile) -> Iterator[str]:
         yield _ANSWER
     yield (
         f"Intervals of an arm's own AUC are those of its mean over trainings, on the logit scale "
-        f"[@pepe2003]; those of other metrics are percentiles of {DRAWS:,} class-stratified "
-        f"bootstrap draws of images and trainings [@efron1993]{_cut_off(contents)}."
+        f"[@pepe2003]; those of other metrics are expanded percentiles [@hesterberg2015] of "
+        f"{DRAWS:,} class-stratified bootstrap draws of images and trainings [@efron1993]"
+        f"{_cut_off(contents)}."
     )
 
 

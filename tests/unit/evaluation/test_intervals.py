@@ -62,7 +62,7 @@ def test_auc_interval_holds_the_true_auc_near_one() -> None:
 
 
 def test_bootstrap_agrees_with_scipy() -> None:
-    labels, given = _task(200, 1)
+    labels, given = _task(40, 1)
     decided = given[0, :, 1] >= 0.5
     positives, negatives = decided[labels == 1], decided[labels == 0]
 
@@ -75,12 +75,37 @@ def test_bootstrap_agrees_with_scipy() -> None:
         f1,
         vectorized=True,
         method="percentile",
+        confidence_level=2 * stats.norm.cdf(stats.t.ppf(0.975, 19)) - 1,  # 20 images in a class
         n_resamples=4000,
         rng=np.random.default_rng(0),
     ).confidence_interval
     value, low, high = metric_interval("f1", labels, given, 0.95, SEED)
     assert value == pytest.approx(f1_score(labels, decided))
-    assert (low, high) == pytest.approx((expected.low, expected.high), abs=0.012)
+    assert (low, high) == pytest.approx((expected.low, expected.high), abs=0.02)
+
+
+@pytest.mark.parametrize(("name", "trainings"), [("kappa", 1), ("f1", 5)])
+def test_intervals_hold_the_truth_although_a_class_has_three_images(
+    name: str, trainings: int
+) -> None:
+    # Percentiles as they are would hold it in 76 and 89 of 100.
+    labels = np.repeat([1, 0], [3, 40])
+    generator = Seed.of(8).generator()
+
+    def given(labels: NDArray[np.int64], replicates: int) -> Floats:
+        common, own = generator.normal(size=len(labels)), (replicates, len(labels))
+        noise = np.sqrt(0.8) * common + np.sqrt(0.2) * generator.normal(size=own)
+        positive = 1 / (1 + np.exp(0.5 - labels - noise))
+        return np.stack([1 - positive, positive], axis=-1)
+
+    many = np.repeat(labels, 5000)
+    truth = get_metric(name)(many, given(many, 1)[0])
+    limits = [
+        metric_interval(name, labels, given(labels, trainings), 0.95, Seed.of(seed))[1:]
+        for seed in range(200)
+    ]
+    inside = [low <= truth <= high for low, high in limits if not math.isnan(low)]
+    assert np.mean(inside) > 0.9
 
 
 def test_classes_keep_their_sizes_in_every_draw() -> None:
@@ -144,7 +169,7 @@ def test_every_draw_is_scored_as_the_metric_scores_it(monkeypatch: pytest.Monkey
             metric = get_metric(name)
             slow = Metric(name, True, metric.function)
             results = [
-                intervals._bootstrap_limits(m, labels, given, 0.9, SEED) for m in (metric, slow)
+                intervals._bootstrap_limits(m, labels, given, 0.9, SEED, 10) for m in (metric, slow)
             ]
             assert results[0] == pytest.approx(results[1], abs=1e-12)
 
