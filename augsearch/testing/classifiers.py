@@ -76,7 +76,7 @@ def _predictions(
 def _prediction(fitted: FittedClassifier, block: ImageBlock, n_classes: int) -> NDArray[np.float64]:
     given = fitted.predict_proba(block)
     _check_probabilities(given, len(block), n_classes)
-    rows = np.arange(len(block) // 2, dtype=np.int64)
+    rows = np.arange((len(block) + 1) // 2, dtype=np.int64)
     part = fitted.predict_portion(Portion(block, rows, np.zeros(len(rows), dtype=np.int64)))
     assert np.allclose(part, given[: len(rows)], rtol=0, atol=_NEAR), (
         "the probabilities of an image must be the same beside other images but differ by up to "
