@@ -48,12 +48,12 @@ def methods(contents: ReportContents) -> Methods:
     """Say what was done, and nothing that was not."""
     study = contents.study
     writers = {
-        "Data": _data(contents, study),
-        "Added images": _sources(contents, study),
+        "Data": _data(contents),
+        "Added images": _sources(contents),
         "Classifiers": _classifiers(study),
-        "Choice of the amount": _search(contents, study),
-        "Test" if study.has_test_set else "Verdict": verdict_methods(contents, study),
-        "Software": _software(contents, study),
+        "Choice of the amount": _search(contents),
+        "Test" if study.has_test_set else "Verdict": verdict_methods(contents),
+        "Software": _software(contents),
     }
     texts = {title: " ".join(sentences) for title, sentences in writers.items()}
     texts = {title: text for title, text in texts.items() if text}
@@ -63,8 +63,8 @@ def methods(contents: ReportContents) -> Methods:
     )
 
 
-def _data(contents: ReportContents, study: StudyFile) -> Iterator[str]:
-    images = study.images
+def _data(contents: ReportContents) -> Iterator[str]:
+    images = contents.study.images
     steps = [one.step for one in images.preprocess]
     before = f" after the steps {', '.join(steps)}" if steps else ""
     channels = "grey" if images.channels == 1 else "colour"
@@ -72,7 +72,7 @@ def _data(contents: ReportContents, study: StudyFile) -> Iterator[str]:
         f"Images of {len(contents.classes)} classes ({', '.join(contents.classes)}) were brought "
         f"to {images.size} x {images.size} pixels ({channels}, 8 bit){before}."
     )
-    yield _split(study) + _grouping(contents, study)
+    yield _split(contents.study) + _grouping(contents)
     counts: dict[str, Counter[str]] = {}
     for part, name, n_images, _ in contents.parts:
         counts.setdefault(part, Counter())[name] += n_images
@@ -98,12 +98,13 @@ def _split(study: StudyFile) -> str:
             return "The parts are those that the data bring along"
 
 
-def _grouping(contents: ReportContents, study: StudyFile) -> str:
-    if isinstance(study.data, CsvData | DicomData) and study.data.group_column:
-        return f"; no group (column {study.data.group_column}) is in two of them."
-    if isinstance(study.data, DicomData):
+def _grouping(contents: ReportContents) -> str:
+    data = contents.study.data
+    if isinstance(data, CsvData | DicomData) and data.group_column:
+        return f"; no group (column {data.group_column}) is in two of them."
+    if isinstance(data, DicomData):
         return "; no patient (by the patient ID of the DICOM files) is in two of them."
-    if isinstance(study.data, FolderData) and study.data.group_pattern:
+    if isinstance(data, FolderData) and data.group_pattern:
         return "; no group (a part of the file's name) is in two of them."
     if any(images != groups for _, _, images, groups in contents.parts):
         return "; no group of images is in two of them."
@@ -116,7 +117,8 @@ def _part(part: str, counts: Counter[str]) -> str:
     return f"{title[0].upper()}{title[1:]}: {counted(counts)}"
 
 
-def _sources(contents: ReportContents, study: StudyFile) -> Iterator[str]:
+def _sources(contents: ReportContents) -> Iterator[str]:
+    study = contents.study
     for name in used_sources(study):
         chosen, kept = contents.snapshots.get(name, ()), contents.selections.get(name, ())
         yield source_words(name, study.sources[name], chosen, kept)
@@ -142,8 +144,8 @@ def _classifiers(study: StudyFile) -> Iterator[str]:
         )
 
 
-def _search(contents: ReportContents, study: StudyFile) -> Iterator[str]:
-    replicates = study.evaluation.replicates
+def _search(contents: ReportContents) -> Iterator[str]:
+    replicates = contents.study.evaluation.replicates
     folds = f" in each of {contents.n_folds} folds" if contents.n_folds > 1 else ""
     for name, search in contents.searches.items():
         arm = contents.result.arms[name]
@@ -160,7 +162,7 @@ def _search(contents: ReportContents, study: StudyFile) -> Iterator[str]:
         )
         if name in contents.smoothed:
             yield _smoothing(chooses_smoothed(search))
-    if contents.result.verdict is not None and study.has_test_set:
+    if contents.result.verdict is not None and contents.study.has_test_set:
         yield (
             "The chosen amounts and the arm that the verdict is about were written down before the "
             "test set was opened."
@@ -184,7 +186,7 @@ def _trainings(count: int) -> str:
     return "1 training" if count == 1 else f"{count} trainings"
 
 
-def _software(contents: ReportContents, study: StudyFile) -> Iterator[str]:
+def _software(contents: ReportContents) -> Iterator[str]:
     names = {
         "python": "Python",
         "torch": "PyTorch",
@@ -205,7 +207,7 @@ def _software(contents: ReportContents, study: StudyFile) -> Iterator[str]:
     if facts.get("bf16") == "true":  # weights and losses are float32 all the same
         device += ' (where precision was "auto", layers computed in bfloat16)'
     version = facts.get("version.augsearch", "")
-    yield f"All was computed by augsearch {version}{beside}{device}; seed {study.seed}."
+    yield f"All was computed by augsearch {version}{beside}{device}; seed {contents.study.seed}."
     yield from _figures(contents)
 
 

@@ -13,7 +13,13 @@ from augsearch.study.schema.classifier import (
     EndToEndOptions,
     FrozenOptions,
 )
-from augsearch.study.schema.generators import AcganOptions, GanOptions, WganOptions
+from augsearch.study.schema.generators import (
+    AcganOptions,
+    DcganOptions,
+    GanOptions,
+    TrainedOptions,
+    WganOptions,
+)
 from augsearch.study.schema.selection import SourceTable
 from augsearch.study.schema.sources import (
     CallableOptions,
@@ -57,7 +63,7 @@ def source_words(
         selected: Of one that selects, images made first and kept of them, of each fold.
     """
     match options:
-        case GanOptions():
+        case AcganOptions() | DcganOptions() | WganOptions():
             what = _gan(options, chosen)
         case ClassicOptions():
             what = f"classic augmentation of real training images ({_classic(options)})"
@@ -77,8 +83,8 @@ def classifier_words(name: str, options: ClassifierOptions) -> str:
     return f"The classifier {name} was {_classifier(options)}."
 
 
-def _gan(options: GanOptions, chosen: Sequence[int]) -> str:
-    kind, paper = _GANS[getattr(options, "kind", "acgan")]
+def _gan(options: TrainedOptions, chosen: Sequence[int]) -> str:
+    kind, paper = _GANS[options.kind]
     preset = f"settings {options.preset}{_PAPERS.get(options.preset, '')}{_changes(options)}"
     adam = options.optimizer == "adam"
     optimizer = f"{options.optimizer}{' [@kingma2015]' if adam else ''}"

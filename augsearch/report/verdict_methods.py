@@ -12,7 +12,6 @@ from augsearch.evaluation.patients import numbered
 from augsearch.report.contents import ReportContents
 from augsearch.report.sentences import cut_off, metric_title
 from augsearch.study.results import VerdictResult
-from augsearch.study.schema.study import StudyFile
 
 _ANSWER = (
     "The answer is 'helps' if the whole interval lies above 0, 'harms' if it lies below, else "
@@ -20,20 +19,20 @@ _ANSWER = (
 )
 
 
-def verdict_methods(contents: ReportContents, study: StudyFile) -> Iterator[str]:
+def verdict_methods(contents: ReportContents) -> Iterator[str]:
     """Yield sentences on how the verdict was reached; nothing without one.
 
     Works are marked as `report.references.cited` reads them.
     """
     if contents.result.verdict is None:
         return
-    if not study.has_test_set:
+    if not contents.study.has_test_set:
         yield from _on_tuning_set(contents)
     elif contents.test.probabilities:
-        yield from _test(contents, study)
-        yield from _worth(contents, study)
+        yield from _test(contents)
+        yield from _worth(contents)
         yield from _endpoints(contents)
-    yield from _patients(contents, study)
+    yield from _patients(contents)
     yield from _generators(contents)
 
 
@@ -71,11 +70,11 @@ def _endpoints(contents: ReportContents) -> Iterator[str]:
     )
 
 
-def _worth(contents: ReportContents, study: StudyFile) -> Iterator[str]:
+def _worth(contents: ReportContents) -> Iterator[str]:
     """Yield how the gain is expressed in real images, if the study asked for it."""
     if contents.result.real_equivalence is None:
         return
-    times = study.evaluation.test_replicates * contents.n_folds
+    times = contents.study.evaluation.test_replicates * contents.n_folds
     yield (
         "What the gain is worth in real images is how many more the learning curve of arm "
         f"{contents.result.baseline} needs for it: an inverse power law [@figueroa2012] of the AUC "
@@ -86,12 +85,12 @@ def _worth(contents: ReportContents, study: StudyFile) -> Iterator[str]:
     )
 
 
-def _test(contents: ReportContents, study: StudyFile) -> Iterator[str]:
+def _test(contents: ReportContents) -> Iterator[str]:
     answer = contents.result.verdict
     if answer is None:
         return
     runs = max(map(len, contents.test.probabilities.values()))
-    anew = f"{_times(runs)}{_per_fold(contents, study)}"
+    anew = f"{_times(runs)}{_per_fold(contents)}"
     yield (
         f"Every arm was trained anew with fresh seeds, {anew}, and scored on "
         f"{len(contents.test.labels):,} test images. The gain is the difference of the mean AUCs "
@@ -111,10 +110,10 @@ def _test(contents: ReportContents, study: StudyFile) -> Iterator[str]:
     )
 
 
-def _patients(contents: ReportContents, study: StudyFile) -> Iterator[str]:
+def _patients(contents: ReportContents) -> Iterator[str]:
     """Yield that patients, not images, are what intervals count, where some have several."""
-    part = "test" if study.has_test_set else "tuning"
-    known = [contents.test.patients] if study.has_test_set else contents.tuning_patients
+    part = "test" if contents.study.has_test_set else "tuning"
+    known = [contents.test.patients] if contents.study.has_test_set else contents.tuning_patients
     for own in known:
         if own is not None and numbered(own, len(own)) is not None:
             yield (
@@ -176,10 +175,10 @@ def _interval(runs: int, level: str, answer: VerdictResult) -> str:
     )
 
 
-def _per_fold(contents: ReportContents, study: StudyFile) -> str:
+def _per_fold(contents: ReportContents) -> str:
     if contents.n_folds == 1:
         return ""
-    return f" ({study.evaluation.test_replicates} in each of {contents.n_folds} folds)"
+    return f" ({contents.study.evaluation.test_replicates} in each of {contents.n_folds} folds)"
 
 
 def _macro(n_classes: int) -> str:
