@@ -97,8 +97,13 @@ def _copies(found: CopiesFound | None) -> str:
 def _distance(one: Beside) -> str:
     if one.value is None:
         return NOTHING
-    value = f"{1000 * one.value:.3g} ± {1000 * (one.se or 0):.2g}"
-    return value if one.floor is None else f"{value} (real {1000 * one.floor:.3g})"
+    value = f"{_thousandths(one.value):.3g} ± {_thousandths(one.se or 0):.2g}"
+    return value if one.floor is None else f"{value} (real {_thousandths(one.floor):.3g})"
+
+
+def _thousandths(distance: float) -> float:
+    """Return a distance in thousandths, rounding errors as 0."""
+    return round(1000 * distance, 3) + 0.0  # not -0
 
 
 def _beside(one: Beside) -> str:

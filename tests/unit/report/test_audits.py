@@ -68,6 +68,11 @@ def test_every_number_stands_beside_its_floor():
     }
 
 
+def test_a_distance_of_nothing_but_rounding_is_0():
+    (row,) = audit_table([shown(kid=Beside(value=0.0431, se=0.0029, floor=-1e-15))]).rows
+    assert dict(zip(HEADS, row, strict=True))["KID × 1000"] == "43.1 ± 2.9 (real 0)"
+
+
 def test_what_was_not_measured_is_a_dash():
     nothing = Beside(value=None, floor=None)
     empty = {"kid": nothing, "density": nothing, "coverage": nothing, "copies": {}, "score": None}
