@@ -65,9 +65,12 @@ def _print_paper_tables(console: Console, study: Study, directory: Path) -> None
     from rich.markup import escape
     from rich.table import Table
 
+    from augsearch.report.sentences import chosen_on_tuning
     from augsearch.report.tables import pieces, read_table
 
-    for name, options in study.settings.report.tables.items():
+    settings = study.settings
+    searched = any(arm.search for arm in settings.arms.values())
+    for name, options in settings.report.tables.items():
         path = directory / "tables" / f"{name}.csv"
         if not path.exists():  # no arm had anything to say about its images
             continue
@@ -81,6 +84,8 @@ def _print_paper_tables(console: Console, study: Study, directory: Path) -> None
                 table.add_row(*(escape(row[number]) for number in columns))
             console.print(table)
             title = None
+        if options.images == "tuning":
+            console.print(chosen_on_tuning(searched, settings.tune is not None), markup=False)
 
 
 def print_check(report: CheckReport) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from augsearch.report.contents import ReportContents
 from augsearch.report.lines import BEST, CHOSEN, TEST, Line
 from augsearch.report.samples import Sample
-from augsearch.report.sentences import decided, metric_title
+from augsearch.report.sentences import chosen_on_tuning, decided, metric_title
 from augsearch.report.values import DELONG
 from augsearch.study.schema.report import TableOptions
 
@@ -33,7 +33,7 @@ def caption(
         decided(contents.classes, options.metrics),
     ]
     if options.images == "tuning":
-        sentences.append(_choices(contents))
+        sentences.append(chosen_on_tuning(bool(contents.searches), bool(contents.tuned)))
     if options.best_setting:
         sentences += _settings(contents, lines)
     sentences += _explanations(contents, options)
@@ -73,18 +73,6 @@ def _trainings(contents: ReportContents, options: TableOptions, samples: Sequenc
         "interval": f"mean with {contents.level} interval over",
     }[options.value]
     return f"{how} {trainings} per arm{each}"
-
-
-def _choices(contents: ReportContents) -> str:
-    chosen = ["the amount of a searched arm"] if contents.searches else []
-    chosen += ["the setting of an arm's classifier"] if contents.tuned else []
-    if not chosen:
-        return (
-            "What a classifier chooses while it trains, as when to stop, it chose on these images."
-        )
-    what = " and ".join(chosen)
-    verb = "was" if len(chosen) == 1 else "were"
-    return f"{what.capitalize()} {verb} chosen on these very images: values are too high."
 
 
 def _settings(contents: ReportContents, lines: Iterable[Line]) -> Iterator[str]:

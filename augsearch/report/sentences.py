@@ -264,6 +264,24 @@ def decided(classes: Sequence[str], metrics: Iterable[str]) -> str:
     return f"An image is decided to be of its likeliest class; there is no cut-off.{over}{never}"
 
 
+def chosen_on_tuning(amounts: bool, settings: bool) -> str:
+    """Say what limits values on the tuning set.
+
+    Args:
+        amounts: An arm's amount was searched.
+        settings: A classifier's settings were tried.
+    """
+    chosen = ["the amount of a searched arm"] if amounts else []
+    chosen += ["the setting of an arm's classifier"] if settings else []
+    if not chosen:
+        return (
+            "What a classifier chooses while it trains, as when to stop, it chose on these images."
+        )
+    what = " and ".join(chosen)
+    verb = "was" if len(chosen) == 1 else "were"
+    return f"{what.capitalize()} {verb} chosen on these very images: values are too high."
+
+
 def metric_title(name: str) -> str:
     """Write a metric's name as papers do.
 

@@ -117,12 +117,14 @@ def finished(augsearch):
 
 
 def _printed(text, asked, tables):
-    """The study's own tables stand on the terminal: each title, and its first number."""
+    """The study's own tables stand on the terminal: title, first number, and if it is too high."""
     words = " ".join(text.split())  # a title may take several lines
     for name, options in asked.items():
         assert options["title"] in words
         metric = next(key for key in tables[name][0] if key.endswith(options["metrics"][0]))
         assert f"{float(tables[name][0][metric]):.3f}" in text
+    on_tuning = sum(options.get("images") == "tuning" for options in asked.values())
+    assert words.count("chosen on these very images: values are too high.") == on_tuning
 
 
 def test_kong_compares_four_arms_by_all_of_the_papers_metrics(finished):
