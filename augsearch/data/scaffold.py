@@ -141,7 +141,7 @@ def _csv(layout: Layout) -> list[str]:
     lines = [f"{role}_column = {_quoted(columns[role])}" for role in ("image", "label")]
     if "group" in columns:
         lines.append(
-            f"group_column = {_quoted(columns['group'])}    # images of the same stay together"
+            f"group_column = {_quoted(columns['group'])}    # images of one patient stay together"
         )
     elif layout.kind == "dicom":
         lines.append(_PATIENTS)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit, ndtr
 
 from augsearch.evaluation.delong import auc_influence, variance_of
-from augsearch.evaluation.metrics import Metric, check, get_metric
+from augsearch.evaluation.metrics import check, get_metric
 from augsearch.evaluation.patients import fewest_of, numbered
 from augsearch.evaluation.precision import check_confidence, precision
 from augsearch.evaluation.resampling import bootstrap_scores, resampled_counts
@@ -78,7 +78,8 @@ def metric_interval(
             "stack the probabilities of the trainings."
         )
     check_confidence(confidence)
-    value = float(np.mean([metric(true, replicate) for replicate in given]))
+    runs = np.array([metric(true, replicate) for replicate in given])
+    value = float(runs.mean())
     if math.isnan(value):
         return math.nan, math.nan, math.nan
     fewest = fewest_of(true, numbered(patients, len(true)), given.shape[2])
@@ -86,8 +87,10 @@ def metric_interval(
         return value, math.nan, math.nan
     if name == "auc":
         return value, *_auc_limits(true, given, confidence, groups, patients)
-    limits = _bootstrap_limits(metric, true, given, confidence, seed, fewest, groups, patients)
-    return value, *limits
+    generator = seed.generator()
+    drawn = bootstrap_scores(metric, true, given, DRAWS, generator, patients)
+    weights = _shares(generator, len(given), groups)
+    return value, *_bootstrap_limits(drawn, weights, runs, confidence, fewest, groups)
 
 
 def _auc_limits(
@@ -111,30 +114,36 @@ def _auc_limits(
 
 
 def _bootstrap_limits(
-    metric: Metric,
-    labels: NDArray[np.int64],
-    probabilities: Floats,
+    drawn: Floats,
+    weights: Floats,
+    runs: Floats,
     confidence: float,
-    seed: Seed,
     fewest: int,
-    groups: ArrayLike | None = None,
-    patients: ArrayLike | None = None,
+    groups: ArrayLike | None,
 ) -> tuple[float, float]:
-    generator = seed.generator()
-    scores = bootstrap_scores(metric, labels, probabilities, DRAWS, generator, patients)
-    chosen = _shares(generator, len(probabilities), groups)
+    """Return the ends of an interval.
+
+    Args:
+        drawn: The metric of every replicate on each draw of images, (DRAWS, R).
+        weights: Of every replicate in each draw, (DRAWS, R).
+        runs: The metric of every replicate on the images as they are, (R,).
+        confidence: Between 0 and 1.
+        fewest: Images (or patients) of the smallest class.
+        groups: The generator behind each replicate.
+    """
     # A replicate that a draw left out must not spoil it with 0 · NaN.
-    means = np.where(chosen > 0, chosen * scores, 0).sum(axis=1)
-    defined = means[~np.isnan(means)]
-    images = scores.mean(axis=1)
-    images = images[~np.isnan(images)]
-    if len(images) < 2 or np.ptp(defined) < _ROUNDING:
+    means = np.where(weights > 0, weights * drawn, 0).sum(axis=1)
+    means = means[~np.isnan(means)]
+    on_images = drawn.mean(axis=1)
+    on_images = on_images[~np.isnan(on_images)]
+    if len(on_images) < 2 or np.ptp(means) < _ROUNDING:
         return math.nan, math.nan
-    runs = np.array([metric(labels, replicate) for replicate in probabilities])
-    runs, nested = (runs, False) if groups is None else (group_means(runs, groups), True)
-    found = precision(float(images.var(ddof=1)), (runs,), fewest - 1, nested)
+    own, nested = (runs, False) if groups is None else (group_means(runs, groups), True)
+    found = precision(float(on_images.var(ddof=1)), (own,), fewest - 1, nested)
+    if found.se == 0:  # only draws in which a replicate is undefined differ
+        return math.nan, math.nan
     tail = float(ndtr(-found.quantile(confidence)))
-    low, high = np.quantile(defined, [tail, 1 - tail])
+    low, high = np.quantile(means, [tail, 1 - tail])
     return float(low), float(high)
 
 

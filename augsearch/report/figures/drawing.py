@@ -111,13 +111,13 @@ def control_title(name: str) -> str:
 def svg(figure: Figure, description: str) -> str:
     """Return the figure as SVG text without a date: equal figures are equal texts.
 
+    Letters are outlines, the same everywhere. If Matplotlib's font lacks one (those of Chinese,
+    for instance), the browser writes all of the figure's.
+
     Args:
         figure: The figure.
         description: What it shows in a sentence or two, with its main numbers, for those who do
             not see it.
-
-    Letters are outlines, the same everywhere. If Matplotlib's font lacks one (those of Chinese,
-    for instance), the browser writes all of the figure's.
     """
     FigureCanvasSVG(figure)
     figure.dpi = 72  # as SVG has it
