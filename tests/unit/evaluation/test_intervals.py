@@ -88,7 +88,7 @@ def test_bootstrap_agrees_with_scipy() -> None:
 def test_intervals_hold_the_truth_although_a_class_has_three_images(
     name: str, trainings: int
 ) -> None:
-    # Percentiles as they are would hold it in 76 and 89 of 100.
+    # Percentiles as they are held it in 78 and 88 of 100 of these.
     labels = np.repeat([1, 0], [3, 40])
     generator = Seed.of(8).generator()
 
