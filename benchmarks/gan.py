@@ -23,8 +23,8 @@ import textbook_gan
 import torch
 from torch import nn
 
+from augsearch.gan.base import Gan
 from augsearch.gan.create import create_gan
-from augsearch.gan.game import Game
 from augsearch.records import LabelledImages
 from augsearch.seeds import Seed
 from augsearch.study.schema.generators import AcganOptions
@@ -56,13 +56,13 @@ def noise_images(count: int, side: int, channels: int) -> LabelledImages:
     return LabelledImages(pixels, labels, labels, tuple(map(str, labels)), ("a", "b"))
 
 
-def own(preset: str, precision: str, device: str) -> Game:
+def own(preset: str, precision: str, device: str) -> Gan:
     """Return augsearch's GAN of a preset."""
     images = noise_images(*STUDIES[preset][:3])
     return create_gan(options_of(preset, precision), images, SEED, device)
 
 
-def variant(preset: str, how: str, precision: str, memory: str, device: str) -> Game:
+def variant(preset: str, how: str, precision: str, memory: str, device: str) -> Gan:
     """Return one of the eight; a graph is not captured, "compiled" compiles both networks."""
     gan = create_gan(
         options_of(preset, precision), noise_images(*STUDIES[preset][:3]), SEED, device
@@ -77,7 +77,7 @@ def variant(preset: str, how: str, precision: str, memory: str, device: str) -> 
     return gan
 
 
-def steps(gan: Game, count: int, device: str) -> Callable[[], None]:
+def steps(gan: Gan, count: int, device: str) -> Callable[[], None]:
     """Return a task of `count` iterations, seeded as in a training."""
     rng = torch.Generator(device=device)
     numbers: Iterator[int] = iter(range(1, 1 << 62))
@@ -121,7 +121,7 @@ def _compiles(name: str, task: Callable[[], None]) -> bool:
     return True
 
 
-def _same_size(gan: Game, plain: textbook_gan.Textbook) -> None:
+def _same_size(gan: Gan, plain: textbook_gan.Textbook) -> None:
     pairs = [
         (gan.players.generator, plain.generator),
         (gan.players.discriminator, plain.discriminator),

@@ -7,7 +7,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from augsearch.gan.game import Game
+from augsearch.gan.base import Gan
 from augsearch.gan.losses import SOURCE_LOSSES, class_loss
 from augsearch.gan.players import Players, RealImages, descend
 from augsearch.records import LabelledImages
@@ -16,7 +16,7 @@ from augsearch.study.schema.generators import AcganOptions
 
 
 @final
-class AcganStep(Game):
+class AcganStep(Gan):
     """Networks, optimisers and resident images of an ACGAN, and its iteration.
 
     The discriminator sees one batch of real and one of synthetic images, then the generator answers

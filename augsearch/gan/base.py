@@ -1,4 +1,4 @@
-"""What differs from one kind of GAN to the next, as the loops that train them see it."""
+"""What differs from one kind of GAN to the next, and what all of them do alike."""
 
 from __future__ import annotations
 
@@ -11,10 +11,19 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from augsearch.device import Precision
+from augsearch.gan.graph import OneGraph
+from augsearch.gan.players import Players
 
 
 class Gan(ABC):
-    """Networks, optimisers and one iteration.
+    """A generator and a discriminator that are trained against each other, and one iteration.
+
+    On a CUDA GPU `train` is captured as one graph. It must therefore do the same on every call,
+    never look at a value on the host, and draw from the generator that it is given alone.
+
+    Args:
+        players: Networks and optimisers.
+        device: The torch device.
 
     Attributes:
         loss_names: What `step` returns.
@@ -35,7 +44,19 @@ class Gan(ABC):
     optimizers: Mapping[str, Optimizer]
     precision: Precision = "float32"
 
+    def __init__(self, players: Players, device: str) -> None:
+        self.players = players
+        self.modules = players.modules
+        self.optimizers = players.optimizers()
+        self.precision = players.precision
+        self._graph: OneGraph | None = None
+        if torch.device(device).type == "cuda":
+            self._graph = OneGraph(self.modules, self.optimizers, device)
+
     @abstractmethod
+    def train(self, rng: torch.Generator) -> Tensor:
+        """Train both networks once, without the moving average; return the losses, detached."""
+
     def step(self, iteration: int, rng: torch.Generator) -> Tensor:
         """Train for one iteration and return its losses, float32, (len(loss_names),), detached.
 
@@ -43,6 +64,10 @@ class Gan(ABC):
             iteration: From 1 on.
             rng: All randomness of this iteration, freshly seeded, on the training's device.
         """
+        losses = self.train(rng) if self._graph is None else self._graph(self.train, rng)
+        # Outside the graph, since the weight of the average depends on the iteration.
+        self.players.follow(iteration)
+        return losses
 
     def exploded(self, losses: Sequence[float]) -> str | None:
         """Return what is wrong with the losses of an iteration; None if nothing is."""

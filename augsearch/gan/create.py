@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from augsearch.gan.acgan_step import AcganStep
+from augsearch.gan.base import Gan
 from augsearch.gan.dcgan_step import DcganStep
 from augsearch.gan.wgan_step import WganStep
 from augsearch.records import LabelledImages
@@ -10,9 +11,7 @@ from augsearch.seeds import Seed
 from augsearch.study.schema.generators import AcganOptions, DcganOptions, TrainedOptions
 
 
-def create_gan(
-    options: TrainedOptions, train: LabelledImages, seed: Seed, device: str
-) -> AcganStep | DcganStep | WganStep:
+def create_gan(options: TrainedOptions, train: LabelledImages, seed: Seed, device: str) -> Gan:
     """Return the GAN that `options` describe, with its first weights.
 
     Raises:

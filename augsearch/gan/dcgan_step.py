@@ -7,7 +7,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from augsearch.gan.game import Game
+from augsearch.gan.base import Gan
 from augsearch.gan.losses import SOURCE_LOSSES
 from augsearch.gan.players import Players, RealImages, descend
 from augsearch.records import LabelledImages
@@ -16,7 +16,7 @@ from augsearch.study.schema.generators import DcganOptions
 
 
 @final
-class DcganStep(Game):
+class DcganStep(Gan):
     """Networks, optimisers and resident images of a DCGAN, and its iteration.
 
     As an ACGAN's, without classes: the labels of `train` are not looked at.

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from augsearch.gan.initial import built
 from augsearch.gan.spectral_norm import spectrally_normed
 
 _SLOPE = 0.2
@@ -137,8 +136,3 @@ def _halving(n_in: int, n_out: int, kernel: int, side: int, bias: bool) -> nn.Mo
         return nn.Conv2d(n_in, n_out, kernel, 2, (kernel - 1) // 2, bias=bias)
     odd = kernel - 1 + kernel % 2  # an odd kernel keeps the side
     return nn.Conv2d(n_in, n_out, odd, 1, odd // 2, bias=bias)
-
-
-def built_discriminator(design: DiscriminatorDesign, rng: torch.Generator) -> Discriminator:
-    """Return a discriminator on the CPU with first weights from `rng`; see `initial.built`."""
-    return built(lambda: Discriminator(design), rng)

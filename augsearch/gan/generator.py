@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from augsearch.errors import SourceError
-from augsearch.gan.initial import built
 
 
 @dataclass(frozen=True)
@@ -147,8 +146,3 @@ def _doubling(n_in: int, n_out: int, kernel: int, bias: bool) -> nn.Module:
     padding = (kernel - 1) // 2
     extra = 2 * padding + 2 - kernel
     return nn.ConvTranspose2d(n_in, n_out, kernel, 2, padding, extra, bias=bias)
-
-
-def built_generator(design: GeneratorDesign, rng: torch.Generator) -> Generator:
-    """Return a generator on the CPU with first weights from `rng`; see `initial.built`."""
-    return built(lambda: Generator(design), rng)

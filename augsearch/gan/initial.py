@@ -12,21 +12,23 @@ from augsearch.gan.spectral_norm import SpectralNorm
 
 _INITIAL_SD = 0.02
 
+Design = TypeVar("Design")
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def built(make: Callable[[], Network], rng: torch.Generator) -> Network:
+def built(kind: Callable[[Design], Network], design: Design, rng: torch.Generator) -> Network:
     """Return a network on the CPU with its first weights.
 
     Weights are drawn from N(0, 0.02²) as in DCGAN (Radford et al. 2016), embeddings from N(0, 1) so
     that the label is heard from the start; biases are 0. The global random state is not touched.
 
     Args:
-        make: Its constructor.
+        kind: `Generator` or `Discriminator`.
+        design: What it takes.
         rng: CPU generator that all weights come from.
     """
     with torch.device("meta"):  # layers would draw from the global random state otherwise
-        network = make()
+        network = kind(design)
     network.to_empty(device="cpu")
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d | nn.GroupNorm):

@@ -17,8 +17,9 @@ from augsearch.device import pick_precision
 from augsearch.gan.augment import augmented
 from augsearch.gan.average import average_towards
 from augsearch.gan.designs import designs
-from augsearch.gan.discriminator import built_discriminator
-from augsearch.gan.generator import Generator, built_generator
+from augsearch.gan.discriminator import Discriminator
+from augsearch.gan.generator import Generator
+from augsearch.gan.initial import built
 from augsearch.records import LabelledImages
 from augsearch.seeds import Seed
 from augsearch.study.schema.generators import GanOptions
@@ -55,8 +56,8 @@ class Players:
         self.precision = pick_precision(options.precision, device)
         generator, discriminator = designs(options, shape, n_classes)
         rng = seed.child("initial weights").torch_generator()
-        self.generator = built_generator(generator, rng).to(device)
-        self.discriminator = built_discriminator(discriminator, rng).to(device)
+        self.generator = built(Generator, generator, rng).to(device)
+        self.discriminator = built(Discriminator, discriminator, rng).to(device)
         for network in (self.generator, self.discriminator):
             network.to(memory_format=torch.channels_last)
         self.average: Generator | None = None

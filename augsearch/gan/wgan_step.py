@@ -7,7 +7,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from augsearch.gan.game import Game
+from augsearch.gan.base import Gan
 from augsearch.gan.losses import critic_loss, gradient_penalty, wasserstein_generator
 from augsearch.gan.players import Players, RealImages, descend
 from augsearch.records import LabelledImages
@@ -16,7 +16,7 @@ from augsearch.study.schema.generators import WganOptions
 
 
 @final
-class WganStep(Game):
+class WganStep(Gan):
     """Networks, optimisers and resident images of a WGAN, and its iteration.
 
     An iteration trains the critic `critic_steps` times, each on a fresh batch, and the generator

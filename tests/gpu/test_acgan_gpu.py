@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
+from augsearch.gan.base import Gan
 from augsearch.gan.create import create_gan
-from augsearch.gan.game import Game
 from augsearch.records import LabelledImages
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext, Pool
@@ -63,7 +63,7 @@ def _options(kind: str, **settings: object) -> TrainedOptions:
     return known[kind].model_validate({"kind": kind} | settings)
 
 
-def _game(options: TrainedOptions, graph: bool) -> Game:
+def _game(options: TrainedOptions, graph: bool) -> Gan:
     game = create_gan(options, _train(), SEED, "cuda")
     if not graph:
         game._graph = None

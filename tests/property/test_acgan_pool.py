@@ -2,18 +2,21 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from augsearch.gan.discriminator import DiscriminatorDesign, built_discriminator
-from augsearch.gan.generator import GeneratorDesign, built_generator
+from augsearch.gan.discriminator import Discriminator, DiscriminatorDesign
+from augsearch.gan.generator import Generator, GeneratorDesign
+from augsearch.gan.initial import built
 from augsearch.seeds import Seed
 from augsearch.sources.generators.pool import GeneratorPool
 
-GENERATOR = built_generator(
-    GeneratorDesign(8, 1, 3, 4, 4, (16, 8), 4), Seed.of("weights").torch_generator()
+GENERATOR = built(
+    Generator, GeneratorDesign(8, 1, 3, 4, 4, (16, 8), 4), Seed.of("weights").torch_generator()
 ).eval()
 for parameter in GENERATOR.parameters():
     parameter.data.mul_(8)  # untrained images are nearly grey otherwise, and all alike
-DISCRIMINATOR = built_discriminator(
-    DiscriminatorDesign(8, 1, 3, (8, 8), 4, "spectral", 0.5), Seed.of("weights").torch_generator()
+DISCRIMINATOR = built(
+    Discriminator,
+    DiscriminatorDesign(8, 1, 3, (8, 8), 4, "spectral", 0.5),
+    Seed.of("weights").torch_generator(),
 ).eval()
 POOL = GeneratorPool(GENERATOR, DISCRIMINATOR, Seed.of(0, "acgan"), "cpu")
 

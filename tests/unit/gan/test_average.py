@@ -2,14 +2,15 @@ import pytest
 import torch
 
 from augsearch.gan.average import average_towards, calibrated
-from augsearch.gan.generator import Generator, GeneratorDesign, built_generator
+from augsearch.gan.generator import Generator, GeneratorDesign
+from augsearch.gan.initial import built
 from augsearch.seeds import Seed
 
 DESIGN = GeneratorDesign(16, 1, 3, 8, 4, (8, 6), 4)
 
 
 def _generator(number: int = 0) -> Generator:
-    return built_generator(DESIGN, Seed.of("weights", number).torch_generator())
+    return built(Generator, DESIGN, Seed.of("weights", number).torch_generator())
 
 
 def test_average_is_the_weighted_mean_with_a_warm_up() -> None:

@@ -4,8 +4,9 @@ import torch
 
 from augsearch.errors import SourceError
 from augsearch.gan.designs import designs
-from augsearch.gan.discriminator import DiscriminatorDesign, Dropout, built_discriminator
-from augsearch.gan.generator import GeneratorDesign, built_generator
+from augsearch.gan.discriminator import Discriminator, DiscriminatorDesign, Dropout
+from augsearch.gan.generator import Generator, GeneratorDesign
+from augsearch.gan.initial import built
 from augsearch.gan.spectral_norm import spectrally_normed
 from augsearch.seeds import Seed
 from augsearch.study.schema.generators import AcganOptions, DcganOptions, WganOptions
@@ -41,8 +42,8 @@ def _rng() -> torch.Generator:
 )
 def test_shapes(size: int, channels: int, n_classes: int, settings: dict[str, object]) -> None:
     for_generator, for_discriminator = _designs(size, channels, n_classes, **settings)
-    generator = built_generator(for_generator, _rng())
-    discriminator = built_discriminator(for_discriminator, _rng())
+    generator = built(Generator, for_generator, _rng())
+    discriminator = built(Discriminator, for_discriminator, _rng())
     labels = torch.arange(6) % n_classes
     images = generator(torch.randn(6, for_generator.latent_dim, generator=_rng()), labels)
     assert images.shape == (6, channels, size, size)
@@ -79,7 +80,7 @@ def _published(
     options = OPTIONS[kind].model_validate({"kind": kind, "preset": preset})
     known = n_classes if kind == "acgan" else 0
     for_generator, for_discriminator = designs(options, (size, size, channels), known)
-    return built_generator(for_generator, _rng()), built_discriminator(for_discriminator, _rng())
+    return built(Generator, for_generator, _rng()), built(Discriminator, for_discriminator, _rng())
 
 
 def test_the_layers_of_kong_2022() -> None:
@@ -201,7 +202,7 @@ def test_the_layers_of_roglin_2022() -> None:
 def test_the_label_changes_the_image(preset: str) -> None:
     settings: dict[str, object] = {"preset": preset, "width": 0.1}
     design = _designs(32, **settings)[0]
-    generator = built_generator(design, _rng()).eval()
+    generator = built(Generator, design, _rng()).eval()
     latent = design.latents(1, _rng())
     with torch.no_grad():
         one, other = (generator(latent, torch.tensor([label])) for label in (0, 1))
@@ -210,36 +211,36 @@ def test_the_label_changes_the_image(preset: str) -> None:
 
 def test_a_network_without_classes_does_not_look_at_labels() -> None:
     design, for_discriminator = _designs(16, n_classes=0, width=0.1)
-    generator = built_generator(design, _rng()).eval()
+    generator = built(Generator, design, _rng()).eval()
     latent = design.latents(2, _rng())
     with torch.no_grad():
         assert torch.equal(
             generator(latent, torch.tensor([0, 1])), generator(latent, torch.tensor([9, 9]))
         )
-    discriminator = built_discriminator(for_discriminator, _rng())
+    discriminator = built(Discriminator, for_discriminator, _rng())
     source, classes = discriminator(torch.ones(2, 1, 16, 16), _rng())
     assert source.shape == (2,) and classes.shape == (2, 0)
 
 
 def test_layer_norm_looks_at_each_image_alone() -> None:
     design = _designs(16, width=0.1, discriminator_norm="layer")[1]
-    discriminator = built_discriminator(design, _rng())
+    discriminator = built(Discriminator, design, _rng())
     images = torch.randn(4, 1, 16, 16, generator=_rng())
     assert torch.allclose(discriminator(images)[0][:1], discriminator(images[:1])[0], atol=1e-6)
 
 
 def test_a_size_that_cannot_be_halved_often_enough_is_refused() -> None:
     with pytest.raises(SourceError, match=r"divisible by 8 .* got 30; choose 24 or 32"):
-        built_generator(_designs(30)[0], _rng())
+        built(Generator, _designs(30)[0], _rng())
 
 
 def test_first_weights_come_from_the_generator_alone() -> None:
     before = torch.random.get_rng_state()
     design, for_discriminator = _designs(16, width=0.1)
-    one = built_generator(design, _rng()).state_dict()
-    other = built_generator(design, _rng()).state_dict()
+    one = built(Generator, design, _rng()).state_dict()
+    other = built(Generator, design, _rng()).state_dict()
     assert all(torch.equal(one[key], other[key]) for key in one)
-    built_discriminator(for_discriminator, _rng())
+    built(Discriminator, for_discriminator, _rng())
     assert torch.equal(before, torch.random.get_rng_state())
     assert all(value.isfinite().all() for value in one.values())
 
@@ -271,7 +272,7 @@ def test_spectral_norm_passes_the_gradient_of_its_scale() -> None:
 
 def test_dropout_leaves_out_the_stated_share_in_training_only() -> None:
     design = _designs(32, preset="kong2022", width=0.1)[1]
-    dropout = built_discriminator(design, _rng()).layers[2]
+    dropout = built(Discriminator, design, _rng()).layers[2]
     ones = torch.ones(100, 100)
     kept = dropout(ones, _rng())
     assert set(kept.unique().tolist()) == {0.0, 2.0}

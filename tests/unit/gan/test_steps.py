@@ -7,9 +7,9 @@ import torch
 
 from augsearch.errors import SourceError
 from augsearch.gan.acgan_step import AcganStep
+from augsearch.gan.base import Gan
 from augsearch.gan.create import create_gan
 from augsearch.gan.dcgan_step import DcganStep
-from augsearch.gan.game import Game
 from augsearch.gan.players import RealImages
 from augsearch.gan.wgan_step import WganStep
 from augsearch.seeds import Seed
@@ -73,7 +73,7 @@ def test_a_step_depends_on_its_generator_alone(kind: str) -> None:
     )
 
 
-def _plain_and_lowered(monkeypatch: pytest.MonkeyPatch, kind: str) -> list[Game]:
+def _plain_and_lowered(monkeypatch: pytest.MonkeyPatch, kind: str) -> list[Gan]:
     monkeypatch.setattr("augsearch.device.has_bf16", lambda device: True)  # emulated elsewhere
     once = {"critic_steps": 1} if kind == "wgan" else {}  # a second one follows an update
     return [_gan(kind, precision=precision, **once) for precision in ("float32", "bf16")]
@@ -197,7 +197,7 @@ def test_a_size_that_cannot_be_halved_often_enough_is_refused(kind: str) -> None
 def test_a_gan_with_a_graph_is_let_go_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     # In a circle of references its memory on the GPU would stay until Python looks for garbage.
     on_gpu = SimpleNamespace(device=lambda name: SimpleNamespace(type="cuda"))
-    monkeypatch.setattr("augsearch.gan.game.torch", on_gpu)
+    monkeypatch.setattr("augsearch.gan.base.torch", on_gpu)
     gan = _gan("acgan")
     assert gan._graph is not None
     left = weakref.ref(gan)

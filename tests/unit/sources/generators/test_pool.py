@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from augsearch.errors import SourceError, StorageError
-from augsearch.gan.discriminator import DiscriminatorDesign, built_discriminator
-from augsearch.gan.generator import Generator, GeneratorDesign, built_generator
+from augsearch.gan.discriminator import Discriminator, DiscriminatorDesign
+from augsearch.gan.generator import Generator, GeneratorDesign
+from augsearch.gan.initial import built
 from augsearch.seeds import Seed
 from augsearch.sources.generators.networks import (
     read_discriminator,
@@ -16,15 +17,17 @@ from augsearch.sources.generators.networks import (
 from augsearch.sources.generators.pool import ClassPools, GeneratorPool
 from augsearch.sources.pools import UnlabelledPool
 
-GENERATOR = built_generator(
-    GeneratorDesign(8, 1, 2, 4, 4, (4, 4), 4), Seed.of("weights").torch_generator()
+GENERATOR = built(
+    Generator, GeneratorDesign(8, 1, 2, 4, 4, (4, 4), 4), Seed.of("weights").torch_generator()
 ).eval()
 for parameter in GENERATOR.parameters():
     parameter.data.mul_(20)  # untrained images are nearly grey otherwise, and all alike
 
 
-DISCRIMINATOR = built_discriminator(
-    DiscriminatorDesign(8, 1, 2, (4, 4), 4, "batch", 0.5), Seed.of("judge").torch_generator()
+DISCRIMINATOR = built(
+    Discriminator,
+    DiscriminatorDesign(8, 1, 2, (4, 4), 4, "batch", 0.5),
+    Seed.of("judge").torch_generator(),
 ).eval()
 with torch.no_grad():
     for number, parameter in enumerate(DISCRIMINATOR.parameters()):
@@ -85,7 +88,7 @@ def test_realness_is_the_discriminators_logit_of_the_finished_images() -> None:
 @pytest.mark.parametrize("norm", ["batch", "spectral", "layer"])
 def test_a_discriminator_read_back_gives_the_same_scores(tmp_path: Path, norm: str) -> None:
     design = DiscriminatorDesign(8, 1, 0, (4, 4), 4, norm, 0.5)
-    discriminator = built_discriminator(design, Seed.of("weights").torch_generator())
+    discriminator = built(Discriminator, design, Seed.of("weights").torch_generator())
     discriminator(torch.ones(2, 1, 8, 8))  # moves what the norms keep
     write_network(tmp_path / "d.safetensors", discriminator)
     back = read_discriminator(tmp_path / "d.safetensors")

@@ -8,8 +8,9 @@ import pytest
 
 from augsearch.evaluation.diversity import pairwise_spread
 from augsearch.events import Event, PictureMade, Warned
-from augsearch.gan.discriminator import Discriminator, DiscriminatorDesign, built_discriminator
-from augsearch.gan.generator import Generator, GeneratorDesign, built_generator
+from augsearch.gan.discriminator import Discriminator, DiscriminatorDesign
+from augsearch.gan.generator import Generator, GeneratorDesign
+from augsearch.gan.initial import built
 from augsearch.records import LabelledImages
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext
@@ -21,12 +22,12 @@ SEED = Seed.of("snapshots")
 
 
 def _generator(number: int) -> Generator:
-    return built_generator(DESIGN, SEED.child(number).torch_generator())
+    return built(Generator, DESIGN, SEED.child(number).torch_generator())
 
 
 def _discriminator(number: int) -> Discriminator:
     design = DiscriminatorDesign(8, 1, 2, (4,), 4, "batch", 0.0)
-    return built_discriminator(design, SEED.child(number).torch_generator())
+    return built(Discriminator, design, SEED.child(number).torch_generator())
 
 
 def _train() -> LabelledImages:
