@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from augsearch.errors import DataError
 from augsearch.seeds import Seed
+
+_ROWS = 1024
+"""Images that are read at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +57,8 @@ class LabelledImages:
 def content_key(pixels: NDArray[np.uint8]) -> str:
     """Return the SHA-256 (hex) of shape and bytes of `pixels`, read in slices of bounded memory."""
     digest = hashlib.sha256(repr(pixels.shape).encode())
-    for start in range(0, len(pixels), 1024):
-        digest.update(np.ascontiguousarray(pixels[start : start + 1024]).data)
+    for start in range(0, len(pixels), _ROWS):
+        digest.update(np.ascontiguousarray(pixels[start : start + _ROWS]).data)
     return digest.hexdigest()
 
 
@@ -111,9 +115,25 @@ class Portion:
         return Portion(self.block, self.rows[places], self.labels[places], patients)
 
 
-def pixels_of(portions: Iterable[Portion], shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Return the images of portions in memory, uint8, N of `shape`, be there any or not."""
-    return np.concatenate([np.empty((0, *shape), np.uint8), *(one.pixels for one in portions)])
+def pixels_of(portions: Sequence[Portion], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Return the images of portions in memory, uint8, N of `shape`, be there any or not.
+
+    Raises:
+        DataError: Some are of another shape.
+    """
+    pixels = np.empty((sum(len(portion.rows) for portion in portions), *shape), dtype=np.uint8)
+    start = 0
+    for portion in portions:
+        images = portion.block.pixels
+        if images.shape[1:] != shape:
+            raise DataError(
+                f"images must be of one shape but are of {shape} and {images.shape[1:]}; bring "
+                "them to one size and number of channels."
+            )
+        for rows in np.split(portion.rows, range(_ROWS, len(portion.rows), _ROWS)):
+            pixels[start : start + len(rows)] = images[rows]
+            start += len(rows)
+    return pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,16 +153,56 @@ class TrainingSet:
     def __len__(self) -> int:
         return sum(len(portion.labels) for portion in self.portions)
 
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """The class of each image, int64, (M,), in order."""
+        return np.concatenate([np.empty(0, np.int64), *(part.labels for part in self.portions)])
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """The images in memory, uint8, (M, H, W, C), in order.
+
+        Raises:
+            DataError: They are not all of one shape.
+        """
+        return pixels_of(self.portions, self.portions[0].block.pixels.shape[1:])
+
     def images(self, classes: tuple[str, ...]) -> LabelledImages:
         """Return its images in memory, in order, each its own group; `classes` are their names."""
         numbers = range(len(self))
         return LabelledImages(
-            pixels=np.concatenate([part.pixels for part in self.portions]),
-            labels=np.concatenate([part.labels for part in self.portions]),
+            pixels=self.pixels,
+            labels=self.labels,
             groups=np.array(numbers, dtype=np.int64),
             names=tuple(f"training image {number}" for number in numbers),
             classes=classes,
         )
+
+    def check(self) -> None:
+        """Make sure that rows and classes exist and that every class has an image.
+
+        Raises:
+            DataError: They do not, or a class has none.
+        """
+        labels = self.labels
+        if len(labels) and (labels.min() < 0 or labels.max() >= self.n_classes):
+            raise DataError(
+                f"labels must lie from 0 to {self.n_classes - 1} but are {labels.min()} to "
+                f"{labels.max()}."
+            )
+        counts = np.bincount(labels, minlength=self.n_classes)
+        if not counts.all():
+            missing = ", ".join(map(str, np.flatnonzero(counts == 0)))
+            raise DataError(
+                f"a training set must hold images of each of its {self.n_classes} classes but has "
+                f"none of class {missing} among its {len(labels)} images; check the split."
+            )
+        for part in self.portions:
+            if len(part.rows) and (part.rows.min() < 0 or part.rows.max() >= len(part.block)):
+                raise DataError(
+                    f"rows must lie from 0 to {len(part.block) - 1} but are {part.rows.min()} to "
+                    f"{part.rows.max()}."
+                )
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
 from augsearch.classifiers.base import Classifier, FittedClassifier
-from augsearch.classifiers.training_sets import check_training_set, labels_of
 from augsearch.classifiers.visual_words import Dictionary, images_of, learn_dictionary
 from augsearch.events import Advanced, Notify, silent
 from augsearch.records import ImageBlock, TrainingSet
@@ -125,8 +124,8 @@ def informative_words(
 
 
 def _fit(cell: TrainingSet, options: BagOfWordsOptions) -> FittedBagOfWords:
-    check_training_set(cell)
-    labels = labels_of(cell)
+    cell.check()
+    labels = cell.labels
     # One thread: the order in which sums are added up decides their last bits.
     with threadpool_limits(1):
         dictionary = learn_dictionary(cell, options)

@@ -13,7 +13,6 @@ from augsearch.classifiers.base import Classifier, FittedClassifier
 from augsearch.classifiers.feature_bank import FeatureBank
 from augsearch.classifiers.feature_store import FeatureStore
 from augsearch.classifiers.linear_head import LinearHead
-from augsearch.classifiers.training_sets import check_training_set, labels_of
 from augsearch.events import Advanced, Notify, silent
 from augsearch.records import ImageBlock, Portion, TrainingSet
 from augsearch.study.schema.classifier import AdamHead, LogisticHead
@@ -52,7 +51,7 @@ class FrozenClassifier(Classifier):
         if not training_sets:
             return []
         for cell in training_sets:
-            check_training_set(cell)
+            cell.check()
         bank = FeatureBank(self._store, training_sets, notify)
         if isinstance(self._head, LogisticHead):
             heads = _fit_logistic(bank, training_sets, self._head, notify)
@@ -93,7 +92,7 @@ def _fit_logistic(
 
     heads = []
     for done, cell in enumerate(cells, start=1):
-        heads.append(fit_logistic_head(bank.gather(cell), labels_of(cell), options, notify))
+        heads.append(fit_logistic_head(bank.gather(cell), cell.labels, options, notify))
         notify(Advanced(done, len(cells), "heads"))
     return heads
 
@@ -118,7 +117,7 @@ def _fit_adam(
     for n_classes in sorted({cell.n_classes for cell in training_sets}):
         members = [i for i, cell in enumerate(training_sets) if cell.n_classes == n_classes]
         cells = [
-            HeadCell(bank.rows(cell), labels_of(cell), cell.seed)
+            HeadCell(bank.rows(cell), cell.labels, cell.seed)
             for cell in (training_sets[i] for i in members)
         ]
         fitted = train_adam_heads(

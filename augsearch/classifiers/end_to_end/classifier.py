@@ -10,7 +10,6 @@ from augsearch.classifiers.base import Classifier, FittedClassifier
 from augsearch.classifiers.end_to_end.blueprint import Blueprint
 from augsearch.classifiers.end_to_end.fitted import FittedEndToEnd
 from augsearch.classifiers.end_to_end.training import Examples, Training
-from augsearch.classifiers.training_sets import check_training_set, labels_of, pixels_of
 from augsearch.device import pick_precision
 from augsearch.events import Advanced, Notify, silent
 from augsearch.records import TrainingSet
@@ -50,7 +49,7 @@ class EndToEnd(Classifier):
             DivergedError: A loss is no longer finite.
         """
         for cell in training_sets:
-            check_training_set(cell)
+            cell.check()
         epochs = self._options.epochs
         fitted: list[FittedClassifier] = []
         for number, cell in enumerate(training_sets):
@@ -60,10 +59,10 @@ class EndToEnd(Classifier):
         return fitted
 
     def _fit_one(self, cell: TrainingSet, progress: _Progress) -> FittedEndToEnd:
-        train = Examples(pixels_of(cell.portions), labels_of(cell))
+        train = Examples(cell.pixels, cell.labels)
         tune = None
         if cell.tune is not None and len(cell.tune.rows):
-            tune = Examples(pixels_of([cell.tune]), cell.tune.labels)
+            tune = Examples(cell.tune.pixels, cell.tune.labels)
         seed = cell.seed.child("network")
         network, inputs = self._blueprint.build(train.pixels, cell.n_classes, seed)
         inputs = inputs.to(self._device)
