@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from augsearch.data.folders import images_below, subfolders, visible
 from augsearch.data.listing import Entry, Listing, choose, files_of, stamps_of
 from augsearch.errors import DataError
 from augsearch.messages import hint, lines, names
-from augsearch.study.conventions import IMAGE_SUFFIXES, images_below
+from augsearch.study.conventions import IMAGE_SUFFIXES
 from augsearch.study.patterns import Pattern, compiled
 from augsearch.study.schema.data import FolderData
 
@@ -29,7 +30,7 @@ def read_folder(data: FolderData) -> Listing:
     unmatched: list[str] = []
     for folder in folders:
         before = len(entries)
-        for path in sorted(p for p in folder.iterdir() if not p.name.startswith(".")):
+        for path in visible(folder):
             name = f"{folder.name}/{path.name}"
             if path.suffix.lower() not in IMAGE_SUFFIXES:
                 ignored.append(name)
@@ -68,11 +69,7 @@ def class_folders(path: Path, classes: tuple[str, ...] | None) -> list[Path]:
     Raises:
         DataError: There are none, or one of `classes` is not there.
     """
-    found = {
-        folder.name: folder
-        for folder in sorted(path.iterdir())
-        if not folder.name.startswith(".") and folder.is_dir()
-    }
+    found = {folder.name: folder for folder in subfolders(path)}
     if not found:
         raise DataError(
             f"{path} must hold one folder of images per class but has no folders; for a table of "

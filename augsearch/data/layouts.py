@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from augsearch.data.colour import in_colour
+from augsearch.data.folders import files_below, image_files, images_below, subfolders
 from augsearch.errors import DataError
 from augsearch.messages import names
 from augsearch.study.conventions import (
     IMAGE_SUFFIXES,
     PART_OF,
-    images_below,
     is_dicom,
     sorted_labels,
 )
@@ -116,12 +115,12 @@ def negative_first(classes: Iterable[str]) -> list[str]:
 
 
 def _class_folders(folder: Path) -> Layout | None:
-    files = {path.name: found for path in _folders(folder) if (found := _images(path))}
+    files = {path.name: found for path in subfolders(folder) if (found := _images(path))}
     if len(files) >= 2:
         counts = {name: len(files[name]) for name in negative_first(files)}
         return Layout("folder", folder, counts, channels=_channels(map(min, files.values())))
-    parts = [path for path in _folders(folder) if path.name.lower() in PART_OF]
-    if any(_images(inner) for part in parts for inner in _folders(part)):
+    parts = [path for path in subfolders(folder) if path.name.lower() in PART_OF]
+    if any(_images(inner) for part in parts for inner in subfolders(part)):
         raise DataError(
             f"{folder} is split into {', '.join(path.name for path in parts)} already: put the "
             "images of one class into one folder and let augsearch split them, or write a .csv "
@@ -131,35 +130,15 @@ def _class_folders(folder: Path) -> Layout | None:
 
 
 def _dicom_folders(folder: Path) -> Layout | None:
-    counts = {path.name: n for path in _folders(folder) if (n := _count_dicom(path))}
+    files = {path.name: files_below(path) for path in subfolders(folder)}
+    counts = {name: n for name, own in files.items() if (n := sum(map(is_dicom, own)))}
     if len(counts) < 2:
         return None
     return Layout("dicom", folder, {name: counts[name] for name in negative_first(counts)})
 
 
-def _count_dicom(folder: Path) -> int:
-    """Count the DICOM files in a folder and all below it."""
-    count = 0
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        count += sum(is_dicom(Path(place) / name) for name in files if not name.startswith("."))
-    return count
-
-
-def _folders(folder: Path) -> list[Path]:
-    return sorted(
-        path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")
-    )
-
-
 def _images(folder: Path) -> list[Path]:
-    if not folder.is_dir() or folder.name.startswith("."):
-        return []
-    return [
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-    ]
+    return image_files(folder) if folder.is_dir() and not folder.name.startswith(".") else []
 
 
 def _channels(files: Iterable[Path]) -> int:

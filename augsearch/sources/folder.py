@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from augsearch.background import in_order
 from augsearch.data.decoding import decode_image
+from augsearch.data.folders import image_files
 from augsearch.errors import DataError, SourceError
 from augsearch.events import Advanced
 from augsearch.files import read_json, write_json
@@ -19,7 +20,6 @@ from augsearch.messages import lines, names
 from augsearch.records import LabelledImages
 from augsearch.sources.base import FitContext, Pool, Source
 from augsearch.sources.finite_pool import FinitePool
-from augsearch.study.conventions import IMAGE_SUFFIXES
 from augsearch.study.schema.data import Images
 from augsearch.study.schema.sources import FolderOptions
 
@@ -66,11 +66,7 @@ class FolderSource(Source):
                 "missing; name the folders like the classes, and make an empty one for a class "
                 "that gets no images"
             )
-        return sorted(
-            path
-            for path in folder.iterdir()
-            if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-        )
+        return image_files(folder)
 
     def _check(self, files: list[list[Path]], like: Images, context: FitContext) -> None:
         """Decode every image once per run; hold later fits to the same files."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -24,16 +23,6 @@ def is_dicom(path: Path) -> bool:
             return file.read(132)[128:] == b"DICM"
     except OSError:
         return False
-
-
-def images_below(folder: Path) -> bool:
-    """Whether the folders in a folder, however deep, hold image files."""
-    return any(
-        Path(name).suffix.lower() in IMAGE_SUFFIXES
-        for place, _, files in os.walk(folder)
-        for name in files
-        if place != str(folder)
-    )
 
 
 PART_OF = {

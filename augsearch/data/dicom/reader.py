@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from augsearch.data.dicom.frames import FrameDecoder
 from augsearch.data.dicom.packages import need_dicom
 from augsearch.data.dicom.patients import Person, discreet, pseudonym, read_person, study_salt
 from augsearch.data.folder_reader import class_folders
+from augsearch.data.folders import files_below
 from augsearch.data.listing import Entry, Listing, choose, files_of, stamps_of
 from augsearch.errors import DataError
 from augsearch.study.conventions import is_dicom
@@ -99,7 +99,7 @@ def _of_folders(data: DicomData) -> Listing:
     others = 0
     for folder in class_folders(data.path, data.classes):
         before = len(entries)
-        for path in _files(folder):
+        for path in files_below(folder):
             if is_dicom(path):
                 name = f"{folder.name}/{path.relative_to(folder).as_posix()}"
                 entries.append(Entry(name, folder.name, name, path=path))
@@ -114,16 +114,6 @@ def _of_folders(data: DicomData) -> Listing:
     if others:
         warnings += (f"{others} files or links to folders are not DICOM and are left out",)
     return Listing(kept, classes, files_of, stamps_of(kept), warnings)
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """Yield the files in a folder and all below it, sorted by path; links are not descended."""
-    found = []
-    for place, folders, files in os.walk(folder):
-        links = [name for name in folders if (Path(place) / name).is_symlink()]
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(place) / name for name in files + links if not name.startswith(".")]
-    return iter(sorted(found))
 
 
 def _grouping_warnings(persons: Sequence[Person | None]) -> Iterator[str]:
