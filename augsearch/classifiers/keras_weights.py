@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from augsearch.errors import WeightsError
+from augsearch.messages import names
 
 _EPSILON_GAP = 1.001e-5 - 1e-5
 """Batch norms of keras-applications add 1.001e-5 to the variance, torchvision's add 1e-5."""
@@ -160,8 +161,8 @@ def _check_kind(layers: _Layers, path: Path) -> None:
     if foreign or first is None:
         raise WeightsError(
             f"{path} must hold a DenseNet of keras-applications (layers conv1/conv, conv1/bn, "
-            f"conv2_block1_0_bn, ..., bn) but has {_some(foreign or list(layers))}; nothing but "
-            "such a network can be read from a Keras file."
+            f"conv2_block1_0_bn, ..., bn) but has {names(foreign or layers, 3) or 'no layers'}; "
+            "nothing but such a network can be read from a Keras file."
         )
     if len(first.shape) != 4 or first.shape[2] != 3:
         raise WeightsError(
@@ -227,9 +228,3 @@ def _strings(group: h5py.Group, name: str, path: Path) -> list[str]:
         parts = list(itertools.takewhile(group.attrs.__contains__, numbered))
     values = [one for part in parts for one in np.ravel(group.attrs[part]).tolist()]
     return [one.decode() if isinstance(one, bytes) else str(one) for one in values]
-
-
-def _some(names: list[str]) -> str:
-    """List the first few names and say how many more there are."""
-    shown = ", ".join(names[:3]) or "no layers at all"
-    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown

@@ -5,7 +5,6 @@ What a frozen backbone and a network trained end to end share.
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,6 +16,7 @@ from torch import nn
 from augsearch.classifiers.network_inputs import Transform
 from augsearch.classifiers.weights import imagenet_file, load_into, read_weights
 from augsearch.errors import WeightsError
+from augsearch.messages import unknown
 from augsearch.seeds import Seed
 
 SMALLEST_INPUT = 32
@@ -109,12 +109,7 @@ def headless(name: str, weights: Weights, seed: Seed) -> Headless:
 def _family(name: str) -> Family:
     known = known_backbones()
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise WeightsError(
-            f"backbone must be one of torchvision's networks but got {name!r}; "
-            f"{hint}Known: {', '.join(known)}."
-        )
+        raise WeightsError(f"backbone must be one of {', '.join(known)} {unknown(name, known)}.")
     return next(f for f in _FAMILIES if name.startswith(f.pattern.removesuffix("*")))
 
 

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from augsearch.classifiers.pickles import check_pickles
 from augsearch.errors import WeightsError
 from augsearch.files import replacing
+from augsearch.messages import names
 
 _NESTS = ("state_dict", "model_state_dict", "model")
 _OLD_NAME = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
@@ -50,7 +51,7 @@ def read_weights(path: Path, first_convolution: str) -> dict[str, Tensor]:
     # A wrapper's prefix is on nearly all names; on a few it is a layer deep in another network.
     if not hits or 2 * sum(name.startswith(prefix) for name in tensors) < len(tensors):
         raise WeightsError(
-            f"{path} must hold the layer {anchor!r} but has {_some(list(tensors))}; "
+            f"{path} must hold the layer {anchor!r} but has {names(tensors, 3) or 'no tensors'}; "
             "set backbone to the network that the file was saved from."
         )
     return {
@@ -85,7 +86,9 @@ def load_into(
     floats = {k: v.float() for k, v in given.items() if v.is_floating_point()}
     damaged = [k for k, v in floats.items() if not v.isfinite().all()]
     if damaged:
-        raise WeightsError(f"{path} must hold finite numbers only but has not in {_some(damaged)}.")
+        raise WeightsError(
+            f"{path} must hold finite numbers only but has not in {names(damaged, 3)}."
+        )
     network.load_state_dict(given, strict=False)
 
 
@@ -177,7 +180,7 @@ def _misfits(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[
         ("wrong shape", shapes),
         ("not plain numbers", odd),
     )
-    return [f"{len(names)} {kind}: {_some(names)}" for kind, names in kinds if names]
+    return [f"{len(own)} {kind}: {names(own, 3)}" for kind, own in kinds if own]
 
 
 def _oddity(tensor: Tensor) -> str | None:
@@ -189,9 +192,3 @@ def _oddity(tensor: Tensor) -> str | None:
     if tensor.is_quantized or tensor.is_complex():
         return str(tensor.dtype)
     return None
-
-
-def _some(names: Sequence[str]) -> str:
-    """List the first few names and say how many more there are."""
-    shown = ", ".join(names[:3]) or "no tensors at all"
-    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown

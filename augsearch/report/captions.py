@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from augsearch.report.contents import ReportContents
 from augsearch.report.lines import BEST, CHOSEN, TEST, Line
 from augsearch.report.samples import Sample
-from augsearch.report.sentences import chosen_on_tuning, decided, metric_title
+from augsearch.report.sentences import chosen_on_tuning, decided, many, metric_title
 from augsearch.report.values import DELONG
 from augsearch.study.schema.report import TableOptions
 
@@ -64,7 +64,6 @@ def _images(contents: ReportContents, options: TableOptions, samples: Sequence[S
 def _trainings(contents: ReportContents, options: TableOptions, samples: Sequence[Sample]) -> str:
     count = span(len(sample.probabilities) for sample in samples)
     each = ", each a model per fold" if options.images == "tuning" and contents.n_folds > 1 else ""
-    trainings = "1 training" if count == "1" else f"{count} trainings"
     if options.value == "first":
         return f"the first training of each arm alone, of {count}"
     how = {
@@ -72,7 +71,7 @@ def _trainings(contents: ReportContents, options: TableOptions, samples: Sequenc
         "mean-sd": "mean ± standard deviation over",
         "interval": f"mean with {contents.level} interval over",
     }[options.value]
-    return f"{how} {trainings} per arm{each}"
+    return f"{how} {many(count, 'training')} per arm{each}"
 
 
 def _settings(contents: ReportContents, lines: Iterable[Line]) -> Iterator[str]:

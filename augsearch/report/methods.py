@@ -13,7 +13,7 @@ from augsearch.report.contents import ReportContents
 from augsearch.report.model_words import classifier_words, source_words
 from augsearch.report.references import bibtex, cited
 from augsearch.report.search_words import RULE_MARKS, rule_words
-from augsearch.report.sentences import counted, metric_title
+from augsearch.report.sentences import counted, many, metric_title
 from augsearch.report.verdict_methods import verdict_methods
 from augsearch.search.study_rules import chooses_smoothed
 from augsearch.study.order import used_sources
@@ -158,7 +158,7 @@ def _search(contents: ReportContents) -> Iterator[str]:
             f"Arm {name} ({contents.recipes[name]}) was searched over {len(amounts)} amounts from "
             f"{first} to {last} by the rule {rule}; the score of an amount was "
             f"the {metric_title(contents.metric)} on the tuning set, the mean over "
-            f"{_trainings(replicates)}{folds}{_again(arm, replicates * contents.n_folds)}."
+            f"{many(replicates, 'training')}{folds}{_again(arm, replicates * contents.n_folds)}."
         )
         if name in contents.smoothed:
             yield _smoothing(chooses_smoothed(search))
@@ -180,10 +180,6 @@ def _smoothing(chooses: bool) -> str:
     if chooses:
         return f"The amount with the best posterior mean of {process} was chosen."
     return f"Its scores were also smoothed by {process}, which chose nothing."
-
-
-def _trainings(count: int) -> str:
-    return "1 training" if count == 1 else f"{count} trainings"
 
 
 def _software(contents: ReportContents) -> Iterator[str]:

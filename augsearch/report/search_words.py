@@ -9,7 +9,7 @@ from augsearch.amounts import amount_words
 from augsearch.evaluation.delong import auc_influence, variance_of
 from augsearch.evaluation.patients import Patients
 from augsearch.report.contents import ReportContents
-from augsearch.report.sentences import metric_title
+from augsearch.report.sentences import many, metric_title
 from augsearch.search.study_rules import chooses_smoothed
 from augsearch.study.results import ArmResult
 from augsearch.study.schema.arms import (
@@ -121,8 +121,7 @@ def _tried(arm: ArmResult) -> str:
     amounts = [entry.multiple for entry in arm.history]
     ends = dict.fromkeys(amount_words(one, arm.unit) for one in (min(amounts), max(amounts)))
     trainings = sum(len(entry.scores) for entry in arm.history)
-    count = "1 amount" if len(amounts) == 1 else f"{len(amounts)} amounts"
-    times = "1 training" if trainings == 1 else f"{trainings:,} trainings"
+    count, times = many(len(amounts), "amount"), many(trainings, "training")
     return f"{count}, {' to '.join(ends)}, in {times}"
 
 

@@ -233,6 +233,17 @@ def counted(counts: Mapping[str, int]) -> str:
     return f"{sum(counts.values()):,} images ({each})"
 
 
+def many(count: int | str, thing: str) -> str:
+    """Write how many of a thing there are.
+
+    Example:
+        >>> many(1, "training"), many(1200, "amount"), many("3 to 5", "training")
+        ('1 training', '1,200 amounts', '3 to 5 trainings')
+    """
+    number = count if isinstance(count, str) else f"{count:,}"
+    return f"{number} {thing}" + ("" if number == "1" else "s")
+
+
 def cut_off(metrics: Iterable[str]) -> str:
     """Say where the probability of the positive class is cut for these metrics, two classes.
 
