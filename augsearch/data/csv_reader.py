@@ -60,20 +60,30 @@ def read_csv(data: CsvData | DicomData) -> Listing:
     return Listing(kept, classes, files_of, stamps_of(kept), notes + warnings)
 
 
+def table_rows(path: Path) -> list[tuple[int, list[str]]]:
+    """Return the rows of a table in UTF-8, the header first, each with the line that it ends in.
+
+    Raises:
+        OSError, UnicodeDecodeError, csv.Error: It cannot be read as one.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        first = file.readline()
+        file.seek(0)
+        table = csv.reader(file, delimiter=max(",;\t", key=first.count), strict=True)
+        return [(table.line_num, cells) for cells in table]
+
+
 def _rows(data: CsvData | DicomData) -> list[_Row]:
     try:
-        with data.path.open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
-            file.seek(0)
-            table = csv.reader(file, delimiter=max(",;\t", key=first.count), strict=True)
-            header = [name.strip() for name in next(table, [])]
-            _check_columns(header, data)
-            records = [(table.line_num, cells) for cells in table if any(cells)]
+        table = table_rows(data.path)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         remedy = "; save it anew as CSV UTF-8" if isinstance(error, UnicodeDecodeError) else ""
         raise DataError(
             f"{data.path} must be a table in UTF-8 that can be read, but: {error}{remedy}"
         ) from error
+    header = [name.strip() for name in table[0][1]] if table else []
+    _check_columns(header, data)
+    records = [(line, cells) for line, cells in table[1:] if any(cells)]
     uneven = [
         f"line {line}: {len(cells)} cells" for line, cells in records if len(cells) != len(header)
     ]

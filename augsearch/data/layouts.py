@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from augsearch.data.colour import in_colour
+from augsearch.data.csv_reader import table_rows
 from augsearch.data.folders import files_below, image_files, images_below, subfolders
 from augsearch.errors import DataError
 from augsearch.messages import names
@@ -184,10 +185,7 @@ def _rows(path: Path) -> list[list[str]] | None:
     if not path.is_file():
         return None
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
-            file.seek(0)
-            return list(csv.reader(file, delimiter=max(",;\t", key=first.count)))
+        return [cells for _, cells in table_rows(path)]
     except (OSError, UnicodeDecodeError, csv.Error):
         return None
 

@@ -232,6 +232,7 @@ def test_what_cannot_be_used_is_told(tmp_path: Path, files: list[str], message: 
     ("content", "message"),
     [
         ("image;label\n1.png;Ergu\xdf\n".encode("latin-1"), "in UTF-8; save it anew as CSV UTF-8"),
+        (b'image,label\n1.png,a\n2.png,"b"c\n', "cannot be read as a table"),
         (
             b"image,MEL,NV\n1,1.0,0.0\n2,0.0,1.0\n",
             r"each class \('MEL', 'NV'\); give it one column",
