@@ -11,14 +11,17 @@ from augsearch.files import exclusive
 from augsearch.search.database import (
     engine_options,
     ledger_url,
+    no_storage,
     patiently,
     reach,
     refuse_damaged,
     sqlite_path,
 )
-from augsearch.search.ownership import creating
+from augsearch.search.ownership import Ownership, creating, owned
+from augsearch.search.settings import Direction
 
 if TYPE_CHECKING:
+    from optuna import Study
     from optuna.storages import BaseStorage, RDBStorage
 
 
@@ -53,6 +56,52 @@ def connected(url: str, notify: Notify = silent) -> Iterator[BaseStorage]:
         stack.callback(storage.engine.dispose)
         stack.callback(storage.remove_session)
         yield storage
+
+
+@contextlib.contextmanager
+def opened_study(
+    storage: str | BaseStorage | None,
+    study_name: str,
+    direction: Direction,
+    notify: Notify = silent,
+) -> Iterator[tuple[Study, Ownership | None]]:
+    """Open a study of Optuna, or create it, and own it until the block ends.
+
+    Args:
+        storage: An Optuna storage or its URL; None keeps the study in memory.
+        study_name: Which study of the storage.
+        direction: "maximize" or "minimize", of a study that is created.
+        notify: Takes the warning that a database server is waited for.
+
+    Returns:
+        The study, and what owns it; None where its storage has no such guard.
+
+    Raises:
+        LedgerError: `storage` is neither a storage nor a URL.
+        RunDirectoryError: Another process holds the SQLite file, or the study on PostgreSQL.
+        StorageError: The storage cannot be read or written.
+    """
+    import optuna
+
+    with contextlib.ExitStack() as stack:
+        owner = None
+        if isinstance(storage, str):
+            owner = stack.enter_context(owned(storage, f"study {study_name!r}", notify))
+            storage = stack.enter_context(connected(storage, notify))
+        elif storage is not None and not isinstance(storage, optuna.storages.BaseStorage):
+            raise no_storage(storage)
+
+        def load() -> Study:
+            return optuna.create_study(
+                storage=storage,
+                study_name=study_name,
+                direction=direction,
+                load_if_exists=True,
+                # The default would load and fit a model, if only to be put aside.
+                sampler=optuna.samplers.RandomSampler(seed=0),
+            )
+
+        yield patiently(load, notify=notify), owner
 
 
 def register(storage: str, run: str) -> None:

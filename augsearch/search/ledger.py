@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from augsearch.events import Notify, silent
 from augsearch.records import Evaluation
 from augsearch.search.base import SearchRule
-from augsearch.search.connection import connected
-from augsearch.search.database import LedgerError, no_storage, patiently
-from augsearch.search.ownership import Ownership, owned
+from augsearch.search.connection import connected, opened_study
+from augsearch.search.database import LedgerError, patiently
+from augsearch.search.ownership import Ownership
 from augsearch.search.settings import Direction
 from augsearch.search.trials import complete, completed, kept_scores, left_open
 
@@ -51,41 +51,13 @@ def open_ledger(
     direction: Direction,
     notify: Notify = silent,
 ) -> Iterator[Ledger]:
-    """Open a study, or create it, and own it until the block ends.
-
-    Args:
-        storage: An Optuna storage or its URL; None keeps the study in memory.
-        study_name: Which study of the storage.
-        direction: "maximize" or "minimize".
-        notify: Takes the warning that a database server is waited for.
+    """Open a search's study, or create it, as `opened_study` does; see there for what it takes.
 
     Raises:
         LedgerError: The study is someone else's, or has another direction; or `storage` is no URL.
-        RunDirectoryError: Another process holds the SQLite file, or the study on PostgreSQL.
-        StorageError: The storage cannot be read or written.
     """
-    import optuna
-
-    with contextlib.ExitStack() as stack:
-        owner = None
-        if isinstance(storage, str):
-            owner = stack.enter_context(owned(storage, f"study {study_name!r}", notify))
-            storage = stack.enter_context(connected(storage, notify))
-        elif storage is not None and not isinstance(storage, optuna.storages.BaseStorage):
-            raise no_storage(storage)
-
-        def load() -> Ledger:
-            study = optuna.create_study(
-                storage=storage,
-                study_name=study_name,
-                direction=direction,
-                load_if_exists=True,
-                # Never draws anything, as K is fixed; the default would load and fit a model.
-                sampler=optuna.samplers.RandomSampler(seed=0),
-            )
-            return Ledger(study, direction, owner, notify)
-
-        yield patiently(load, notify=notify)
+    with opened_study(storage, study_name, direction, notify) as (study, owner):
+        yield patiently(lambda: Ledger(study, direction, owner, notify), notify=notify)
 
 
 class Ledger:

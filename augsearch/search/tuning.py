@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 
 from augsearch.events import Notify, silent
 from augsearch.records import Evaluation
-from augsearch.search.connection import connected
+from augsearch.search.connection import opened_study
 from augsearch.search.database import patiently
-from augsearch.search.ownership import owned
 from augsearch.search.settings import Direction, sign_of
 from augsearch.search.trials import complete, completed, kept_scores, left_open
 from augsearch.seeds import Seed
@@ -73,19 +72,9 @@ def try_settings(
         StorageError: The storage cannot be read or written.
         RunDirectoryError: Another process holds the SQLite file, or the study on PostgreSQL.
     """
-    import optuna
-
     grid = _grid(options)
     wanted = options.trials if grid is None else len(grid)
-    name = f"study {study_name!r}"
-    with owned(storage, name, notify) as owner, connected(storage, notify) as opened:
-
-        def load() -> Study:
-            study = optuna.create_study(
-                storage=opened, study_name=study_name, direction=direction, load_if_exists=True
-            )
-            _fail_open(study)
-            return study
+    with opened_study(storage, study_name, direction, notify) as (study, owner):
 
         def look_again() -> None:
             """Set aside what an attempt that failed may have asked for."""
@@ -93,7 +82,7 @@ def try_settings(
                 owner.hold()
             _fail_open(study)
 
-        study = patiently(load, notify=notify)
+        patiently(lambda: _fail_open(study), again=look_again, notify=notify)
         stored = patiently(lambda: completed(study), notify=notify)
         done = [SettingTrial(dict(trial.params), kept_scores(trial)) for trial in stored]
         progress(len(done), wanted, None)
