@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import torch
 import torchvision
 from torch import nn
 
 from augsearch.classifiers.network_inputs import Transform
+from augsearch.classifiers.randomness import seeded
 from augsearch.classifiers.weights import imagenet_file, load_into, read_weights
 from augsearch.errors import WeightsError
 from augsearch.messages import unknown
@@ -115,8 +115,7 @@ def _family(name: str) -> Family:
 
 def _untrained(name: str, seed: Seed) -> nn.Module:
     """Build the network with torchvision's own initialisation, global generators untouched."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed.integer())
+    with seeded(seed):
         network: nn.Module = torchvision.models.get_model(name, weights=None)
     return network
 

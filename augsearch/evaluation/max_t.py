@@ -41,7 +41,6 @@ class MaxT:
         critical: Half the width of an interval in standard errors; the quantile of the largest
             absolute gain, in standard errors, that noise alone gives. NaN if there is nothing to
             compare.
-        base_index: Where the base stands.
         replicates: Trainings per amount, R.
     """
 
@@ -50,7 +49,6 @@ class MaxT:
     low: Floats
     high: Floats
     critical: float
-    base_index: int
     replicates: int
 
     @property
@@ -122,7 +120,7 @@ def max_t(
     critical = _critical(curve, base_index, se, confidence, draws, seed)
     with np.errstate(invalid="ignore"):
         width = np.where(se > 0, critical * se, np.where(np.abs(gains) < 1e-12, 0.0 * se, np.nan))
-    return MaxT(gains, se, gains - width, gains + width, critical, base_index, curve.replicates)
+    return MaxT(gains, se, gains - width, gains + width, critical, curve.replicates)
 
 
 def _critical(

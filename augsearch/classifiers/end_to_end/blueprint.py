@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from augsearch.classifiers.end_to_end import own_networks
 from augsearch.classifiers.end_to_end.network import Network
-from augsearch.classifiers.end_to_end.randomness import seeded
 from augsearch.classifiers.network_inputs import Inputs, Transform
+from augsearch.classifiers.randomness import seeded
 from augsearch.classifiers.torchvision_networks import (
     SMALLEST_INPUT,
     Headless,

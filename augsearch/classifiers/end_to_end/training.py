@@ -20,8 +20,8 @@ from augsearch.classifiers.end_to_end.fitted import embed
 from augsearch.classifiers.end_to_end.network import Network
 from augsearch.classifiers.end_to_end.optimisers import make_optimiser
 from augsearch.classifiers.end_to_end.precision import computing_in, training_precision
-from augsearch.classifiers.end_to_end.randomness import seeded
 from augsearch.classifiers.network_inputs import Inputs
+from augsearch.classifiers.randomness import seeded
 from augsearch.errors import DivergedError
 from augsearch.seeds import Seed
 from augsearch.study.schema.classifier import EndToEndOptions
