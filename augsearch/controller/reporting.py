@@ -27,6 +27,7 @@ from augsearch.report.contents import (
     Likeness,
     Outputs,
     ReportContents,
+    Sample,
     TunedArm,
     TuningOutputs,
 )
@@ -71,7 +72,6 @@ def write_run_report(conclusion: Conclusion) -> None:
         study_text=conclusion.text,
         study=study,
         tuning={name: _tuning(arm) for name, arm in searched.items()},
-        tuning_patients=[prepared.images.groups[fold.tune] for fold in prepared.split.folds],
         embeddings=_embeddings(outcome) if "t-sne" in study.report.figures else {},
         likeness=_likenesses(prepared, searched) if "ms-ssim" in study.report.figures else {},
         training_curves={name: files.curve for name, files in outcome.files.items() if files.curve},
@@ -114,16 +114,17 @@ def _tuning(arm: SearchedArm) -> list[TuningOutputs]:
         TuningOutputs(
             amount=entry.multiple,
             n_train=float(np.mean([arm.size(fold, entry.multiple) for fold in folds])),
-            folds=_labelled(folds, arm.tuning_outputs(entry.multiple)),
+            folds=_samples(folds, arm.tuning_outputs(entry.multiple)),
         )
         for entry in merged(arm.found.history)
     ]
 
 
-def _labelled(
-    folds: Sequence[FoldImages], outputs: Sequence[Floats]
-) -> list[tuple[NDArray[np.int64], Floats]]:
-    return [(fold.tune.labels, output) for fold, output in zip(folds, outputs, strict=True)]
+def _samples(folds: Sequence[FoldImages], outputs: Sequence[Floats]) -> list[Sample]:
+    return [
+        Sample(fold.tune.labels, output, fold.tune.patients)
+        for fold, output in zip(folds, outputs, strict=True)
+    ]
 
 
 def _tuned(arm: SearchedArm) -> TunedArm | None:
@@ -134,7 +135,7 @@ def _tuned(arm: SearchedArm) -> TunedArm | None:
         settings=[trial.setting for trial in tuned.trials],
         scores=np.array([trial.scores for trial in tuned.trials]),
         chosen=tuned.chosen,
-        outputs=[_labelled(folds, tuned.outputs(number)) for number in range(len(tuned.trials))],
+        outputs=[_samples(folds, tuned.outputs(number)) for number in range(len(tuned.trials))],
     )
 
 

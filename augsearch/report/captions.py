@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from augsearch.report.contents import ReportContents
+from augsearch.report.contents import ReportContents, Sample
 from augsearch.report.lines import BEST, CHOSEN, TEST, Line
-from augsearch.report.samples import Sample
 from augsearch.report.sentences import chosen_on_tuning, decided, many, metric_title
 from augsearch.report.values import DELONG
 from augsearch.study.schema.report import TableOptions

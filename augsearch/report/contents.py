@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from augsearch.evaluation.confusion import decide
+from augsearch.evaluation.metrics import get_metric
 from augsearch.execution.recipes import describe
 from augsearch.seeds import Seed
 from augsearch.study.audit_result import AuditResult
@@ -50,19 +52,53 @@ class Outputs:
 
 
 @dataclass(frozen=True, eq=False)
+class Sample:
+    """What the trainings of one arm said about one set of images.
+
+    Attributes:
+        labels: int64, (N,).
+        probabilities: float64, (trainings, N, classes).
+        patients: int64, (N,), equal ones are one patient; None: every image is of another.
+        generators: int64, (trainings,), the generator behind each; None: none, or one for all.
+    """
+
+    labels: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+    patients: NDArray[np.int64] | None = None
+    generators: NDArray[np.int64] | None = None
+
+    def scores(self, metric: str) -> NDArray[np.float64]:
+        """Return a metric of each training, (trainings,); NaN where it is undefined."""
+        score = get_metric(metric)
+        return np.array([score(self.labels, one) for one in self.probabilities])
+
+    def against_the_rest(self, metric: str, c: int) -> Sample:
+        """Return class `c` and the rest as two classes, as `metric` sees them.
+
+        A metric of decisions sees the decisions for and against the class, any other the
+        probability of the class.
+        """
+        if get_metric(metric).of_confusion is None:
+            own = self.probabilities[..., c]
+        else:
+            own = (decide(self.probabilities) == c).astype(np.float64)
+        labels = (self.labels == c).astype(np.int64)
+        return replace(self, labels=labels, probabilities=np.stack([1 - own, own], axis=-1))
+
+
+@dataclass(frozen=True, eq=False)
 class TuningOutputs:
     """What the trainings of one amount said about the tuning images of each fold.
 
     Attributes:
         amount: The amount, in the arm's unit.
         n_train: Images of the training set, the mean over the folds.
-        folds: Per fold the labels, int64, (N,), and the probabilities, float64, (replicates, N,
-            classes). Over all folds every developing image occurs once per replicate.
+        folds: One sample each; over all folds every developing image occurs once per replicate.
     """
 
     amount: float
     n_train: float
-    folds: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]]
+    folds: Sequence[Sample]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +134,7 @@ class TunedArm:
     settings: Sequence[Mapping[str, object]]
     scores: NDArray[np.float64]
     chosen: int
-    outputs: Sequence[Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]]]
+    outputs: Sequence[Sequence[Sample]]
 
     @property
     def setting(self) -> Mapping[str, object]:
@@ -152,7 +188,6 @@ class ReportContents:
     Attributes:
         study: The study, with its controls among the arms.
         tuning: Arm -> what it said about the tuning images, one entry per amount, rising.
-        tuning_patients: Of each fold's tuning images, int64, (N,); empty: each is of another.
         embeddings: Arm -> last-layer features of the test images by its first training, float32,
             (N, D); only if the study asks for t-SNE.
         likeness: Searched arm -> one entry per class; only if the study asks for MS-SSIM.
@@ -181,7 +216,6 @@ class ReportContents:
     parts: Sequence[tuple[str, str, int, int]]
     study_text: str
     tuning: Mapping[str, Sequence[TuningOutputs]] = field(default_factory=dict)
-    tuning_patients: Sequence[NDArray[np.int64]] = ()
     embeddings: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     likeness: Mapping[str, Sequence[Likeness]] = field(default_factory=dict)
     training_curves: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)

@@ -48,7 +48,7 @@ def arm_costs(contents: ReportContents) -> list[ArmCost]:
         if not entries:
             continue
         sizes = [one.n_train for one in entries]
-        trainings = [sum(len(values) for _, values in one.folds) for one in entries]
+        trainings = [sum(len(fold.probabilities) for fold in one.folds) for one in entries]
         images = sum(size * count for size, count in zip(sizes, trainings, strict=True))
         costs.append(
             ArmCost(

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from augsearch.amounts import amount_words
-from augsearch.report.contents import ReportContents
+from augsearch.report.contents import ReportContents, Sample
 from augsearch.report.samples import (
-    Sample,
     arms_of,
     best_settings,
     chosen_outputs,

@@ -3,53 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from augsearch.evaluation.confusion import count, decide
 from augsearch.evaluation.metrics import get_metric
-from augsearch.report.contents import Outputs, ReportContents, TuningOutputs
+from augsearch.report.contents import Outputs, ReportContents, Sample, TuningOutputs
 from augsearch.study.schema.report import TableOptions
 
 Floats = NDArray[np.float64]
-Folds = Sequence[tuple[NDArray[np.int64], Floats]]
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """What the trainings of one arm said about one set of images.
-
-    Attributes:
-        labels: int64, (N,).
-        probabilities: float64, (trainings, N, classes).
-        patients: int64, (N,), equal ones are one patient; None: every image is of another.
-        generators: int64, (trainings,), the generator behind each; None: none, or one for all.
-    """
-
-    labels: NDArray[np.int64]
-    probabilities: Floats
-    patients: NDArray[np.int64] | None = None
-    generators: NDArray[np.int64] | None = None
-
-    def scores(self, metric: str) -> Floats:
-        """Return a metric of each training, (trainings,); NaN where it is undefined."""
-        score = get_metric(metric)
-        return np.array([score(self.labels, one) for one in self.probabilities])
-
-    def against_the_rest(self, metric: str, c: int) -> Sample:
-        """Return class `c` and the rest as two classes, as `metric` sees them.
-
-        A metric of decisions sees the decisions for and against the class, any other the
-        probability of the class.
-        """
-        if get_metric(metric).of_confusion is None:
-            own = self.probabilities[..., c]
-        else:
-            own = (decide(self.probabilities) == c).astype(np.float64)
-        labels = (self.labels == c).astype(np.int64)
-        return replace(self, labels=labels, probabilities=np.stack([1 - own, own], axis=-1))
 
 
 def arms_of(contents: ReportContents, options: TableOptions) -> tuple[str, ...]:
@@ -61,7 +25,7 @@ def sample_of(contents: ReportContents, options: TableOptions, arm: str) -> Samp
     """Return what an arm said about the table's images; None if it was not asked."""
     if options.images == "tuning":
         chosen = chosen_outputs(contents, arm)
-        return pooled(chosen.folds, contents.tuning_patients) if chosen else None
+        return pooled(chosen.folds) if chosen else None
     return set_sample(contents.test if options.images == "test" else contents.external, arm)
 
 
@@ -79,15 +43,16 @@ def chosen_outputs(contents: ReportContents, arm: str) -> TuningOutputs | None:
     return next((one for one in contents.tuning.get(arm, ()) if one.amount == amount), None)
 
 
-def pooled(folds: Folds, patients: Sequence[NDArray[np.int64]] = ()) -> Sample:
+def pooled(folds: Sequence[Sample]) -> Sample:
     """Put the folds' images one after the other: replicate r speaks with its model of each fold.
 
     This is how cross-validation makes one confusion matrix of k (Frid-Adar et al. 2018, section
     4.1), and one value per replicate of any metric.
     """
-    labels = np.concatenate([labels for labels, _ in folds])
-    outputs = np.concatenate([outputs for _, outputs in folds], axis=1)
-    return Sample(labels, outputs, np.concatenate(patients) if len(patients) else None)
+    labels = np.concatenate([one.labels for one in folds])
+    outputs = np.concatenate([one.probabilities for one in folds], axis=1)
+    patients = [one.patients for one in folds if one.patients is not None]
+    return Sample(labels, outputs, np.concatenate(patients) if patients else None)
 
 
 def best_settings(contents: ReportContents, arm: str) -> Sample | None:
@@ -99,7 +64,7 @@ def best_settings(contents: ReportContents, arm: str) -> Sample | None:
     tuned = contents.tuned.get(arm)
     if tuned is None:
         return None
-    settings = [pooled(folds, contents.tuning_patients) for folds in tuned.outputs]
+    settings = [pooled(folds) for folds in tuned.outputs]
     merits = get_metric(contents.metric).sign * np.array(
         [one.scores(contents.metric) for one in settings]
     )

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from augsearch.amounts import amount_words
 from augsearch.evaluation.delong import auc_influence, variance_of
-from augsearch.evaluation.patients import Patients
 from augsearch.report.contents import ReportContents
+from augsearch.report.samples import chosen_outputs
 from augsearch.report.sentences import many, metric_title
 from augsearch.search.study_rules import chooses_smoothed
 from augsearch.study.results import ArmResult
@@ -127,19 +127,17 @@ def _tried(arm: ArmResult) -> str:
 
 def _over_images(contents: ReportContents, name: str) -> str:
     """Say how far other tuning images could have moved the AUC, which no band of a curve shows."""
-    chosen = contents.result.arms[name].multiple
-    folds = [one.folds for one in contents.tuning.get(name, ()) if one.amount == chosen]
-    if contents.metric != "auc" or not folds:
+    chosen = chosen_outputs(contents, name)
+    if contents.metric != "auc" or chosen is None:
         return ""
-    patients: Sequence[Patients] = contents.tuning_patients or [None] * len(folds[0])
     variances = [
-        variance_of(auc_influence(labels, runs, own)[1].mean(axis=0))
-        for (labels, runs), own in zip(folds[0], patients, strict=True)
+        variance_of(auc_influence(one.labels, one.probabilities, one.patients)[1].mean(axis=0))
+        for one in chosen.folds
     ]
     error = math.sqrt(sum(variances)) / len(variances)
     if not error > 0:
         return ""
-    count = sum(len(labels) for labels, _ in folds[0])
+    count = sum(len(one.labels) for one in chosen.folds)
     return (
         f" Over images, the AUC of {count:,} tuning images has a standard error of {error:.3f} at "
         "the chosen amount, which the bands do not show."

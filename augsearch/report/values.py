@@ -10,7 +10,8 @@ import numpy as np
 from augsearch.evaluation.agreement import landis_koch
 from augsearch.evaluation.delong import delong_test
 from augsearch.evaluation.intervals import metric_interval
-from augsearch.report.samples import Sample, first
+from augsearch.report.contents import Sample
+from augsearch.report.samples import first
 from augsearch.seeds import Seed
 from augsearch.study.results import finite
 from augsearch.study.schema.report import TableOptions

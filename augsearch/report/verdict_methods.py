@@ -10,6 +10,7 @@ from augsearch.evaluation import endpoints, learning_curve, max_t
 from augsearch.evaluation.intervals import DRAWS
 from augsearch.evaluation.patients import numbered
 from augsearch.report.contents import ReportContents
+from augsearch.report.samples import chosen_outputs
 from augsearch.report.sentences import cut_off, metric_title
 from augsearch.study.results import VerdictResult
 
@@ -112,8 +113,10 @@ def _test(contents: ReportContents) -> Iterator[str]:
 
 def _patients(contents: ReportContents) -> Iterator[str]:
     """Yield that patients, not images, are what intervals count, where some have several."""
-    part = "test" if contents.study.has_test_set else "tuning"
-    known = [contents.test.patients] if contents.study.has_test_set else contents.tuning_patients
+    part, known = "test", [contents.test.patients]
+    if not contents.study.has_test_set:
+        judged = chosen_outputs(contents, contents.result.baseline)
+        part, known = "tuning", [one.patients for one in judged.folds] if judged else []
     for own in known:
         if own is not None and numbered(own, len(own)) is not None:
             yield (

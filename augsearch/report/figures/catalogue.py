@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from augsearch.report.contents import Outputs, ReportContents
+from augsearch.report.contents import Outputs, ReportContents, Sample
 from augsearch.report.figures import (
     forests,
     likenesses,
@@ -19,7 +19,7 @@ from augsearch.report.figures import (
     search_curves,
     training,
 )
-from augsearch.report.samples import Sample, confusion_of, table_confusions
+from augsearch.report.samples import confusion_of, table_confusions
 
 Figures = Iterator[tuple[str, str]]
 

@@ -8,7 +8,6 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from augsearch.amounts import amount_words
-from augsearch.evaluation.metrics import get_metric
 from augsearch.report.contents import TuningOutputs
 from augsearch.report.figures.drawing import WIDTH, in_style, is_lowest, panels, svg
 from augsearch.report.figures.palette import CHOSEN, CURVE
@@ -56,5 +55,4 @@ def metric_curves(arm: ArmResult, name: str, outputs: Sequence[TuningOutputs]) -
 
 def mean_over_cells(metric: str, outputs: TuningOutputs) -> float:
     """Return a metric's mean over folds and replicates; NaN if it is undefined in a cell."""
-    score = get_metric(metric)
-    return float(np.mean([score(labels, one) for labels, runs in outputs.folds for one in runs]))
+    return float(np.mean([score for fold in outputs.folds for score in fold.scores(metric)]))

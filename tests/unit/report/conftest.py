@@ -9,6 +9,7 @@ from augsearch.report.contents import (
     Likeness,
     Outputs,
     ReportContents,
+    Sample,
     TunedArm,
     TuningOutputs,
 )
@@ -23,7 +24,6 @@ from augsearch.study.schema.arms import Arm, SearchOptions
 from augsearch.study.schema.report import TableOptions
 from augsearch.study.schema.study import StudyFile
 
-Folds = list[tuple[NDArray[np.int64], NDArray[np.float64]]]
 Make = Callable[..., ReportContents]
 
 SETTINGS = [
@@ -73,10 +73,10 @@ def outputs(
 
 def tuning_folds(
     random: np.random.Generator, n_classes: int, n_folds: int, skill: float, size: int = 24
-) -> Folds:
+) -> list[Sample]:
     # Folds of different sizes: pooled values are not the mean of the folds' values.
     every = [np.arange(size + 6 * fold) % n_classes for fold in range(n_folds)]
-    return [(labels, outputs(random, labels, n_classes, 3, skill)) for labels in every]
+    return [Sample(labels, outputs(random, labels, n_classes, 3, skill)) for labels in every]
 
 
 def arm_result(

@@ -81,8 +81,8 @@ def test_a_row_per_arm_and_class_on_pooled_folds(make, tmp_path):
     given = rows(found, tmp_path)
     assert [row["class"] for row in given] == ["all", *THREE] * 2
     folds = contents.tuning["more"][1].folds
-    true = np.concatenate([labels for labels, _ in folds])
-    said = np.concatenate([values.argmax(axis=-1) for _, values in folds], axis=1)
+    true = np.concatenate([one.labels for one in folds])
+    said = np.concatenate([one.probabilities.argmax(axis=-1) for one in folds], axis=1)
     expected = np.mean([recall_score(true, one, average=None) for one in said], axis=0)
     assert [float(row["sensitivity"]) for row in given[5:]] == pytest.approx(expected)
     expected = np.mean([f1_score(true, one, average=None) for one in said], axis=0)

@@ -3,8 +3,8 @@ import pytest
 from sklearn.metrics import cohen_kappa_score, confusion_matrix
 
 from augsearch.evaluation import confusion
+from augsearch.report.contents import Sample
 from augsearch.report.samples import (
-    Sample,
     best_settings,
     confusion_of,
     first,
@@ -21,8 +21,8 @@ def test_pooling_puts_every_replicates_folds_together(make):
     sample = sample_of(contents, TableOptions(title="t", images="tuning"), "more")
     assert len(sample.labels) == 24 + 30 + 36
     for run, score in enumerate(sample.scores("kappa")):
-        true = np.concatenate([labels for labels, _ in folds])
-        decided = np.concatenate([values[run].argmax(axis=1) for _, values in folds])
+        true = np.concatenate([one.labels for one in folds])
+        decided = np.concatenate([one.probabilities[run].argmax(axis=1) for one in folds])
         assert score == pytest.approx(cohen_kappa_score(true, decided))
 
 

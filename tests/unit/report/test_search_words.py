@@ -101,23 +101,24 @@ def test_rounds_are_trainings_and_the_last_amount_need_not_be_the_largest(search
 
 def test_a_curve_in_auc_says_how_far_other_images_could_move_it(make):
     contents = make(metric="auc")
-    chosen = contents.tuning["more"][1].folds
-    labels, probabilities = chosen[0]
-    covariance = auc_covariance(labels, probabilities)[1]
+    chosen = contents.tuning["more"][1].folds[0]
+    covariance = auc_covariance(chosen.labels, chosen.probabilities)[1]
     expected = np.sqrt(covariance.mean())
     words = f"the AUC of 24 tuning images has a standard error of {expected:.3f} at the chosen"
     assert words in search_caption(contents, "more")
     folds = make(metric="auc", n_folds=2)
-    errors = [auc_covariance(*one)[1].mean() for one in folds.tuning["more"][1].folds]
+    first, chosen, last = folds.tuning["more"]
+    errors = [auc_covariance(one.labels, one.probabilities)[1].mean() for one in chosen.folds]
     words = f"of 54 tuning images has a standard error of {np.sqrt(sum(errors)) / 2:.3f}"
     assert words in search_caption(folds, "more")
     patients = [np.arange(24) // 4, np.arange(30)]
+    known = [replace(one, patients=own) for one, own in zip(chosen.folds, patients, strict=True)]
     influence = [
-        auc_influence(*one, own)[1].mean(axis=0)
-        for one, own in zip(folds.tuning["more"][1].folds, patients, strict=True)
+        auc_influence(one.labels, one.probabilities, one.patients)[1].mean(axis=0) for one in known
     ]
     words = f"a standard error of {np.sqrt(sum(one @ one for one in influence)) / 2:.3f}"
-    assert words in search_caption(replace(folds, tuning_patients=patients), "more")
+    tuning = {"more": [first, replace(chosen, folds=known), last]}
+    assert words in search_caption(replace(folds, tuning=tuning), "more")
     assert "Over images" not in search_caption(make(metric="kappa"), "more")
     assert "Over images" not in search_caption(make(metric="auc", tuning={}), "more")
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from augsearch.report.contents import Likeness, Smoothed, TuningOutputs
+from augsearch.report.contents import Likeness, Sample, Smoothed, TuningOutputs
 from augsearch.report.figures.metrics_along import mean_over_cells, metric_curves
 from augsearch.report.figures.search_curves import Beside, search_curve
 from augsearch.study.results import ArmResult, HistoryEntry
@@ -109,7 +109,7 @@ def test_all_metrics_against_the_size_of_the_training_set(make, labels_of):
 def test_a_point_is_the_mean_over_folds_and_replicates(make):
     one = make(n_folds=2).tuning["more"][0]
     expected = [
-        f1_score(labels, run[:, 1] >= 0.5) for labels, values in one.folds for run in values
+        f1_score(fold.labels, run[:, 1] >= 0.5) for fold in one.folds for run in fold.probabilities
     ]
     assert mean_over_cells("f1", one) == pytest.approx(np.mean(expected))
 
@@ -117,5 +117,5 @@ def test_a_point_is_the_mean_over_folds_and_replicates(make):
 def test_a_metric_undefined_in_a_cell_is_a_gap():
     labels = np.array([0, 1] * 5)
     never, right = np.tile([0.9, 0.1], (10, 1)), np.eye(2)[labels]
-    one = TuningOutputs(1.0, 10, [(labels, np.stack([never, right]))])
+    one = TuningOutputs(1.0, 10, [Sample(labels, np.stack([never, right]))])
     assert np.isnan(mean_over_cells("ppv", one))
