@@ -30,11 +30,16 @@ def cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 4]} ..."
 
 
+def few(words: Iterable[str], limit: int) -> str:
+    """Write the first `limit` words and how many more there are."""
+    chosen = list(words)
+    text = ", ".join(chosen[:limit])
+    return text + (f" and {len(chosen) - limit} more" if len(chosen) > limit else "")
+
+
 def names(words: Iterable[str], limit: int = 20) -> str:
     """Write words in quotes, the first `limit` of them and how many more."""
-    chosen = list(words)
-    text = ", ".join(cut(repr(word), 200) for word in chosen[:limit])
-    return text + (f" and {len(chosen) - limit} more" if len(chosen) > limit else "")
+    return few((cut(repr(word), 200) for word in words), limit)
 
 
 def lines(problems: Sequence[str], limit: int = 20) -> str:

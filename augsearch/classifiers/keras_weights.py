@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from augsearch.errors import WeightsError
-from augsearch.messages import names
+from augsearch.messages import few
 
 _EPSILON_GAP = 1.001e-5 - 1e-5
 """Batch norms of keras-applications add 1.001e-5 to the variance, torchvision's add 1e-5."""
@@ -161,8 +161,9 @@ def _check_kind(layers: _Layers, path: Path) -> None:
     if foreign or first is None:
         raise WeightsError(
             f"{path} must hold a DenseNet of keras-applications (layers conv1/conv, conv1/bn, "
-            f"conv2_block1_0_bn, ..., bn) but has {names(foreign or layers, 3) or 'no layers'}; "
-            "nothing but such a network can be read from a Keras file."
+            "conv2_block1_0_bn, ..., bn) but has "
+            f"{few(foreign or layers, 3) or 'no layers at all'}; nothing but such a network can be "
+            "read from a Keras file."
         )
     if len(first.shape) != 4 or first.shape[2] != 3:
         raise WeightsError(

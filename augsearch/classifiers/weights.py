@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from augsearch.classifiers.pickles import check_pickles
 from augsearch.errors import WeightsError
 from augsearch.files import replacing
-from augsearch.messages import names
+from augsearch.messages import few
 
 _NESTS = ("state_dict", "model_state_dict", "model")
 _OLD_NAME = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
@@ -51,8 +51,9 @@ def read_weights(path: Path, first_convolution: str) -> dict[str, Tensor]:
     # A wrapper's prefix is on nearly all names; on a few it is a layer deep in another network.
     if not hits or 2 * sum(name.startswith(prefix) for name in tensors) < len(tensors):
         raise WeightsError(
-            f"{path} must hold the layer {anchor!r} but has {names(tensors, 3) or 'no tensors'}; "
-            "set backbone to the network that the file was saved from."
+            f"{path} must hold the layer {anchor!r} but has "
+            f"{few(tensors, 3) or 'no tensors at all'}; set backbone to the network that the file "
+            "was saved from."
         )
     return {
         _OLD_NAME.sub(r"\1\2", name.removeprefix(prefix)): value.detach()
@@ -87,7 +88,7 @@ def load_into(
     damaged = [k for k, v in floats.items() if not v.isfinite().all()]
     if damaged:
         raise WeightsError(
-            f"{path} must hold finite numbers only but has not in {names(damaged, 3)}."
+            f"{path} must hold finite numbers only but has not in {few(damaged, 3)}."
         )
     network.load_state_dict(given, strict=False)
 
@@ -180,7 +181,7 @@ def _misfits(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[
         ("wrong shape", shapes),
         ("not plain numbers", odd),
     )
-    return [f"{len(own)} {kind}: {names(own, 3)}" for kind, own in kinds if own]
+    return [f"{len(names)} {kind}: {few(names, 3)}" for kind, names in kinds if names]
 
 
 def _oddity(tensor: Tensor) -> str | None:

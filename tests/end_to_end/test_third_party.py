@@ -38,8 +38,7 @@ class NearestMean(Classifier):
 
 class FittedNearestMean(FittedClassifier):
     def __init__(self, training_set):
-        pixels = np.concatenate([p.block.pixels[p.rows] for p in training_set.portions])
-        labels = np.concatenate([p.labels for p in training_set.portions])
+        pixels, labels = training_set.pixels, training_set.labels
         classes = range(training_set.n_classes)
         self.means = np.stack([pixels[labels == c].mean(axis=0).ravel() for c in classes])
 

@@ -181,8 +181,8 @@ def test_the_best_of_the_settings_stands_beside_the_honest_value(make, tmp_path)
     )
     [real, more] = rows(found, tmp_path)
     every = [
-        [cohen_kappa_score(labels, run.argmax(axis=-1)) for run in values]
-        for [(labels, values)] in contents.tuned["more"].outputs
+        [cohen_kappa_score(one.labels, run.argmax(axis=-1)) for run in one.probabilities]
+        for [one] in contents.tuned["more"].outputs
     ]
     assert float(more["best.kappa"]) == pytest.approx(np.mean(np.max(every, axis=0)))
     test = contents.test.probabilities["more"].argmax(axis=-1)
