@@ -32,7 +32,7 @@ def run(
     study: StudyPath,
     out: Out = None,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="start anew beside the run that is there")
+        bool, typer.Option("--fresh", help="keep the run that is there and start anew beside it")
     ] = False,
     relative_to: RelativeTo = None,
     engine: Engine = "local",
@@ -90,14 +90,20 @@ def check(study: StudyPath, quiet: Quiet = False, as_json: AsJson = False) -> No
 
 def init(
     folder: Annotated[
-        Path, typer.Argument(help="images or DICOM files in class folders, a .csv or a .npz")
+        Path,
+        typer.Argument(
+            metavar="IMAGES",
+            help="a folder of class folders (images or DICOM files), a table (.csv) or a .npz",
+        ),
     ],
     out: Annotated[
-        Path | None, typer.Option(help="study file", show_default="<folder>.toml")
+        Path | None, typer.Option(help="study file to write", show_default="<folder>.toml")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="replace the file")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="replace a study file that is there")
+    ] = False,
 ) -> None:
-    """Write a commented study file for a folder of images."""
+    """Write a commented study file for your images; begin here."""
     from augsearch.data.scaffold import scaffold_study
     from augsearch.files import write_text
 
@@ -109,7 +115,9 @@ def init(
 
 
 def schema(
-    name: Annotated[Literal["study", "results"], typer.Argument(help="of which file")],
+    name: Annotated[
+        Literal["study", "results"], typer.Argument(metavar="study|results", help="of which file")
+    ],
 ) -> None:
     """Print the JSON Schema of study files or of results.json."""
     from augsearch.study.json_schema import results_schema, study_schema
@@ -132,7 +140,11 @@ def sync(run: Annotated[Path, typer.Argument(metavar="RUN", help="the run direct
 def lab(
     run: Annotated[
         Path | None,
-        typer.Option("--from", metavar="RUN", help="a finished run: its noise and history"),
+        typer.Option(
+            "--from",
+            metavar="RUN",
+            help="simulate this finished run's noise, and replay its history",
+        ),
     ] = None,
     simulations: Annotated[
         int, typer.Option(min=2, help="simulated searches per rule and shape of curve")
@@ -157,7 +169,8 @@ def lab(
 def report(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="finished run directories")],
     out: Annotated[
-        Path | None, typer.Option(help="of several runs: HTML file", show_default="comparison.html")
+        Path | None,
+        typer.Option(help="HTML file that compares several runs", show_default="comparison.html"),
     ] = None,
     ledger: Ledger = None,
     artifacts: Artifacts = None,

@@ -48,22 +48,13 @@ def before_commands(
     """How many synthetic images should be added to the training set, and does it help?"""
 
 
-for command in (
-    commands.run,
-    commands.check,
-    commands.init,
-    commands.schema,
-    commands.sync,
-    commands.lab,
-    commands.report,
-    export,
-    jobs.submit,
-    jobs.status,
-    jobs.logs,
-    jobs.cancel,
-):
+for command in (commands.init, commands.check, commands.run, commands.report, export):
     app.command()(command)
 app.add_typer(reader, name="reader")
+for command in (commands.lab, commands.sync, commands.schema):
+    app.command()(command)
+for command in (jobs.submit, jobs.status, jobs.logs, jobs.cancel):
+    app.command(rich_help_panel="On a Ray cluster")(command)
 
 
 def main() -> None:

@@ -14,17 +14,21 @@ def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="the directory of a finished run")],
     what: Annotated[Literal["images", "model", "features"], typer.Option(help="what to export")],
     out: Annotated[
-        Path | None, typer.Option(help="a new folder", show_default="RUN/exports/WHAT-ARM")
+        Path | None,
+        typer.Option(help="folder to write, a new one", show_default="RUN/exports/WHAT-ARM"),
     ] = None,
     arm: Annotated[
-        str | None, typer.Option(help="whose", show_default="the arm that the verdict is about")
+        str | None,
+        typer.Option(
+            help="whose images, model or features", show_default="the arm that the verdict is about"
+        ),
     ] = None,
     image_format: Annotated[
         Literal["png", "dicom"] | None,
-        typer.Option("--format", help="of images", show_default="png"),
+        typer.Option("--format", help="file format of images", show_default="png"),
     ] = None,
     track: Annotated[
-        bool, typer.Option("--track", help="add it to the arm's run in MLflow")
+        bool, typer.Option("--track", help="add the export to the arm's run in MLflow")
     ] = False,
     ledger: Ledger = None,
     artifacts: Artifacts = None,

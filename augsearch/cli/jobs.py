@@ -30,11 +30,15 @@ def submit(
     address: Address,
     out: Annotated[
         Path | None,
-        typer.Option(help="run directory as the cluster sees it", show_default="runs/<study name>"),
+        typer.Option(
+            help="folder of the run, as the cluster sees it", show_default="runs/<study name>"
+        ),
     ] = None,
     unchecked: Annotated[
         bool,
-        typer.Option("--unchecked", help="what the study names lies on the cluster, not here"),
+        typer.Option(
+            "--unchecked", help="do not look here for what the study names: it lies on the cluster"
+        ),
     ] = False,
 ) -> None:
     """Send a study to a Ray cluster as a job; sent twice, it does not run twice."""
@@ -62,7 +66,7 @@ def submit(
 def status(
     address: Address,
     job: Annotated[
-        str | None, typer.Argument(metavar="[JOB]", help="one job", show_default="all")
+        str | None, typer.Argument(metavar="JOB", help="one job", show_default="all")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

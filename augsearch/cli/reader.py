@@ -23,13 +23,14 @@ RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="the directory of a
 def reader_make(
     run: RunPath,
     real: Annotated[
-        int | None, typer.Option(help="real images", show_default="182, or all there are")
+        int | None, typer.Option(help="how many real images", show_default="182, or all there are")
     ] = None,
     synthetic: Annotated[
-        int | None, typer.Option(help="synthetic images", show_default="120, or all there are")
+        int | None,
+        typer.Option(help="how many synthetic images", show_default="120, or all there are"),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="HTML file", show_default="in RUN/reader")
+        Path | None, typer.Option(help="HTML file to write", show_default="in RUN/reader")
     ] = None,
 ) -> None:
     """Write one HTML page that shows readers real and synthetic images of a run."""
@@ -49,7 +50,9 @@ def reader_make(
 @reader.command("score")
 def reader_score(
     run: RunPath,
-    answers: Annotated[list[Path], typer.Argument(help="the files that readers saved")],
+    answers: Annotated[
+        list[Path], typer.Argument(metavar="ANSWERS...", help="the files that readers saved")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Print how well readers did, on real and synthetic images apart, and how far they agree."""

@@ -59,7 +59,8 @@ class Supply:
         if problems:
             raise SourceError(
                 "a source must have the images that arms ask of it but some ask for more; add "
-                f"images, or lower the amounts:{lines(problems)}"
+                "images, or ask for fewer (a search for K with a step of less than 1, or with rule "
+                f"'sweep' and a list of numbers in added):{lines(problems)}"
             )
 
     def ended(self, notify: Notify) -> StudyFile:

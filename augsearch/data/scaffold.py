@@ -43,9 +43,9 @@ def scaffold_study(folder: Path, relative_to: Path) -> str:
 _HEAD = """\
 # A study: how many images should be added to this data set, and does it help at all?
 #
-#   augsearch check THIS_FILE    looks at the file and the data and computes nothing
+#   augsearch check THIS_FILE    looks at file and images, and says how long a run would take
 #   augsearch run THIS_FILE      does everything; the same command continues a run that was stopped
-#   augsearch schema study       lists every key there is
+#   augsearch schema study       prints every key there is
 #
 # The study is called like this file. Paths start at this file's folder. A line that begins with #
 # is a comment: remove the # of a setting to use it.
@@ -72,14 +72,11 @@ kind = "classic"
 horizontal_flip = true
 degrees = 10.0
 
-# Images that you made elsewhere, one folder per class; a search ends with them.
+# Images that you made elsewhere, with a diffusion model for instance: one folder per class, called
+# like the classes above. An arm's search in them ends with the last of them.
 # [sources.made]
 # kind = "folder"
 # path = "..."
-
-# Real images once more, unchanged: shows what longer training alone would bring.
-[sources.repeat]
-kind = "repeat"
 """
 
 _CLASSIFIER = """\
@@ -92,6 +89,9 @@ weights = "imagenet"        # downloaded once; or the path of a weights file, or
 metric = "auc"          # what the search maximises on the tuning set
 replicates = 1          # trainings per amount; 3 to 5 make the curve calmer
 test_replicates = 5     # fresh trainings per arm for the final test
+# The chosen amount once more with real images, repeated and changed: more images are more training
+# steps, too, and these show what those bring by themselves.
+controls = true
 """
 
 
@@ -220,12 +220,11 @@ balance = "acgan"
 [arms.classic]    # a fixed amount: twice the data, by classic augmentation
 add = [{{ source = "classic", multiple = 2 }}]
 
-# An amount that is searched: 1, 2, 3 ... times the data, until none of the last 12 was better.
+# An amount that is searched: 1, 2, 3 ... times the data, until none of the last 12 was better, as
+# Kong et al. 2022 do. For new work rule = "halving" (without window) is recommended: fewer, wider
+# spaced amounts, and more trainings of the best ones.
 [arms.search]
 {balance}search = {{ source = "acgan", rule = "sliding-window", window = 12 }}
-# To see whether the images count, and not the longer training, let a control search beside it:
-# [arms.repeat]
-# search = {{ source = "repeat", rule = "sliding-window", window = 12 }}
 """
 
 

@@ -208,10 +208,10 @@ class HoldOutSplit(Table):
     train: Fraction = 0.7
     """Share of the training set."""
     tune: Fraction = 0.1
-    """Share of the tuning set."""
+    """Share of the tuning set, which chooses the amount."""
     test: BelowOne = 0.2
-    """0: no test set; the verdict then comes from the tuning set, wide enough for every amount that
-    was tried."""
+    """Share of the test set. 0: there is none, and the verdict comes from the tuning set, with an
+    interval wide enough for every amount that was tried."""
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> Self:

@@ -43,7 +43,7 @@ class TableOptions(Table):
     """Of a tuned study: the best score of each run over all settings, scored on the images it was
     chosen on, as some papers do, beside the one chosen setting. Only with images = "tuning"."""
     arms: Words = ()
-    """Default: all."""
+    """Arms that have a row; default: all."""
 
 
 class ReportOptions(Table):

@@ -36,10 +36,10 @@ class EvaluationOptions(Table):
     """Trainings of each generator behind the verdict, which share the test trainings out among
     themselves. 1: the verdict speaks of that one trained generator; more: of its recipe."""
     confidence: Fraction = 0.95
-    """Of the intervals of metrics and gains."""
+    """Level of the intervals of metrics and gains."""
     controls: bool = False
-    """Whether the chosen amount is also filled with repeated and with classically augmented real
-    images, to tell what the source brings from what more images and training steps bring."""
+    """Whether the amount that a search chose is also filled with repeated and with classically
+    augmented real images, to tell what the source brings from what more training brings."""
     real_equivalence: bool = False
     """Whether the gain is also expressed in real images, from trainings on shares of those."""
 
@@ -63,7 +63,7 @@ class TrackingOptions(Table):
     """Any MLflow tracking URI without a password, "sqlite:///mlflow.db" in the folder that the
     command is called in; default: MLFLOW_TRACKING_URI, or mlflow.db beside the run directories."""
     experiment: str | None = None
-    """Default: the study's name."""
+    """MLflow's experiment; default: the study's name."""
 
 
 class StudyFile(Table):
@@ -72,7 +72,7 @@ class StudyFile(Table):
     model_config = ConfigDict(json_schema_extra={"required": ["data", "arms"]})
 
     name: Name
-    """Default: the file's name without ".toml"."""
+    """Of the run directory and MLflow's experiment; default: the file's name without ".toml"."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """All randomness comes from it: the same study and seed give the same numbers."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"

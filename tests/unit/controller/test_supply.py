@@ -55,7 +55,9 @@ def test_a_study_that_can_be_had_is_let_through(arm):
     ],
 )
 def test_what_would_lack_is_refused_with_arm_amount_and_class(arm, words):
-    with pytest.raises(SourceError, match=f"some ask for more; add images.*\n  arm 'arm' {words}"):
+    with pytest.raises(
+        SourceError, match=f"some ask for more; add images.*in added\\):\n  arm 'arm' {words}"
+    ):
         supply(arm=arm).refuse_shortages()
 
 

@@ -52,6 +52,7 @@ def test_class_folders(tmp_path: Path) -> None:
     assert "Fewer than" not in text
     assert study.split.method == "hold-out"
     assert baseline_arm(study) == "real"
+    assert study.evaluation.controls
 
 
 def test_what_is_suggested_as_iterations_is_what_the_preset_has(tmp_path: Path) -> None:
