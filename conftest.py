@@ -158,6 +158,9 @@ def check_tables(example: Example) -> None:
     for table in (whole["data"], whole.get("external", {})):
         if "path" in table:  # the reader's images
             Path(table["path"]).touch()
+    for source in whole.get("sources", {}).values():
+        if source["kind"] == "folder":
+            Path(source["path"]).mkdir(exist_ok=True)
     checked = StudyFile.model_validate({"name": "page"} | whole, context={"folder": Path.cwd()})
     problems = find_problems(checked)
     assert not problems, problems

@@ -5,7 +5,6 @@ python docs/pictures.py section REPORT HEADING PICTURE   one part of a report.ht
 """
 
 import re
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -19,7 +18,6 @@ WIDTH, HEIGHT = 1050, 1600
 
 def quickstart(run: Path) -> None:
     """Make the pictures that the README shows of a finished quickstart."""
-    shutil.copy(run / "figures" / "search-search.svg", HERE / "quickstart-search.svg")
     newest = sorted(run.glob("artifacts/source-acgan-fold0/samples/*.png"))[-1]
     with Image.open(newest) as picture:
         double = (picture.width * 2, picture.height * 2)

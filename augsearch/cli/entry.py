@@ -51,10 +51,10 @@ def before_commands(
 for command in (commands.init, commands.check, commands.run, commands.report, export):
     app.command()(command)
 app.add_typer(reader, name="reader")
-for command in (commands.lab, commands.sync, commands.schema):
-    app.command()(command)
-for command in (jobs.submit, jobs.status, jobs.logs, jobs.cancel):
-    app.command(rich_help_panel="On a Ray cluster")(command)
+for further in (commands.lab, commands.sync, commands.schema):
+    app.command()(further)
+for job in (jobs.submit, jobs.status, jobs.logs, jobs.cancel):
+    app.command(rich_help_panel="On a Ray cluster")(job)
 
 
 def main() -> None:

@@ -68,7 +68,11 @@ class RepeatOptions(SourceTable):
 
 
 class FolderOptions(SourceTable):
-    """Images made elsewhere, one folder per class, named like the classes of the data."""
+    """Images made elsewhere, one folder per class, named like the classes of the data.
+
+    They are brought to the study's size and channels, without its `preprocess` and
+    `intensity_range`.
+    """
 
     kind: Literal["folder"]
     path: ExistingFolder
