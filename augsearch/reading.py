@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -30,3 +31,15 @@ def read_whole(path: Path, most: int) -> bytes:
         reason = f"has {status.st_size:,} bytes, more than the {most:,} that such a file may have"
         raise OSError(errno.EFBIG, reason, str(path))
     return path.read_bytes()
+
+
+def content_hash(path: Path) -> str | None:
+    """Return the SHA-256 (hex) of a file, which may be made anew under its name and in its size.
+
+    None if it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None

@@ -48,6 +48,7 @@ def run(
 
     loaded = load_study(study, relative_to)
     before = loaded.directory(out)
+    finished = not fresh and (before / "results.json").exists()
     try:
         with make_display(quiet) as display:
             result = loaded.run(
@@ -67,6 +68,12 @@ def run(
         command = _command(study, out, again, engine, places)
         typer.echo(f"stopped; the same command goes on: {command}", err=True)
         raise typer.Exit(130) from None
+    if finished and not quiet:
+        typer.echo(
+            f"{before} was finished before: this is its result as it was, whatever has become of "
+            "the images since; --fresh runs the study anew beside it.",
+            err=True,
+        )
     if as_json:
         typer.echo(result.model_dump_json(indent=2))
     else:

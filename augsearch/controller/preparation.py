@@ -22,6 +22,7 @@ from augsearch.evaluation.metrics import Metric, get_metric
 from augsearch.events import Notify, Warned
 from augsearch.execution.engines.base import Engine
 from augsearch.execution.engines.local import LOCAL
+from augsearch.reading import content_hash
 from augsearch.records import ImageBlock, LabelledImages, Portion, content_key
 from augsearch.seeds import Seed
 from augsearch.sources.base import Source
@@ -117,6 +118,7 @@ class StudyData:
             "external labels": _key_of(self.external.labels) if self.external else None,
             "external patients": _key_of(self.external.patients) if self.external else None,
             "images": len(self.images),
+            "weights": _weights_key(self.study),
         }
 
 
@@ -243,6 +245,17 @@ def _there(portion: Portion | None, engine: Engine) -> Portion | None:
 
 def _key_of(numbers: NDArray[np.int64] | None) -> str | None:
     return None if numbers is None else content_key(numbers.astype("<i8").view(np.uint8))
+
+
+def _weights_key(study: StudyFile) -> str | None:
+    """Hash the weight files that classifiers are built from; None where none is given."""
+    tables = [study.classifier_named(name) for name in study.used_classifiers]
+    named = [getattr(table, "weights", None) for table in tables]
+    tried = study.tune.parameters.get("weights") if study.tune else None
+    if isinstance(tried, tuple):
+        named += tried
+    files = {str(one) for one in named if one not in (None, "imagenet", "random")}
+    return " ".join(str(content_hash(Path(file))) for file in sorted(files)) or None
 
 
 def _classifier_maker(

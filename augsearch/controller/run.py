@@ -102,8 +102,8 @@ def opened(
     """Read a study's images and freeze it in its directory, or make sure that they are the same.
 
     Raises:
-        RunDirectoryError: The images changed since the run was begun, or an unfinished one was
-            begun where numbers are rounded differently.
+        RunDirectoryError: Images or weights changed since the run was begun, or an unfinished one
+            was begun where numbers are rounded differently.
         AugsearchError: Anything else in study or data that the user has to put right.
     """
     engine.begin(study.device)
@@ -249,8 +249,9 @@ def _same_data(directory: RunDirectory, prepared: Prepared) -> None:
     changed = [key for key in now if before.get(key, now[key]) != now[key]]
     if changed:
         raise RunDirectoryError(
-            f"the images changed since {directory.path} was started ({', '.join(changed)}); "
-            "put them back to go on with that run, or add --fresh to start anew beside it."
+            f"what the study reads changed since {directory.path} was started "
+            f"({', '.join(changed)}); put it back to go on with that run, or add --fresh to start "
+            "anew beside it."
         )
 
 

@@ -17,6 +17,7 @@ from augsearch.errors import DataError, SourceError
 from augsearch.events import Advanced
 from augsearch.files import read_json, write_json
 from augsearch.messages import lines, names
+from augsearch.reading import content_hash
 from augsearch.records import LabelledImages
 from augsearch.sources.base import FitContext, Pool, Source
 from augsearch.sources.finite_pool import FinitePool
@@ -32,7 +33,8 @@ class FolderSource(Source):
 
     They are brought to the size and channels of the training images, with the full range of their
     type as 0 to 255, and come in a random order. Each is decoded once at the first fit, to find
-    damaged ones early, and again when it is used. The files must stay as they are during a run.
+    damaged ones early, and again when it is used. The files must stay as they are during a run,
+    to which their content is held.
     """
 
     def __init__(self, options: FolderOptions) -> None:
@@ -70,12 +72,15 @@ class FolderSource(Source):
 
     def _check(self, files: list[list[Path]], like: Images, context: FitContext) -> None:
         """Decode every image once per run; hold later fits to the same files."""
-        listed = [[[path.name, path.stat().st_size] for path in own] for own in files]
-        record = context.folder / "files.json"
+        paths = [path for own in files for path in own]
+        record = context.folder / "contents.json"
         if not record.exists():
-            _check_readable([path for own in files for path in own], like, context)
-            write_json(record, listed)
-        elif read_json(record) != listed:
+            _check_readable(paths, like, context)
+        contents = in_order(content_hash, paths)
+        found = [[[path.name, next(contents)] for path in own] for own in files]
+        if not record.exists():
+            write_json(record, found)
+        elif read_json(record) != found:
             raise SourceError(
                 f"the files of source {context.name!r} must not change during a run but those in "
                 f"{self._path} have; put them back, or start anew with --fresh"

@@ -11,6 +11,10 @@ from augsearch.study.schema.study import StudyFile
 _WITHOUT_EFFECT = ("tracking.", "audit.on_fail", "max_hours")
 
 
+_ORDERED = (("arms",), ("data", "contains"), ("external", "contains"), ("tune", "parameters"))
+"""Tables whose order counts: it decides the baseline, the positive class, the settings' numbers."""
+
+
 def flatten(study: StudyFile) -> dict[str, str]:
     """Return every setting, defaults included, as dotted key and JSON text.
 
@@ -43,11 +47,33 @@ def differing(studies: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     flat = [dict(_leaves(study, "")) for study in studies]
     keys = dict.fromkeys(key for one in flat for key in one)
     found = {key: [one.get(key, "(not there)") for one in flat] for key in keys}
+    found |= dict(_orders(studies))
     return {
         key: values
         for key, values in found.items()
         if len(set(values)) > 1 and not key.startswith(_WITHOUT_EFFECT)
     }
+
+
+def _orders(studies: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[str]]]:
+    """Yield in which order each study has the names that all have in a table."""
+    for place in _ORDERED:
+        names = [list(_table(one, place)) for one in studies]
+        common = set(names[0]).intersection(*names)
+        yield (
+            f"order of {'.'.join(place)}",
+            [
+                json.dumps([name for name in own if name in common], ensure_ascii=False)
+                for own in names
+            ],
+        )
+
+
+def _table(study: Mapping[str, Any], place: Sequence[str]) -> Mapping[str, Any]:
+    """Return a table of a study; an empty one if it has none."""
+    for key in place:
+        study = study.get(key) or {}
+    return study
 
 
 def _leaves(value: Any, key: str) -> Iterator[tuple[str, str]]:

@@ -124,6 +124,8 @@ def test_a_finished_study_prints_its_result_at_once(tiny_run):
     again = command("run", "tiny.toml")
     assert (again.returncode, again.stdout) == (0, first.stdout)
     assert "stage" not in again.stderr
+    assert "tiny was finished before: this is its result as it was, whatever" in again.stderr
+    assert command("run", "tiny.toml", "--quiet").stderr == ""
     assert (command.folder / "runs/tiny/results.json").stat().st_mtime_ns == written
 
 

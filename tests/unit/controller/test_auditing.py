@@ -109,7 +109,7 @@ def test_copies_are_dropped_from_what_is_trained_on(fitted, elsewhere, ready):
     for number, row in enumerate(rows):
         copy = np.clip(train.pixels[row, :, :, 0].astype(int) + number % 3 - 1, 0, 255)
         Image.fromarray(copy.astype(np.uint8)).save(elsewhere / "clear" / f"{number}.png")
-    for path in plain.directory.artifacts.glob("source-made-*/files.json"):
+    for path in plain.directory.artifacts.glob("source-made-*/contents.json"):
         path.unlink()
     counted = fitted({"method": "given"}, images_per_class=30)
     (result,) = audit(counted)

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from augsearch.controller.directory import RunDirectory
-from augsearch.controller.preparation import prepare
+from augsearch.controller.preparation import prepare, read_data
 from augsearch.controller.run import _same_data
 from augsearch.data.demo import draw_demo
 from augsearch.errors import DataError, RunDirectoryError
@@ -107,5 +107,24 @@ def test_a_run_goes_on_with_the_labels_and_patients_that_it_began_with(tmp_path,
     old, new = {"label": ("47.png,1,47,", "47.png,0,47,"), "patient": (",47,", ",46,")}[column]
     (tmp_path / f"{table}.csv").write_text(rows.replace(old, new))
     changed = f"{'external ' if table != 'labels' else ''}{column}s"
-    with pytest.raises(RunDirectoryError, match=rf"the images changed since .* \({changed}\)"):
+    with pytest.raises(RunDirectoryError, match=rf"the study reads changed since .* \({changed}\)"):
         _same_data(run, prepare(study, run.path, silent))
+
+
+def test_a_run_goes_on_with_the_weights_that_it_began_with(tmp_path):
+    file, other = tmp_path / "weights.safetensors", tmp_path / "other.safetensors"
+    file.write_bytes(b"some")  # read when a classifier is built, which this is not about
+    other.write_bytes(b"others")
+    run = RunDirectory(tmp_path / "run")
+    table = {"backbone": "resnet18", "weights": file, "input_size": 32}
+    tune = {"parameters": {"weights": ["random", str(other)]}, "replicates": 1}
+    study = copied_study(tmp_path, classifier=table, tune=tune)
+    data = read_data(study, run.path, silent)
+    _same_data(run, data)
+    for path in (file, other):
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        with pytest.raises(RunDirectoryError, match=r"study reads changed since .* \(weights\)"):
+            _same_data(run, data)
+        path.write_bytes(content)
+    _same_data(run, data)

@@ -98,3 +98,14 @@ def test_the_files_may_not_change_between_two_fits(images):
     (images / "class-0" / "8.png").write_bytes((images / "class-0" / "7.png").read_bytes())
     with pytest.raises(SourceError, match="files of source 'made' must not change"):
         fit(images)
+
+
+def test_a_file_made_anew_in_the_same_size_is_another_one(images):
+    first = images / "class-0" / "0.bmp"
+    Image.fromarray(np.full((20, 20), 5, dtype=np.uint8)).save(first)
+    size = first.stat().st_size
+    fit(images)
+    Image.fromarray(np.full((20, 20), 6, dtype=np.uint8)).save(first)
+    assert first.stat().st_size == size
+    with pytest.raises(SourceError, match="files of source 'made' must not change"):
+        fit(images)

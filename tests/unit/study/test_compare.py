@@ -50,3 +50,23 @@ def test_a_path_counts_by_where_it_leads(tmp_path: Path) -> None:
     assert differences(here.model_dump(mode="json"), other) == [
         f'data.path: "{tmp_path / "images"}" -> "{tmp_path / "deeper"}"'
     ]
+
+
+def test_the_order_counts_where_it_decides_something(load: Load) -> None:
+    text = """
+    [data]
+    kind = "csv"
+    path = "study.toml"
+    label_column = "found"
+    contains = {%s}
+    [arms.%s]
+    [arms.%s]
+    """
+    old = load(text % ('No = "no", Yes = "yes"', "real", "plain")).model_dump(mode="json")
+    same = load(text % ('No = "no", Yes = "yes"', "real", "plain") + "[arms.third]\n")
+    assert not any("order" in line for line in differences(old, same))
+    swapped = load(text % ('Yes = "yes", No = "no"', "plain", "real"))
+    assert differences(old, swapped) == [
+        'order of arms: ["real", "plain"] -> ["plain", "real"]',
+        'order of data.contains: ["No", "Yes"] -> ["Yes", "No"]',
+    ]
