@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from augsearch.recording import beside, recorded
+from augsearch.cuda_graphs import beside, recorded
 
 _WARM_UP = 3
 """Calls before the recording, for what is made at the first use (optimiser states, libraries'

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from augsearch.evaluation.patients import numbered, sums_of
-from augsearch.evaluation.precision import ZERO_VARIANCE
+from augsearch.evaluation.standard_error import ZERO_VARIANCE
 from augsearch.evaluation.weighted import right_pairs
 
 Floats = NDArray[np.float64]

@@ -15,8 +15,8 @@ from scipy.special import ndtr
 
 from augsearch.evaluation.metrics import check
 from augsearch.evaluation.patients import Patients, count_of, numbered, sums_of
-from augsearch.evaluation.precision import ZERO_VARIANCE
 from augsearch.evaluation.ranking import placements
+from augsearch.evaluation.standard_error import ZERO_VARIANCE
 
 Floats = NDArray[np.float64]
 

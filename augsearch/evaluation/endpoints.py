@@ -8,8 +8,8 @@ from scipy.special import ndtr
 
 from augsearch.evaluation.metrics import Metric, check
 from augsearch.evaluation.patients import fewest_of, numbered
-from augsearch.evaluation.precision import check_confidence, precision
 from augsearch.evaluation.resampling import bootstrap_scores, resampled_counts
+from augsearch.evaluation.standard_error import check_confidence, standard_error
 from augsearch.evaluation.training_groups import independent_runs
 from augsearch.evaluation.verdict import (
     ONE_IMAGE,
@@ -99,7 +99,7 @@ def endpoint_gain(
         return without_interval(gain, np.nan, UNDEFINED)
     runs = independent_runs(scores[0], scores[1], base_groups, chosen_groups)
     nested = base_groups is not None or chosen_groups is not None
-    found = precision(float(gains.var(ddof=1)), runs, fewest - 1, nested)
+    found = standard_error(float(gains.var(ddof=1)), runs, fewest - 1, nested)
     if min(map(len, arms)) > 1:
         luck = [_luck(generator, one, len(gains)) for one in runs]
         for one in reversed(luck):

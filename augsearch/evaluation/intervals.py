@@ -11,8 +11,8 @@ from scipy.special import expit, logit, ndtr
 from augsearch.evaluation.delong import auc_influence, variance_of
 from augsearch.evaluation.metrics import check, get_metric
 from augsearch.evaluation.patients import fewest_of, numbered
-from augsearch.evaluation.precision import check_confidence, precision
 from augsearch.evaluation.resampling import bootstrap_scores, resampled_counts
+from augsearch.evaluation.standard_error import check_confidence, standard_error
 from augsearch.evaluation.training_groups import group_means
 from augsearch.seeds import Seed
 
@@ -36,10 +36,10 @@ def metric_interval(
 
     The interval is that of the recipe: over new images and, with R > 1, new trainings.
 
-    AUC: DeLong variance on replicate-averaged influence plus s²/R, t distribution (`precision`), on
-    the logit scale: A ± t·SE becomes expit(logit A ± t·SE / (A (1 - A))), which stays within 0
-    and 1 and is lopsided near 1, as it should be (Pepe 2003, section 5.2). An AUC of 0 or 1
-    has no such interval.
+    AUC: DeLong variance on replicate-averaged influence plus s²/R (`standard_error`), t
+    distribution, on the logit scale: A ± t·SE becomes expit(logit A ± t·SE / (A (1 - A))), which
+    stays within 0 and 1 and is lopsided near 1, as it should be (Pepe 2003, section 5.2). An AUC of
+    0 or 1 has no such interval.
 
     Other metrics: percentiles of 1,000 bootstrap draws; each takes images with replacement within
     each class and replicates with replacement. As for `endpoint_gain` they lie farther out than
@@ -104,7 +104,7 @@ def _auc_limits(
     mean = float(aucs.mean())
     image_variance = variance_of(influence.mean(axis=0))
     runs, nested = (aucs, False) if groups is None else (group_means(aucs, groups), True)
-    found = precision(image_variance, (runs,), influence.shape[1] - 2, nested)
+    found = standard_error(image_variance, (runs,), influence.shape[1] - 2, nested)
     width = found.half_width(confidence)
     if not (width > 0 and 0 < mean < 1):
         return math.nan, math.nan
@@ -139,7 +139,7 @@ def _bootstrap_limits(
     if len(on_images) < 2 or np.ptp(means) < _ROUNDING:
         return math.nan, math.nan
     own, nested = (runs, False) if groups is None else (group_means(runs, groups), True)
-    found = precision(float(on_images.var(ddof=1)), (own,), fewest - 1, nested)
+    found = standard_error(float(on_images.var(ddof=1)), (own,), fewest - 1, nested)
     if found.se == 0:  # only draws in which a replicate is undefined differ
         return math.nan, math.nan
     tail = float(ndtr(-found.quantile(confidence)))

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from augsearch.evaluation.precision import check_confidence
+from augsearch.evaluation.standard_error import check_confidence
 from augsearch.seeds import Seed
 
 Floats = NDArray[np.float64]

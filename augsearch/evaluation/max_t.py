@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from augsearch.evaluation.precision import check_confidence
 from augsearch.evaluation.search_curve import SearchCurve
+from augsearch.evaluation.standard_error import check_confidence
 from augsearch.evaluation.verdict import (
     DEGENERATE,
     ONE_RUN,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from augsearch.evaluation.delong import auc_influence
-from augsearch.evaluation.precision import ZERO_VARIANCE
+from augsearch.evaluation.standard_error import ZERO_VARIANCE
 from augsearch.seeds import Seed
 
 Floats = NDArray[np.float64]

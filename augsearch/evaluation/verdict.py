@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from augsearch.evaluation.auc_bootstrap import FEWEST_IMAGES, bootstrap_variance
 from augsearch.evaluation.delong import as_classes, auc_influence, variance_of
 from augsearch.evaluation.patients import fewest_of, numbered
-from augsearch.evaluation.precision import Precision, check_confidence, precision
+from augsearch.evaluation.standard_error import StandardError, check_confidence, standard_error
 from augsearch.evaluation.training_groups import independent_runs
 from augsearch.study.results import Label
 
@@ -92,8 +92,8 @@ def verdict(
     given, unless groups say which of G trained generators each training belongs to. Then the arm's
     G generator means take the place of its trainings (`independent_runs`): s²/G holds generators
     and trainings alike, with G - 1 degrees of freedom, and t is the weighted one of few degrees of
-    freedom (`Precision.quantile`). Two generators leave one degree of freedom, and the note says
-    so: an interval in which their spread counts is then two to four times as wide as with many.
+    freedom (`StandardError.quantile`). Two generators leave one degree of freedom, and the note
+    says so: an interval in which their spread counts is two to four times as wide as with many.
 
     More than two classes: the macro one-against-the-rest AUC, with the variance of its influence.
     Fewer than 10 images in a class: v_image and its degrees of freedom are those of the
@@ -138,7 +138,7 @@ def verdict(
         notes.append(FEW_IMAGES)
         image_variance, image_freedom = bootstrap_variance(true, *arms, patients)
     nested = base_groups is not None or chosen_groups is not None
-    found = precision(image_variance, runs, image_freedom, nested)
+    found = standard_error(image_variance, runs, image_freedom, nested)
 
     def ends(t: float) -> tuple[float, float]:
         return gain - t * found.se, gain + t * found.se
@@ -166,7 +166,7 @@ def without_interval(gain: float, se: float, note: str) -> Verdict:
 
 def judged(
     gain: float,
-    found: Precision,
+    found: StandardError,
     confidence: float,
     ends: Callable[[float], tuple[float, float]],
     notes: Sequence[str],

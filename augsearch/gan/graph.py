@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from augsearch.recording import beside, recorded
+from augsearch.cuda_graphs import beside, recorded
 
 Run = Callable[[torch.Generator], Tensor]
 """One iteration: a freshly seeded generator to losses."""

@@ -18,10 +18,10 @@ ARMS = [f"arm-{place}" for place in range(10)]
 def test_matrices_show_the_counts_of_every_arm(labels_of, n_classes):
     classes = [f"class number {c}" for c in range(n_classes)]
     counts = np.arange(n_classes**2, dtype=float).reshape(n_classes, n_classes) + 0.5
-    matrices = dict.fromkeys(ARMS, counts)
+    matrices = dict.fromkeys(ARMS[: 20 // n_classes], counts)
     svg = confusion_matrices(matrices, classes)
     shown = labels_of(svg)
-    assert {*ARMS, "true class", "decided class", "0.5", "2.5"} <= shown
+    assert {*matrices, "true class", "decided class", "0.5", "2.5"} <= shown
     assert svg == confusion_matrices(matrices, classes)
 
 

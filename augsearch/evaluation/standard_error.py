@@ -18,7 +18,7 @@ MOST_FREEDOM = 1e6
 
 
 @dataclass(frozen=True)
-class Precision:
+class StandardError:
     """The standard error of an estimate.
 
     Attributes:
@@ -63,12 +63,12 @@ def check_confidence(confidence: float) -> None:
         raise ValueError(f"confidence must lie between 0 and 1 but got {confidence}; try 0.95.")
 
 
-def precision(
+def standard_error(
     image_variance: float,
     run_scores: Sequence[NDArray[np.float64]],
     image_freedom: float,
     generators: bool = False,
-) -> Precision:
+) -> StandardError:
     """Add the variance over images to the variance over training runs.
 
     v_a = s²/R for every arm, with s² the sample variance (R - 1) of the arm's R test AUCs;
@@ -99,7 +99,7 @@ def precision(
         generators: Whether some of `run_scores` are means over a generator's trainings.
 
     Returns:
-        The precision. Without any variance the SE is 0 and its degrees of freedom NaN; both are
+        The standard error. Without any variance it is 0 and its degrees of freedom NaN; both are
         NaN if the image variance is.
     """
     run_variance, spread = 0.0, 0.0
@@ -112,9 +112,9 @@ def precision(
             parts.append((own, len(scores) - 1.0))
     variance = image_variance + run_variance
     if variance < ZERO_VARIANCE:
-        return Precision(0.0, math.nan)
+        return StandardError(0.0, math.nan)
     spread += image_variance**2 / image_freedom if image_freedom > 0 else math.nan
-    return Precision(
+    return StandardError(
         math.sqrt(variance),
         variance**2 / spread if spread else math.nan,
         tuple(parts) if generators else (),
