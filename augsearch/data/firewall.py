@@ -33,7 +33,7 @@ _FLAT = 2.0
 _FLAT_SHARE = 0.1
 """The same as a share of the set's median, for sets that are dark as a whole."""
 _ROWS = 256
-_FORMAT = 1
+_FORMAT = 2
 
 
 class _Words(NamedTuple):
