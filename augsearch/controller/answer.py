@@ -33,13 +33,11 @@ class Declaration:
     """What is said before the test set is opened.
 
     Attributes:
-        baseline: The arm that gains are measured against.
         multiples: The chosen amount of every arm that has one.
         arm: The arm that the verdict is about; None if there is only the baseline.
         control: Its best control by tuning score; None without controls.
     """
 
-    baseline: str
     multiples: Mapping[str, float]
     arm: str | None
     control: str | None = None
@@ -69,9 +67,7 @@ class Outcome:
     groups: Mapping[str, Groups] = field(default_factory=dict)
 
 
-def declared_arm(
-    searched: Mapping[str, SearchedArm], baseline: str, prepared: Prepared
-) -> str | None:
+def declared_arm(searched: Mapping[str, SearchedArm], prepared: Prepared) -> str | None:
     """Return the arm that the verdict is about, chosen on tuning scores alone.
 
     It is the one of the `rivals` with the best score, the first in the study on ties. Controls are
@@ -81,7 +77,7 @@ def declared_arm(
     found = [
         name for name, one in arms.items() if one.multiple is not None and one.control_of is None
     ]
-    return _best(rivals(prepared.study, found, baseline), searched, prepared)
+    return _best(rivals(prepared.study, found), searched, prepared)
 
 
 def _best(
@@ -97,7 +93,7 @@ def _best(
 
 
 def declare(
-    searched: Mapping[str, SearchedArm], baseline: str, prepared: Prepared, directory: RunDirectory
+    searched: Mapping[str, SearchedArm], prepared: Prepared, directory: RunDirectory
 ) -> Declaration:
     """Fix the choice from tuning scores alone, and write it down with the time.
 
@@ -105,10 +101,10 @@ def declare(
         RunDirectoryError: Another choice was declared before; the test set may have been opened.
     """
     multiples = {name: one.multiple for name, one in searched.items() if one.multiple is not None}
-    arm = declared_arm(searched, baseline, prepared)
+    arm = declared_arm(searched, prepared)
     controls = [name for name in multiples if arm and searched[name].control_of == arm]
-    declaration = Declaration(baseline, multiples, arm, _best(controls, searched, prepared))
-    choice = {"baseline": baseline, "multiples": multiples, "arm": arm}
+    declaration = Declaration(multiples, arm, _best(controls, searched, prepared))
+    choice = {"baseline": prepared.study.baseline_arm, "multiples": multiples, "arm": arm}
     if declaration.control is not None:
         choice["control"] = declaration.control
     now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -159,7 +155,7 @@ def open_test_set(
         groups[name] = training_groups(behind, prepared.study.evaluation.test_replicates)
         for part, values in files[name].outputs.items():
             outputs[part][name] = values
-    gains = _gains(declaration, prepared, outputs["test"], groups)
+    gains = _gains(prepared, outputs["test"], groups)
     control = _against_control(declaration, outputs["test"], prepared, groups)
     notes = (other_classifier(declaration, searched, prepared), opened_before(before))
     answer = answer_of(declaration, gains, control, notes)
@@ -183,17 +179,18 @@ def other_classifier(
     declaration: Declaration, searched: Mapping[str, SearchedArm], prepared: Prepared
 ) -> str:
     """Say how the declared arm differs from the baseline besides its images; "" if it does not."""
-    if declaration.arm is None or declaration.baseline not in declaration.multiples:
+    baseline = prepared.study.baseline_arm
+    if declaration.arm is None or baseline not in declaration.multiples:
         return ""
     ours, theirs = (
         recipe_of(searched[name], declaration.multiples[name], prepared)
-        for name in (declaration.arm, declaration.baseline)
+        for name in (declaration.arm, baseline)
     )
     if ours[1:] == theirs[1:]:
         return ""
     what = "chose other settings" if ours[1] == theirs[1] else "has another classifier"
     return (
-        f"arm {declaration.arm!r} {what} than arm {declaration.baseline!r}, "
+        f"arm {declaration.arm!r} {what} than arm {baseline!r}, "
         "so the gain is not that of the images alone"
     )
 
@@ -213,9 +210,9 @@ def _test(
 
 
 def _gains(
-    declaration: Declaration, prepared: Prepared, outputs: Outputs, groups: Mapping[str, Groups]
+    prepared: Prepared, outputs: Outputs, groups: Mapping[str, Groups]
 ) -> dict[str, Verdict]:
-    baseline = declaration.baseline
+    baseline = prepared.study.baseline_arm
     if baseline not in outputs:
         return {}
     return {

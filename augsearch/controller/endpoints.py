@@ -10,20 +10,18 @@ from augsearch.evaluation.verdict import NOTHING_TO_GAIN
 from augsearch.study.results import EndpointGain, finite
 
 
-def endpoint_gains(
-    prepared: Prepared, name: str, baseline: str, outcome: Outcome
-) -> dict[str, EndpointGain]:
+def endpoint_gains(prepared: Prepared, name: str, outcome: Outcome) -> dict[str, EndpointGain]:
     """Return an arm's gain over the baseline in every further endpoint.
 
     Args:
         prepared: The study, its test images and its seed.
         name: The arm.
-        baseline: The arm that gains are measured against.
         outcome: What the test set said.
 
     Returns:
         Endpoint -> gain. Empty for the baseline, and where one of the two was not tested.
     """
+    baseline = prepared.study.baseline_arm
     base, chosen = outcome.test.get(baseline), outcome.test.get(name)
     if name == baseline or base is None or chosen is None or prepared.test is None:
         return {}

@@ -56,7 +56,6 @@ class Generations:
 
 def replicate_generators(
     declared: str | None,
-    baseline: str,
     searched: Mapping[str, SearchedArm],
     prepared: Prepared,
     directory: RunDirectory,
@@ -69,7 +68,6 @@ def replicate_generators(
 
     Args:
         declared: The arm that the verdict will be about; its choice has been written down.
-        baseline: The arm that it is compared with.
         searched: All arms, with their chosen amounts.
         prepared: The study's images and tools.
         directory: Where the generators are kept.
@@ -80,7 +78,7 @@ def replicate_generators(
     """
     folds = next(iter(searched.values())).score.folds
     count = prepared.study.evaluation.generator_replicates
-    arms = [searched[name] for name in (baseline, declared) if name is not None]
+    arms = [searched[name] for name in (prepared.study.baseline_arm, declared) if name is not None]
     if count == 1 or len(arms) == 1 or _nothing_to_judge(arms, prepared):
         return Generations([folds])
     names = [*_lineage(arms, searched, prepared, RENEWABLE)]
@@ -120,7 +118,6 @@ def training_groups(
 
 def with_scope(
     answer: VerdictResult | None,
-    baseline: str,
     searched: Mapping[str, SearchedArm],
     prepared: Prepared,
     generations: Generations,
@@ -129,14 +126,13 @@ def with_scope(
 
     Args:
         answer: The verdict; None if there is none.
-        baseline: The arm that it compares with.
         searched: All arms.
         prepared: The study's images and tools.
         generations: The trainings of the generators behind it.
     """
     if answer is None:
         return None
-    arms = [searched[baseline], searched[answer.arm]]
+    arms = [searched[prepared.study.baseline_arm], searched[answer.arm]]
     names = [*_lineage(arms, searched, prepared, TRAINED)]
     if not names:
         return answer

@@ -39,14 +39,14 @@ def judging_name(study: StudyFile) -> str:
     return DEFAULT_CLASSIFIER if DEFAULT_CLASSIFIER in names else names[0]
 
 
-def rivals(study: StudyFile, names: Iterable[str], baseline: str) -> list[str]:
+def rivals(study: StudyFile, names: Iterable[str]) -> list[str]:
     """Return those of some arms that the verdict may be about.
 
     Arms of the baseline's classifier come first: against another one's a gain would not be that of
     the images. Of these the searched ones, if any is.
     """
-    others = [name for name in names if name != baseline]
-    kind = study.classifier_name(baseline)
+    others = [name for name in names if name != study.baseline_arm]
+    kind = study.classifier_name(study.baseline_arm)
     alike = [name for name in others if study.classifier_name(name) == kind] or others
     return [name for name in alike if study.arms[name].search is not None] or alike
 

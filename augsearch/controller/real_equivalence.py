@@ -53,7 +53,6 @@ class RealCurve:
 
 def real_curve(
     declared: str | None,
-    baseline: str,
     searched: Mapping[str, SearchedArm],
     prepared: Prepared,
     directory: RunDirectory,
@@ -66,7 +65,6 @@ def real_curve(
 
     Args:
         declared: The arm that the verdict will be about.
-        baseline: The arm that its gain is measured against.
         searched: All arms of the study.
         prepared: The study's images and tools.
         directory: Where the scores are kept.
@@ -76,7 +74,7 @@ def real_curve(
         The curve, without any scores if there are too few images for it. None if nobody asked or
         the declared arm trains on the baseline's own set.
     """
-    base = searched[baseline]
+    base = searched[prepared.study.baseline_arm]
     arm = searched[declared] if declared is not None else None
     if not prepared.study.evaluation.real_equivalence or arm is None or _same(arm, base):
         return None

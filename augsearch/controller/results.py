@@ -33,7 +33,6 @@ def study_result(
     directory: RunDirectory,
     prepared: Prepared,
     searched: Mapping[str, SearchedArm],
-    baseline: str,
     outcome: Outcome,
     curve: RealCurve | None,
     curves: Mapping[str, Smoothed],
@@ -45,7 +44,6 @@ def study_result(
         directory: Its audits, warnings and seconds are part of the result.
         prepared: The study's images and tools.
         searched: Every arm of the study and every control, in order.
-        baseline: The arm that gains are measured against.
         outcome: What the test set said.
         curve: Scores of the baseline on subsets of the real images, if they were asked for.
         curves: The smoothed curves of the searches that have one.
@@ -54,7 +52,7 @@ def study_result(
     gain = outcome.gains.get(outcome.answer.arm) if outcome.answer else None
     return StudyResult(
         study=prepared.study.name,
-        baseline=baseline,
+        baseline=prepared.study.baseline_arm,
         judged_on="test" if prepared.study.has_test_set else "tuning",
         arms={
             name: _arm_result(
@@ -62,11 +60,11 @@ def study_result(
                 one,
                 outcome,
                 curves.get(name),
-                endpoint_gains(prepared, name, baseline, outcome),
+                endpoint_gains(prepared, name, outcome),
             )
             for name, one in searched.items()
         },
-        verdict=with_scope(outcome.answer, baseline, searched, prepared, generations),
+        verdict=with_scope(outcome.answer, searched, prepared, generations),
         test_opened_before=list(outcome.opened_before),
         real_equivalence=equivalence(curve, gain, prepared) if curve and gain else None,
         audits=kept_audits(prepared, directory),

@@ -32,7 +32,6 @@ from augsearch.events import Event, Notify, StageStarted
 from augsearch.execution.engines.base import Engine
 from augsearch.execution.engines.local import LOCAL
 from augsearch.execution.folds import FoldImages
-from augsearch.study.consistency import baseline_arm
 from augsearch.study.order import search_order, sources_of
 from augsearch.study.results import StudyResult
 from augsearch.study.schema.study import StudyFile
@@ -145,14 +144,13 @@ def conclude(
     mirror.start(facts)
     folds = empty_folds(prepared)
     searched = _search(prepared, directory, folds, mirror, notify)
-    baseline = baseline_arm(prepared.study)
-    declared = declared_arm(searched, baseline, prepared)
-    curve = real_curve(declared, baseline, searched, prepared, directory, notify)
+    declared = declared_arm(searched, prepared)
+    curve = real_curve(declared, searched, prepared, directory, notify)
     prepared, controls = search_controls(declared, searched, prepared, directory, mirror, notify)
     searched |= controls
     curves = smoothed_curves(prepared, searched)
-    declaration = declare(searched, baseline, prepared, directory)
-    generations = replicate_generators(declared, baseline, searched, prepared, directory, notify)
+    declaration = declare(searched, prepared, directory)
+    generations = replicate_generators(declared, searched, prepared, directory, notify)
     stage = "test" if prepared.study.has_test_set else "verdict"
     notify(StageStarted(stage))
     with directory.timed(stage):
@@ -161,7 +159,7 @@ def conclude(
         else:
             outcome = judge_on_tuning_set(declaration, searched, prepared)
         result = finished or study_result(
-            directory, prepared, searched, baseline, outcome, curve, curves, generations
+            directory, prepared, searched, outcome, curve, curves, generations
         )
     if finished is None:  # the stage has only now been measured whole
         result = result.model_copy(update={"seconds": directory.seconds})

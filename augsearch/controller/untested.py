@@ -46,11 +46,12 @@ def judge_on_tuning_set(
         for name, amount in declaration.multiples.items()
     }
     gains: dict[str, Verdict] = {}
-    if declaration.baseline in chosen:
-        base = chosen.pop(declaration.baseline)
+    baseline = prepared.study.baseline_arm
+    if baseline in chosen:
+        base = chosen.pop(baseline)
         outputs = _candidates(declaration, searched, prepared)
         places = list(outputs)
-        [fold] = searched[declaration.baseline].score.folds
+        [fold] = searched[baseline].score.folds
         found = _compared(fold.tune, outputs, places.index(base), prepared)
         gains = {
             name: NOTHING_TO_GAIN if recipe == base else found.verdict(places.index(recipe))
@@ -70,8 +71,8 @@ def _candidates(
     that have an amount in common are one candidate there.
     """
     study = prepared.study
-    kind = study.classifier_name(declaration.baseline)
-    declared = declaration.arm or declaration.baseline
+    kind = study.classifier_name(study.baseline_arm)
+    declared = declaration.arm or study.baseline_arm
     everything = study.classifier_name(declared) != kind
     found: dict[Recipes, Floats] = {}
     for name, one in searched.items():

@@ -11,7 +11,7 @@ from augsearch.study.lines import Location, Problem
 from augsearch.study.metric_names import metric_problems
 from augsearch.study.order import order_problems
 from augsearch.study.report_tables import table_problems
-from augsearch.study.schema.arms import Arm, WindowSearch
+from augsearch.study.schema.arms import WindowSearch
 from augsearch.study.schema.data import CsvData, DicomData, DigitsData, FolderData, GivenSplit
 from augsearch.study.schema.generators import TRAINED
 from augsearch.study.schema.sources import PluginOptions, SourceOptions
@@ -42,39 +42,6 @@ def find_problems(study: StudyFile) -> list[Problem]:
         table_problems,
     )
     return [problem for check in checks for problem in check(study)]
-
-
-def baseline_arm(study: StudyFile) -> str:
-    """Return the arm that gains are measured against.
-
-    It is `baseline` if given, else the first plain arm (all real images, no search, no addition,
-    no base) that is balanced as the first searched arm is, else the first plain arm.
-
-    Args:
-        study: A study without problems.
-    """
-    if study.baseline is not None:
-        return study.baseline
-    plain = _plain_arms(study)
-    searched = next((name for name, arm in study.arms.items() if arm.search), plain[0])
-    balance = _root(study, searched).balance
-    return next((name for name in plain if study.arms[name].balance == balance), plain[0])
-
-
-def _plain_arms(study: StudyFile) -> list[str]:
-    return [
-        name
-        for name, arm in study.arms.items()
-        if arm.search is None and not arm.add and arm.base is None and arm.real == 1
-    ]
-
-
-def _root(study: StudyFile, name: str) -> Arm:
-    """Return the arm at the start of the chain of bases."""
-    arm = study.arms[name]
-    while arm.base is not None:
-        arm = study.arms[arm.base]
-    return arm
 
 
 def _sources(study: StudyFile) -> Iterator[Problem]:
@@ -126,7 +93,7 @@ def _circle(study: StudyFile, name: str) -> list[str]:
 
 def _baseline(study: StudyFile) -> Iterator[Problem]:
     if study.baseline is None:
-        if not _plain_arms(study):
+        if not study.plain_arms:
             yield (
                 ("arms",),
                 "one must train on all real images and neither search nor add, to compare with; "

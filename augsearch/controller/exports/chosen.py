@@ -64,7 +64,7 @@ def chosen_arm(conclusion: Conclusion, name: str | None) -> SearchedArm:
         RunDirectoryError: There is no such arm, or it has no finite score.
     """
     searched, declaration = conclusion.searched, conclusion.declaration
-    wanted = name or declaration.arm or declaration.baseline
+    wanted = name or declaration.arm or conclusion.result.baseline
     if wanted not in searched:
         raise RunDirectoryError(
             f"--arm must be one of the run's arms, {names(searched)}, {unknown(wanted, searched)}."

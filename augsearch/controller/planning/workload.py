@@ -25,7 +25,6 @@ from augsearch.execution.recipes import Recipe, arm_recipe
 from augsearch.records import Evaluation
 from augsearch.search.base import SearchRule
 from augsearch.search.sliding_window import SlidingWindow
-from augsearch.study.consistency import baseline_arm
 from augsearch.study.controls import KINDS, control_source
 from augsearch.study.order import search_order, used_sources
 from augsearch.study.schema.arms import Arm, WindowSearch, nothing_added
@@ -188,8 +187,7 @@ class _Counting:
 
     def declared(self) -> str | None:
         """Return the arm that the verdict may be about: of the candidates that with most images."""
-        study, baseline = self._study, baseline_arm(self._study)
-        return max(rivals(study, study.arms, baseline), key=self._size, default=None)
+        return max(rivals(self._study, self._study.arms), key=self._size, default=None)
 
     def controls(self, declared: str) -> None:
         """Count the scores and fresh trainings of an arm's controls."""
@@ -210,7 +208,7 @@ class _Counting:
 
     def real_shares(self) -> None:
         """Count the baseline's trainings on shares of the real images."""
-        study, name = self._study, baseline_arm(self._study)
+        study, name = self._study, self._study.baseline_arm
         times, amount = study.evaluation.test_replicates, self._amounts[name][0]
 
         def recipe(share: float, fold: int) -> Recipe:

@@ -107,6 +107,30 @@ class StudyFile(Table):
         """Whether images are set aside for a test set; [split] test = 0 says that none are."""
         return self.split.test != 0
 
+    @property
+    def plain_arms(self) -> tuple[str, ...]:
+        """The arms that train on all real images and neither search nor add."""
+        return tuple(
+            name
+            for name, arm in self.arms.items()
+            if arm.search is None and not arm.add and arm.base is None and arm.real == 1
+        )
+
+    @property
+    def baseline_arm(self) -> str:
+        """The arm that gains are measured against, of a study without problems.
+
+        It is `baseline` if given, else the first plain arm that is balanced as the first searched
+        arm is, else the first plain arm.
+        """
+        if self.baseline is not None:
+            return self.baseline
+        plain = self.plain_arms
+        arm = self.arms[next((name for name, one in self.arms.items() if one.search), plain[0])]
+        while arm.base is not None:
+            arm = self.arms[arm.base]
+        return next((name for name in plain if self.arms[name].balance == arm.balance), plain[0])
+
     def classifier_name(self, arm: str) -> str:
         """Return the name of an arm's classifier."""
         return self.arms[arm].classifier or DEFAULT_CLASSIFIER

@@ -118,8 +118,8 @@ K = {"real": 1, "twice": 2, "search": 3, "again": 4}
     ],
 )
 def test_the_best_searched_arm_is_declared(directory, metric, scores, arm):
-    declaration = declare(chosen(K, scores), "real", prepared(metric), directory)
-    assert declaration == Declaration("real", K, arm)
+    declaration = declare(chosen(K, scores), prepared(metric), directory)
+    assert declaration == Declaration(K, arm)
     written = json.loads((directory.path / "declaration.json").read_text())
     assert written.pop("declared_at")
     assert written == {"baseline": "real", "multiples": K, "arm": arm}
@@ -127,35 +127,35 @@ def test_the_best_searched_arm_is_declared(directory, metric, scores, arm):
 
 def test_a_choice_other_than_the_declared_one_is_refused(directory):
     scores = (0.9, 0.8, 0.8, 0.85)
-    declare(chosen(K, scores), "real", prepared(), directory)
-    assert declare(chosen(K, scores), "real", prepared(), directory).multiples == K
+    declare(chosen(K, scores), prepared(), directory)
+    assert declare(chosen(K, scores), prepared(), directory).multiples == K
     with pytest.raises(RunDirectoryError, match=r"declared at 20\d\d-.*--fresh"):
-        declare(chosen(K | {"search": 5}, scores), "real", prepared(), directory)
+        declare(chosen(K | {"search": 5}, scores), prepared(), directory)
 
 
 @pytest.mark.parametrize(("metric", "arm"), [(AUC, "thrice"), (LOSS, "twice")])
 def test_without_a_search_the_best_other_arm_is_declared(directory, metric, arm):
     arms = {"real": Arm(), "twice": ARMS["twice"], "thrice": ARMS["twice"]}
     found = chosen({"real": 1, "twice": 2, "thrice": 3}, (0.95, 0.7, 0.8), arms)
-    assert declare(found, "real", prepared(metric, arms), directory).arm == arm
+    assert declare(found, prepared(metric, arms), directory).arm == arm
 
 
 def test_the_verdict_is_about_an_arm_of_the_baselines_classifier(directory):
     arms = {"real": Arm(), "twice": ARMS["twice"], "other": ARMS["twice"]}
     arms["other"] = arms["other"].model_copy(update={"classifier": "densenet"})
     found = chosen({"real": 1, "twice": 2, "other": 2}, (0.8, 0.7, 0.95), arms)
-    assert declare(found, "real", prepared(AUC, arms), directory).arm == "twice"
+    assert declare(found, prepared(AUC, arms), directory).arm == "twice"
 
 
 def test_an_arm_without_a_finite_score_is_not_declared(directory):
     found = chosen(K | {"search": None, "again": None}, (0.9, 0.8, None, None))
-    declaration = declare(found, "real", prepared(), directory)
-    assert declaration == Declaration("real", {"real": 1, "twice": 2}, "twice")
+    declaration = declare(found, prepared(), directory)
+    assert declaration == Declaration({"real": 1, "twice": 2}, "twice")
 
 
 def test_with_the_baseline_alone_nothing_is_declared(directory):
     arms = {"real": Arm()}
-    declaration = declare(chosen({"real": 1}, (0.9,), arms), "real", prepared(AUC, arms), directory)
+    declaration = declare(chosen({"real": 1}, (0.9,), arms), prepared(AUC, arms), directory)
     assert declaration.arm is None
 
 
@@ -187,7 +187,7 @@ def tested(tmp_path, directory):
         searched |= {
             name: replace(searched[name], tuned=one) for name, one in (tuned or {}).items()
         }
-        declaration = declare(searched, "real", ready, directory)
+        declaration = declare(searched, ready, directory)
         notify = silent if told is None else told.append
         once = Generations([searched["real"].score.folds])
         return open_test_set(declaration, searched, ready, directory, once, notify), guess.sizes
@@ -311,7 +311,7 @@ def test_controls_are_compared_and_the_best_by_tuning_score_is_declared(tested, 
 def test_a_control_is_never_what_the_verdict_is_about(directory):
     found = chosen(K, (0.5, 0.99, 0.7, 0.8))
     found["again"] = replace(found["again"], control_of="search")
-    declaration = declare(found, "real", prepared(), directory)
+    declaration = declare(found, prepared(), directory)
     assert (declaration.arm, declaration.control) == ("search", "again")
 
 

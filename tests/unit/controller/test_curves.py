@@ -110,7 +110,6 @@ def test_results_say_what_the_report_shows(curves_of):
         world.directory,
         world.prepared,
         {"arm": found},
-        "real",
         Outcome({}, {}, {}, {}, None),
         None,
         {"arm": curve},

@@ -27,13 +27,11 @@ def gains():
     def run(name="more", groups=None, patients=None, **test):
         options = EvaluationOptions(endpoints=("kappa", "brier"))
         prepared = SimpleNamespace(
-            study=SimpleNamespace(evaluation=options),
+            study=SimpleNamespace(evaluation=options, baseline_arm="real"),
             test=SimpleNamespace(labels=LABELS, patients=patients),
             seed=Seed.of(5),
         )
-        return endpoint_gains(
-            prepared, name, "real", Outcome(test, {}, {}, {}, None, (), groups or {})
-        )
+        return endpoint_gains(prepared, name, Outcome(test, {}, {}, {}, None, (), groups or {}))
 
     return run
 

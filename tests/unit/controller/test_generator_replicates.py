@@ -39,10 +39,7 @@ def replicated(ready, search):
         world = ready(arms=arms, **settings | changes)
         searched = search(world, *arms)
         world.fitted.clear()
-        first = next(iter(arms))
-        found = replicate_generators(
-            declared, first, searched, world.prepared, world.directory, notify
-        )
+        found = replicate_generators(declared, searched, world.prepared, world.directory, notify)
         return world, searched, found
 
     return run
@@ -82,9 +79,7 @@ def test_every_fold_gets_another_generator_and_everything_else_stays(replicated)
 def test_what_was_trained_is_read_back(replicated):
     world, searched, found = replicated({"real": {}, "arm": adding()}, sources={"gan": ACGAN})
     steps = []
-    again = replicate_generators(
-        "arm", "real", searched, world.prepared, world.directory, steps.append
-    )
+    again = replicate_generators("arm", searched, world.prepared, world.directory, steps.append)
     assert not [one for one in steps if isinstance(one, Advanced) and 0 < one.done < one.total]
     for one, other in zip(found.folds[1], again.folds[1], strict=True):
         assert images(one, "gan") == images(other, "gan")
@@ -130,7 +125,8 @@ def test_a_source_trained_on_an_arm_is_trained_on_that_arms_new_images(replicate
     [
         ({"real": {}, "arm": adding()}, {"evaluation": TWICE | {"generator_replicates": 1}}),
         ({"real": {}, "arm": adding("classic")}, {}),
-        ({"real": adding(), "arm": adding()}, {}),  # the same set: nothing to tell apart
+        # The same set: nothing to tell apart.
+        ({"real": adding(), "arm": adding()}, {"baseline": "real"}),
     ],
 )
 def test_nothing_is_trained_where_it_would_tell_nothing(replicated, arms, changes):
@@ -162,7 +158,7 @@ def test_trainings_are_shared_out_and_know_their_generator(replicated):
 
 def test_the_spread_between_generators_is_in_the_verdict(replicated):
     world, searched, found = replicated({"real": {}, "arm": adding()}, sources={"gan": ACGAN})
-    declaration = declare(searched, "real", world.prepared, world.directory)
+    declaration = declare(searched, world.prepared, world.directory)
     outcome = open_test_set(declaration, searched, world.prepared, world.directory, found)
     assert outcome.groups["real"] is None
     assert len(np.unique(outcome.groups["arm"])) == 4
@@ -185,7 +181,7 @@ def test_the_answer_says_which_generators_it_speaks_of(replicated):
 
     def told(arm, generations):
         answer = ANSWER.model_copy(update={"arm": arm})
-        given = with_scope(answer, "real", searched, world.prepared, generations)
+        given = with_scope(answer, searched, world.prepared, generations)
         return given.note, given.generators
 
     assert told("arm", found) == (
@@ -196,7 +192,7 @@ def test_the_answer_says_which_generators_it_speaks_of(replicated):
     assert told("arm", once) == (f"{SEVERAL}; only so", 1)  # one in each fold
     assert told("plain", found) == ("only so", None)
     assert told("late", found) == (f"{SEVERAL}; only so", 1)
-    assert with_scope(None, "real", searched, world.prepared, found) is None
+    assert with_scope(None, searched, world.prepared, found) is None
 
 
 def test_of_one_generator_the_answer_says_so(replicated):
@@ -204,5 +200,5 @@ def test_of_one_generator_the_answer_says_so(replicated):
     world, searched, found = replicated(
         {"real": {}, "arm": adding()}, sources={"gan": ACGAN}, **once
     )
-    answer = with_scope(ANSWER, "real", searched, world.prepared, found)
+    answer = with_scope(ANSWER, searched, world.prepared, found)
     assert (answer.note, answer.generators) == (f"{ONE}; only so", 1)

@@ -28,7 +28,7 @@ def curve_of(ready, search):
         world.trained.clear()
         world.told = []
         curve = real_curve(
-            declared, "real", world.searched, world.prepared, world.directory, world.told.append
+            declared, world.searched, world.prepared, world.directory, world.told.append
         )
         return world, curve
 
@@ -78,7 +78,7 @@ def test_scores_are_read_back(curve_of):
     world, curve = curve_of({"real": {}, "arm": MORE})
     world.trained.clear()
     world.folds[:] = empty_folds(world.prepared)
-    again = real_curve("arm", "real", world.searched, world.prepared, world.directory, silent)
+    again = real_curve("arm", world.searched, world.prepared, world.directory, silent)
     assert world.trained == []
     assert np.array_equal(again.scores, curve.scores)
 
@@ -101,7 +101,7 @@ def test_without_a_question_or_anything_added_nothing_is_trained(
 @pytest.mark.parametrize(
     ("arms", "changes"),
     [
-        ({"other": {}, "real": {"base": "other"}, "arm": MORE}, {}),
+        ({"other": {}, "real": {"base": "other"}, "arm": MORE}, {"baseline": "real"}),
         ({"real": {}, "arm": MORE}, {"evaluation": ASKED | {"test_replicates": 2}}),
         ({"real": {}, "arm": MORE}, {"data": DATA | {"train": 8}}),
     ],

@@ -31,7 +31,7 @@ def judged(ready, search):
     def run(**changes):
         world = ready(**(UNTESTED | CLASSIC | changes))
         searched = search(world, *world.study.arms)
-        declaration = declare(searched, "real", world.prepared, world.directory)
+        declaration = declare(searched, world.prepared, world.directory)
         return world, searched, judge_on_tuning_set(declaration, searched, world.prepared)
 
     return run
@@ -123,9 +123,7 @@ def test_amounts_that_were_trained_more_often_are_compared_by_their_first_traini
 def test_the_result_says_what_was_judged(judged):
     world, searched, outcome = judged(arms={"real": {}, "search": {"search": SEARCH}})
     once = Generations([searched["real"].score.folds])
-    result = study_result(
-        world.directory, world.prepared, searched, "real", outcome, None, {}, once
-    )
+    result = study_result(world.directory, world.prepared, searched, outcome, None, {}, once)
     assert result.judged_on == "tuning"
     assert [arm.test for arm in result.arms.values()] == [{}, {}]
     assert [arm.external for arm in result.arms.values()] == [None, None]

@@ -8,7 +8,6 @@ from PIL import Image
 from augsearch.data.layouts import negative_first, recognise
 from augsearch.data.scaffold import scaffold_study
 from augsearch.errors import DataError
-from augsearch.study.consistency import baseline_arm
 from augsearch.study.loading import load_study_file
 from augsearch.study.schema.data import CsvData, DicomData, FolderData, MedmnistData
 from augsearch.study.schema.generators import AcganOptions
@@ -51,7 +50,7 @@ def test_class_folders(tmp_path: Path) -> None:
     assert '70  "no_finding"' in text
     assert "Fewer than" not in text
     assert study.split.method == "hold-out"
-    assert baseline_arm(study) == "real"
+    assert study.baseline_arm == "real"
     assert study.evaluation.controls
 
 
@@ -66,7 +65,7 @@ def test_small_and_uneven_classes_are_balanced_and_warned_about(tmp_path: Path) 
     text, study = written(class_folders(tmp_path / "data", a=10, b=40), tmp_path)
     assert "Fewer than 50 images of a class" in text
     assert study.arms["search"].balance == "acgan"
-    assert baseline_arm(study) == "balanced"
+    assert study.baseline_arm == "balanced"
 
 
 def test_a_table_with_findings_groups_and_other_names(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from augsearch.study import metric_names
-from augsearch.study.consistency import baseline_arm
 from augsearch.study.metric_names import KNOWN_METRICS
 from augsearch.study.schema.study import StudyFile
 
@@ -288,4 +287,4 @@ def test_metrics_of_other_packages_are_accepted(
     ],
 )
 def test_which_arm_is_the_baseline(load: Load, arms: str, expected: str) -> None:
-    assert baseline_arm(load(HEAD + arms)) == expected
+    assert load(HEAD + arms).baseline_arm == expected

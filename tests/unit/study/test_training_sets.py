@@ -1,7 +1,5 @@
 import pytest
 
-from augsearch.study.consistency import baseline_arm
-
 HEAD = """\
 data.kind = "demo"
 sources.gan.kind = "acgan"
@@ -127,7 +125,7 @@ def test_which_sources_may_have_an_end(load, problems, source, has_an_end):
 
 def test_a_share_of_the_real_images_is_no_baseline_by_default(load, problems):
     text = HEAD.replace("arms.real = {}", "arms.half.real = 0.5\narms.real = {}")
-    assert baseline_arm(load(text)) == "real"
-    assert baseline_arm(load(text + "baseline = 'half'")) == "half"
+    assert load(text).baseline_arm == "real"
+    assert load(text + "baseline = 'half'").baseline_arm == "half"
     [message] = problems(HEAD.replace("arms.real = {}", "arms.half.real = 0.5"))
     assert "one must train on all real images and neither search nor add" in message
