@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from augsearch.study.results import ControlGain, EarlierOpening, VerdictResult, 
 
 Outputs = Mapping[str, NDArray[np.float64]]
 Groups = NDArray[np.int64] | None
+Part = Literal["test", "external"]
 
 
 @dataclass(frozen=True)
@@ -48,23 +50,22 @@ class Outcome:
     """What the test set said; without one, what can be said without it.
 
     Attributes:
-        test: Arm -> class probabilities, float64, (trainings, images, classes); empty without a
-            test set.
-        external: The same on the external set; empty without one.
-        files: Arm -> what its trainings left (features, training curve).
+        files: Arm -> what its fresh trainings left; empty without a test set.
         gains: Arm -> gain over the baseline.
         answer: The verdict on the declared arm.
         opened_before: Other runs that had opened the same test images before.
         groups: Arm -> the generator behind each of its trainings; None: none, or one for all.
     """
 
-    test: Outputs
-    external: Outputs
     files: Mapping[str, AnswerFiles]
     gains: Mapping[str, Verdict]
     answer: VerdictResult | None
     opened_before: Sequence[EarlierOpening] = ()
     groups: Mapping[str, Groups] = field(default_factory=dict)
+
+    def outputs(self, part: Part) -> Outputs:
+        """Return arm -> class probabilities, float64, (trainings, images, classes), of a part."""
+        return {name: one.outputs[part] for name, one in self.files.items() if part in one.outputs}
 
 
 def declared_arm(searched: Mapping[str, SearchedArm], prepared: Prepared) -> str | None:
@@ -138,7 +139,6 @@ def open_test_set(
     sets = {"test": test}
     if prepared.external is not None:
         sets["external"] = prepared.external
-    outputs: dict[str, dict[str, NDArray[np.float64]]] = {name: {} for name in sets}
     known: dict[tuple[object, ...], AnswerFiles] = {}
     files: dict[str, AnswerFiles] = {}
     groups: dict[str, Groups] = {}
@@ -153,14 +153,12 @@ def open_test_set(
                 _test(arm, multiple, sets, prepared, known[same], behind)
         files[name] = known[same]
         groups[name] = training_groups(behind, prepared.study.evaluation.test_replicates)
-        for part, values in files[name].outputs.items():
-            outputs[part][name] = values
-    gains = _gains(prepared, outputs["test"], groups)
-    control = _against_control(declaration, outputs["test"], prepared, groups)
+    outputs = {name: one.outputs["test"] for name, one in files.items()}
+    gains = _gains(prepared, outputs, groups)
+    control = _against_control(declaration, outputs, prepared, groups)
     notes = (other_classifier(declaration, searched, prepared), opened_before(before))
     answer = answer_of(declaration, gains, control, notes)
-    external = outputs.get("external", {})
-    return Outcome(outputs["test"], external, files, gains, answer, before, groups)
+    return Outcome(files, gains, answer, before, groups)
 
 
 def _test_set(prepared: Prepared) -> Portion:

@@ -22,7 +22,8 @@ def endpoint_gains(prepared: Prepared, name: str, outcome: Outcome) -> dict[str,
         Endpoint -> gain. Empty for the baseline, and where one of the two was not tested.
     """
     baseline = prepared.study.baseline_arm
-    base, chosen = outcome.test.get(baseline), outcome.test.get(name)
+    test = outcome.outputs("test")
+    base, chosen = test.get(baseline), test.get(name)
     if name == baseline or base is None or chosen is None or prepared.test is None:
         return {}
     evaluation, gains = prepared.study.evaluation, {}

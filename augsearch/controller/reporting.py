@@ -8,7 +8,7 @@ from contextlib import suppress
 import numpy as np
 from numpy.typing import NDArray
 
-from augsearch.controller.answer import Outcome
+from augsearch.controller.answer import Outcome, Part
 from augsearch.controller.arms import SearchedArm
 from augsearch.controller.auditing import shown_audits
 from augsearch.controller.conclusion import Conclusion
@@ -56,8 +56,8 @@ def write_run_report(conclusion: Conclusion) -> None:
     contents = ReportContents(
         result=result,
         classes=prepared.images.classes,
-        test=_outputs(prepared.test, outcome.test, outcome),
-        external=_outputs(external, outcome.external, outcome) if external else None,
+        test=_outputs(prepared.test, "test", outcome),
+        external=_outputs(external, "external", outcome) if external else None,
         galleries=_galleries(prepared, folds[0]),
         snapshots={
             name: _snapshots(conclusion.directory, name, folds) for name in trained_sources(study)
@@ -84,9 +84,8 @@ def write_run_report(conclusion: Conclusion) -> None:
     write_report(contents, conclusion.directory.path)
 
 
-def _outputs(
-    images: Portion | None, probabilities: Mapping[str, Floats], outcome: Outcome
-) -> Outputs:
+def _outputs(images: Portion | None, part: Part, outcome: Outcome) -> Outputs:
+    probabilities = outcome.outputs(part)
     if images is None:
         return Outputs(NO_LABELS, probabilities)
     return Outputs(images.labels, probabilities, images.patients, outcome.groups)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
-from augsearch.controller.answer import Outcome
+from augsearch.controller.answer import Outcome, Part
 from augsearch.controller.arms import SearchedArm
 from augsearch.controller.auditing import kept_audits
 from augsearch.controller.directory import RunDirectory
@@ -116,13 +115,11 @@ def _history(one: SearchedArm) -> list[HistoryEntry]:
 
 
 def _tested(
-    prepared: Prepared, name: str, outcome: Outcome, part: Literal["test", "external"]
+    prepared: Prepared, name: str, outcome: Outcome, part: Part
 ) -> dict[str, Interval] | None:
     """Return every reported metric of one arm with its interval; None if it was not asked."""
-    images, outputs = {
-        "test": (prepared.test, outcome.test),
-        "external": (prepared.external, outcome.external),
-    }[part]
+    images = {"test": prepared.test, "external": prepared.external}[part]
+    outputs = outcome.outputs(part)
     if images is None or name not in outputs:
         return None
     confidence, groups = prepared.study.evaluation.confidence, outcome.groups.get(name)

@@ -59,7 +59,7 @@ def judge_on_tuning_set(
             if recipe in outputs
         }
     notes = [other_classifier(declaration, searched, prepared)]
-    return Outcome({}, {}, {}, gains, answer_of(declaration, gains, notes=notes))
+    return Outcome({}, gains, answer_of(declaration, gains, notes=notes))
 
 
 def _candidates(

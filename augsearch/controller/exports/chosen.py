@@ -87,7 +87,7 @@ def chosen_training(conclusion: Conclusion, arm: SearchedArm) -> ChosenTraining:
     if conclusion.prepared.test is not None:
         fold = conclusion.generations.behind(arm)[0][0]
         training_set, stream = fresh_set(arm.score, amount, fold), FIRST_TEST_STREAM
-        judged, said = conclusion.prepared.test, conclusion.outcome.test[arm.name]
+        judged, said = conclusion.prepared.test, conclusion.outcome.outputs("test")[arm.name]
     else:
         fold = arm.score.folds[0]
         training_set, stream = searched_set(arm.score, amount, fold), 0

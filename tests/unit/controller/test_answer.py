@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from itertools import product
 from types import SimpleNamespace
 
 import numpy as np
@@ -201,7 +202,7 @@ def test_the_gain_is_that_of_fresh_trainings(tested):
     labels = toy_images((20, 20), size=4, seed=7).labels
     aucs = {
         name: np.mean([roc_auc_score(labels, one[:, 1]) for one in values])
-        for name, values in outcome.test.items()
+        for name, values in outcome.outputs("test").items()
     }
     assert outcome.answer.arm == "search"
     assert outcome.answer.gain == pytest.approx(aucs["search"] - aucs["real"])
@@ -215,7 +216,7 @@ def test_patients_are_what_the_intervals_count(tested):
     given = {"scores": scores, "controls": {"again": "search"}, "real": 1, "search": 4, "again": 3}
     outcome, _ = tested(patients=patients, **given)
     labels = toy_images((20, 20), size=4, seed=7).labels
-    arms = [outcome.test[name] for name in ("real", "again", "search")]
+    arms = [outcome.outputs("test")[name] for name in ("real", "again", "search")]
     expected = [verdict(labels, one, arms[2], patients=patients) for one in arms[:2]]
     answer = outcome.answer
     assert outcome.gains["search"] == expected[0]
@@ -226,15 +227,15 @@ def test_patients_are_what_the_intervals_count(tested):
 def test_arms_of_the_same_recipe_are_the_same_trainings(tested):
     outcome, sizes = tested(real=1, twice=2, search=2, again=1)
     assert sizes == [10] * 3 + [20] * 3
-    assert outcome.test["twice"] is outcome.test["search"]
-    assert outcome.test["again"] is outcome.test["real"]
+    assert outcome.outputs("test")["twice"] is outcome.outputs("test")["search"]
+    assert outcome.outputs("test")["again"] is outcome.outputs("test")["real"]
     assert outcome.gains["twice"] == outcome.gains["search"]
 
 
 def test_another_classifier_or_setting_is_another_training(tested):
     outcome, sizes = tested(real=1, twice=2, other=2)
     assert sizes == [10] * 3 + [20] * 3 + [20] * 3
-    assert outcome.test["other"] is not outcome.test["twice"]
+    assert outcome.outputs("test")["other"] is not outcome.outputs("test")["twice"]
 
 
 @pytest.mark.parametrize(("settings", "trainings"), [((8, 8), 1), ((8, 16), 2)])
@@ -282,9 +283,8 @@ def test_what_was_trained_is_read_back_after_a_kill(tested, directory):
     assert sizes == [30] * 3
     for outcome in (again, repaired):
         assert outcome.answer == first.answer
-        for name in ("real", "search"):
-            assert np.array_equal(outcome.test[name], first.test[name])
-            assert np.array_equal(outcome.external[name], first.external[name])
+        for part, name in product(("test", "external"), ("real", "search")):
+            assert np.array_equal(outcome.outputs(part)[name], first.outputs(part)[name])
 
 
 def test_the_very_trainings_of_the_baseline_leave_nothing_to_chance(tested):
@@ -301,7 +301,7 @@ def test_controls_are_compared_and_the_best_by_tuning_score_is_declared(tested, 
     assert json.loads((directory.path / "declaration.json").read_text())["control"] == "twice"
     labels = toy_images((20, 20), size=4, seed=7).labels
     aucs = {
-        name: np.mean([roc_auc_score(labels, one[:, 1]) for one in outcome.test[name]])
+        name: np.mean([roc_auc_score(labels, one[:, 1]) for one in outcome.outputs("test")[name]])
         for name in ("search", "twice")
     }
     assert answer.control.gain == pytest.approx(aucs["search"] - aucs["twice"])

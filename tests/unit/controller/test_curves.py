@@ -110,7 +110,7 @@ def test_results_say_what_the_report_shows(curves_of):
         world.directory,
         world.prepared,
         {"arm": found},
-        Outcome({}, {}, {}, {}, None),
+        Outcome({}, {}, None),
         None,
         {"arm": curve},
         Generations([found.score.folds]),

@@ -31,7 +31,8 @@ def gains():
             test=SimpleNamespace(labels=LABELS, patients=patients),
             seed=Seed.of(5),
         )
-        return endpoint_gains(prepared, name, Outcome(test, {}, {}, {}, None, (), groups or {}))
+        files = {arm: SimpleNamespace(outputs={"test": said}) for arm, said in test.items()}
+        return endpoint_gains(prepared, name, Outcome(files, {}, None, (), groups or {}))
 
     return run
 

@@ -162,8 +162,9 @@ def test_the_spread_between_generators_is_in_the_verdict(replicated):
     outcome = open_test_set(declaration, searched, world.prepared, world.directory, found)
     assert outcome.groups["real"] is None
     assert len(np.unique(outcome.groups["arm"])) == 4
-    assert outcome.test["arm"].shape[0] == 8
-    test, real, arm = world.prepared.test, outcome.test["real"], outcome.test["arm"]
+    test, outputs = world.prepared.test, outcome.outputs("test")
+    real, arm = outputs["real"], outputs["arm"]
+    assert len(arm) == 8
     own = outcome.groups["arm"]
     nested = verdict(test.labels, real, arm, chosen_groups=own, patients=test.patients)
     assert outcome.gains["arm"] == nested
