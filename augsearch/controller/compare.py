@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from augsearch.controller.directory import RunDirectory
-from augsearch.controller.finished import finished_run, handed_over
+from augsearch.controller.finished import FinishedRun, finished_run, handed_over
 from augsearch.errors import RunDirectoryError, StorageError
-from augsearch.files import read_json, write_text
+from augsearch.files import read_json, real_path, write_text
 from augsearch.report.comparison import ComparedRun, render_comparison
 from augsearch.study.compare import differing
-from augsearch.study.results import StudyResult
 
 
 def compare_runs(runs: Sequence[Path], out: Path) -> Path:
@@ -29,29 +27,26 @@ def compare_runs(runs: Sequence[Path], out: Path) -> Path:
         RunDirectoryError: A folder is no finished run, or stands there twice.
         StorageError: A file of a run is damaged, or `out` cannot be written.
     """
-    directories = [finished_run(run) for run in runs]
-    paths = [directory.path for directory in directories]
+    paths = [real_path(run) for run in runs]
     twice = [path for path in dict.fromkeys(paths) if paths.count(path) > 1]
     if twice:
         raise RunDirectoryError(
             f"runs to compare must be different ones but {twice[0]} is named twice; name each once."
         )
     studies, compared = [], []
-    for name, directory in zip(_names(paths), directories, strict=True):
-        with handed_over(directory.path):
-            study, result = read_json(directory.path / "study.json"), directory.results
-            if result is not None:
-                studies.append(study)
-                compared.append(_compared(name, directory, result, study))
+    for name, path in zip(_names(paths), paths, strict=True):
+        with finished_run(path) as finished:
+            study = read_json(path / "study.json")
+            studies.append(study)
+            compared.append(_compared(name, finished, study))
     with handed_over(paths[0].parent):
         page = render_comparison(compared, differing(studies))
     write_text(out, page)
     return out
 
 
-def _compared(
-    name: str, directory: RunDirectory, result: StudyResult, study: Mapping[str, Any]
-) -> ComparedRun:
+def _compared(name: str, finished: FinishedRun, study: Mapping[str, Any]) -> ComparedRun:
+    directory = finished.directory
     try:
         evaluation = study["evaluation"]
         metric, confidence = str(evaluation["metric"]), float(evaluation["confidence"])
@@ -61,7 +56,7 @@ def _compared(
             "evaluation.metric and evaluation.confidence; run the study again with --fresh."
         ) from error
     images = read_json(directory.path / "data.json") if directory.remembers("data") else {}
-    return ComparedRun(name, result, metric, confidence, images.get("test"))
+    return ComparedRun(name, finished.result, metric, confidence, images.get("test"))
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +16,7 @@ from augsearch.controller.links import no_ways_out
 from augsearch.controller.sharing import NO_STORES, Stores
 from augsearch.errors import RunDirectoryError
 from augsearch.files import read_json, real_path
+from augsearch.study.results import StudyResult
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -52,47 +54,62 @@ def handed_over(path: Path) -> Iterator[None]:
         ) from error
 
 
-def finished_run(path: Path, stores: Stores = NO_STORES) -> RunDirectory:
-    """Return the directory of a finished run.
+@dataclass(frozen=True, eq=False)
+class FinishedRun:
+    """A finished run.
+
+    Attributes:
+        directory: Where it lies.
+        result: What stands in its results.json.
+    """
+
+    directory: RunDirectory
+    result: StudyResult
+
+    def study(self, model: type[Settings]) -> Settings:
+        """Read the study that the run was made of.
+
+        Args:
+            model: `StudyFile`, or the part of it that has to be known.
+
+        Raises:
+            RunDirectoryError: Its data are gone, or another version of augsearch wrote it.
+        """
+        path = self.directory.path / "study.json"
+        try:
+            return model.model_validate_json(json.dumps(read_json(path)))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise RunDirectoryError(
+                f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}; the study's data "
+                "must be where they were, and the version of augsearch the one that ran it."
+            ) from error
+
+
+@contextmanager
+def finished_run(path: Path, stores: Stores = NO_STORES) -> Iterator[FinishedRun]:
+    """Give a finished run to read in a block, as one that is `handed_over`.
 
     Args:
         path: The directory.
         stores: Used as far as the run was made with them.
 
     Raises:
-        RunDirectoryError: There is no run, it is not finished, or links lead out of it.
+        RunDirectoryError: There is no run, it is not finished, links lead out of it, or its files
+            contradict each other.
     """
-    directory = RunDirectory(path, stores.of(path))
-    if not (directory.path / "study.json").exists():
-        raise RunDirectoryError(
-            f"{directory.path} must be a run directory but has no study.json; name a folder that "
-            "`augsearch run` made."
-        )
-    no_ways_out(directory.path)
-    if directory.results is None:
-        raise RunDirectoryError(
-            f"{directory.path} must be a finished run but has no results.json yet; "
-            "`augsearch run` goes on with it."
-        )
-    return directory
-
-
-def frozen_study(directory: RunDirectory, model: type[Settings]) -> Settings:
-    """Read the study that a finished run was made of.
-
-    Args:
-        directory: The run.
-        model: `StudyFile`, or the part of it that has to be known.
-
-    Raises:
-        RunDirectoryError: Its data are gone, or another version of augsearch wrote it.
-    """
-    path = directory.path / "study.json"
-    try:
-        return model.model_validate_json(json.dumps(read_json(path)))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise RunDirectoryError(
-            f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}; the study's data must "
-            "be where they were, and the version of augsearch the one that ran it."
-        ) from error
+    with handed_over(path):
+        directory = RunDirectory(path, stores.of(path))
+        if not (directory.path / "study.json").exists():
+            raise RunDirectoryError(
+                f"{directory.path} must be a run directory but has no study.json; name a folder "
+                "that `augsearch run` made."
+            )
+        no_ways_out(directory.path)
+        result = directory.results
+        if result is None:
+            raise RunDirectoryError(
+                f"{directory.path} must be a finished run but has no results.json yet; "
+                "`augsearch run` goes on with it."
+            )
+        yield FinishedRun(directory, result)

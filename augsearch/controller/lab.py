@@ -8,14 +8,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from augsearch.controller.directory import RunDirectory
-from augsearch.controller.finished import finished_run, handed_over
+from pydantic import BaseModel
+
+from augsearch.controller.finished import FinishedRun, finished_run
 from augsearch.errors import RunDirectoryError, StorageError
 from augsearch.evaluation.metrics import get_metric
 from augsearch.events import Notify, StageStarted, silent
-from augsearch.files import read_json
 from augsearch.lab.advice import advise
 from augsearch.lab.curves import GAIN
 from augsearch.lab.findings import (
@@ -31,8 +30,11 @@ from augsearch.lab.noise import LUCK_SD, Noise, auc_variance
 from augsearch.lab.simulation import TUNING_SETS, Setting, simulate, standard_contenders
 from augsearch.records import Evaluation
 from augsearch.search.sliding_window import SlidingWindow
+from augsearch.search.study_rules import rule_of
 from augsearch.seeds import Seed
 from augsearch.study.results import ArmResult, HistoryEntry, StudyResult
+from augsearch.study.schema.arms import Arm, SearchOptions
+from augsearch.study.schema.study import EvaluationOptions
 
 SIMULATIONS = 100
 """Curves of each shape and setting by default."""
@@ -58,8 +60,8 @@ def search_lab(
     if run is None:
         settings = [Setting.standard(images) for images in TUNING_SETS]
         return _report(settings, simulations, notify, None)
-    with handed_over(run):
-        settings, findings = _of_run(_read(finished_run(run)))
+    with finished_run(run) as finished:
+        settings, findings = _of_run(_read(finished))
     return _report(settings, simulations, notify, findings)
 
 
@@ -79,13 +81,20 @@ def _report(
     )
 
 
+class _FrozenStudy(BaseModel):
+    """What has to be known of a run's study; its data need not be there any more."""
+
+    arms: dict[str, Arm]
+    evaluation: EvaluationOptions
+
+
 @dataclass(frozen=True, eq=False)
-class _FinishedRun:
+class _ReadRun:
     """What the lab reads of a run.
 
     Attributes:
         result: results.json.
-        study: study.json, as it stands there.
+        evaluation: The study's [evaluation].
         tuning: Per fold, tuning images of each class.
         n_test: Test images.
         histories: Searched arms whose amounts are multiples.
@@ -93,7 +102,7 @@ class _FinishedRun:
     """
 
     result: StudyResult
-    study: Mapping[str, Any]
+    evaluation: EvaluationOptions
     tuning: Sequence[Mapping[str, int]]
     n_test: int
     histories: Mapping[str, History]
@@ -107,22 +116,13 @@ class _FinishedRun:
             (name for name in self.histories if name == declared), next(iter(self.histories))
         )
 
-    @property
-    def evaluation(self) -> Mapping[str, Any]:
-        """The study's [evaluation]."""
-        found: Mapping[str, Any] = self.study["evaluation"]
-        return found
 
-
-def _read(directory: RunDirectory) -> _FinishedRun:
-    result = directory.results
-    study = read_json(directory.path / "study.json")
+def _read(finished: FinishedRun) -> _ReadRun:
+    directory, result, study = finished.directory, finished.result, finished.study(_FrozenStudy)
     tuning, n_test = _parts(directory.path / "tables" / "split.csv")
-    searches = {
-        name: arm["search"] for name, arm in study["arms"].items() if arm["search"] is not None
-    }
-    searched = {name: result.arms[name] for name in searches} if result else {}
-    if result is None or not searched:
+    searches = {name: arm.search for name, arm in study.arms.items() if arm.search is not None}
+    searched = {name: result.arms[name] for name in searches}
+    if not searched:
         raise RunDirectoryError(
             f"{directory.path} must be a run with a search but none of its arms has one; "
             "add search = {source = ...} to an arm, or use `augsearch lab` alone."
@@ -134,24 +134,22 @@ def _read(directory: RunDirectory) -> _FinishedRun:
             "use `augsearch lab` alone."
         )
     histories = {
-        name: _history(searched[name], searches[name], study["evaluation"], len(tuning))
+        name: _history(searched[name], searches[name], study.evaluation, len(tuning))
         for name in multiples
     }
     others = [name for name in searched if name not in multiples]
-    return _FinishedRun(result, study, tuning, n_test, histories, others)
+    return _ReadRun(result, study.evaluation, tuning, n_test, histories, others)
 
 
 def _history(
-    arm: ArmResult, search: Mapping[str, Any], evaluation: Mapping[str, Any], n_folds: int
+    arm: ArmResult, search: SearchOptions, evaluation: EvaluationOptions, n_folds: int
 ) -> History:
-    direction = get_metric(evaluation["metric"]).direction
-    own = None
-    if search["rule"] == "sliding-window":
-        names = ("window", "start", "step", "max_multiple", "min_delta")
-        own = SlidingWindow(**{name: search[name] for name in names}, direction=direction)
+    direction = get_metric(evaluation.metric).direction
+    rule = rule_of(search, direction)
+    own = rule if isinstance(rule, SlidingWindow) else None
     entries = list(map(_evaluation, arm.history))
     noise = arm.smoothed.noise if arm.smoothed else None
-    return History.of(entries, n_folds, evaluation["replicates"], direction, own, noise)
+    return History.of(entries, n_folds, evaluation.replicates, direction, own, noise)
 
 
 def _evaluation(entry: HistoryEntry) -> Evaluation:
@@ -175,18 +173,18 @@ def _parts(path: Path) -> tuple[list[Counter[str]], int]:
     return list(folds.values()), sum(row["part"] == "test" for row in rows)
 
 
-def _of_run(run: _FinishedRun) -> tuple[list[Setting], RunFindings]:
+def _of_run(run: _ReadRun) -> tuple[list[Setting], RunFindings]:
     history = run.histories[run.arm]
     first = min(history.scores)
     spread = history.replicate_sd()
     notes = list(_notes(run, spread))
     setting = None
-    if run.evaluation["metric"] == "auc":
+    if run.evaluation.metric == "auc":
         setting = _setting(run, float(history.scores[first].mean()), spread)
     if setting is None:
         notes.append(
             f"Nothing was simulated: the lab simulates AUCs, and the scores of arm {run.arm!r} "
-            f"({run.evaluation['metric']}) are none, or not finite at {first:g}."
+            f"({run.evaluation.metric}) are none, or not finite at {first:g}."
         )
     found = _resolution(run)
     if found is None:
@@ -206,7 +204,7 @@ def _of_run(run: _FinishedRun) -> tuple[list[Setting], RunFindings]:
     return [setting] if setting else [], findings
 
 
-def _setting(run: _FinishedRun, base: float, replicate_sd: float | None) -> Setting | None:
+def _setting(run: _ReadRun, base: float, replicate_sd: float | None) -> Setting | None:
     """Return what to simulate; None if the score at the first amount is not finite.
 
     Image noise follows from number and balance of the tuning images (Hanley and McNeil 1982), of
@@ -229,23 +227,23 @@ def _setting(run: _FinishedRun, base: float, replicate_sd: float | None) -> Sett
     return Setting(images, noise, base, min(GAIN, (1 - base) / 2))
 
 
-def _resolution(run: _FinishedRun) -> Resolution | None:
+def _resolution(run: _ReadRun) -> Resolution | None:
     """Return what the test set can show, from the verdict's arm or else the first with a gain."""
     names = dict.fromkeys([run.arm, *run.result.arms])
     for name in names if run.n_test else ():
         gain = run.result.arms[name].gain
         if gain and gain.low is not None and gain.high is not None and gain.high > gain.low:
-            confidence = run.evaluation["confidence"]
+            confidence = run.evaluation.confidence
             return resolution(name, run.n_test, gain.low, gain.high, confidence)
     return None
 
 
-def _replays(run: _FinishedRun) -> Iterator[ReplayedRule]:
+def _replays(run: _ReadRun) -> Iterator[ReplayedRule]:
     for name, history in run.histories.items():
         yield from replay_all(name, history)
 
 
-def _notes(run: _FinishedRun, spread: float | None) -> Iterator[str]:
+def _notes(run: _ReadRun, spread: float | None) -> Iterator[str]:
     if spread is None:
         yield (
             "The noise of trainings cannot be measured: the run has one replicate of each amount "

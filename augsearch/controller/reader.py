@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from augsearch.controller.directory import RunDirectory
-from augsearch.controller.finished import finished_run, frozen_study, handed_over
+from augsearch.controller.finished import finished_run
 from augsearch.controller.reader_images import (
     FrozenStudy,
     SyntheticImages,
@@ -79,24 +79,18 @@ def make_reader_page(
         DataError: More images are asked for than there are.
         SourceError: The run has no synthetic images.
     """
-    with handed_over(run):
-        return _make(finished_run(run), n_real, n_synthetic, out)
-
-
-def _make(
-    directory: RunDirectory, n_real: int | None, n_synthetic: int | None, out: Path | None
-) -> PageFiles:
-    study = frozen_study(directory, FrozenStudy)
-    seed = Seed.of(study.seed, "reader")
-    every_real = real_images(directory, study)
-    every_made = synthetic_images(directory, study, every_real.classes)
-    real = _drawn_real(every_real, n_real, seed.child("real"))
-    made = _drawn_synthetic(every_made, n_synthetic, seed.child("synthetic"))
-    pixels = np.concatenate([real.pixels, made.pixels])
-    truths = [*_truths(real, "real"), *_truths(made, "synthetic")]
-    page = make_page(study.name, real.classes, pixels, truths, seed)
-    target, key = _write(page, directory, out)
-    return PageFiles(target, key, _by_class(real), _by_class(made), every_made.sources)
+    with finished_run(run) as finished:
+        directory, study = finished.directory, finished.study(FrozenStudy)
+        seed = Seed.of(study.seed, "reader")
+        every_real = real_images(directory, study)
+        every_made = synthetic_images(directory, study, every_real.classes)
+        real = _drawn_real(every_real, n_real, seed.child("real"))
+        made = _drawn_synthetic(every_made, n_synthetic, seed.child("synthetic"))
+        pixels = np.concatenate([real.pixels, made.pixels])
+        truths = [*_truths(real, "real"), *_truths(made, "synthetic")]
+        page = make_page(study.name, real.classes, pixels, truths, seed)
+        target, key = _write(page, directory, out)
+        return PageFiles(target, key, _by_class(real), _by_class(made), every_made.sources)
 
 
 def score_readers(run: Path, paths: Sequence[Path]) -> Assessment:
@@ -108,20 +102,17 @@ def score_readers(run: Path, paths: Sequence[Path]) -> Assessment:
             on images that are not on the page.
         StorageError: The page's key is damaged.
     """
-    with handed_over(run):
-        return _score(finished_run(run), paths)
-
-
-def _score(directory: RunDirectory, paths: Sequence[Path]) -> Assessment:
-    given = [read_answers(path) for path in paths]
-    pages = sorted(path.parent.name for path in directory.path.glob("reader/*/key.json"))
-    for path, answers in zip(paths, given, strict=True):
-        check_page(path, answers, directory.path, pages)
-    check_together(paths, given)
-    key = _key(directory, given[0].page)
-    for path, answers in zip(paths, given, strict=True):
-        check_images(path, answers, key)
-    return assess(key, given)
+    with finished_run(run) as finished:
+        given = [read_answers(path) for path in paths]
+        directory = finished.directory
+        pages = sorted(path.parent.name for path in directory.path.glob("reader/*/key.json"))
+        for path, answers in zip(paths, given, strict=True):
+            check_page(path, answers, directory.path, pages)
+        check_together(paths, given)
+        key = _key(directory, given[0].page)
+        for path, answers in zip(paths, given, strict=True):
+            check_images(path, answers, key)
+        return assess(key, given)
 
 
 def _drawn_real(images: LabelledImages, wanted: int | None, seed: Seed) -> LabelledImages:

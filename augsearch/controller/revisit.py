@@ -8,14 +8,13 @@ from pathlib import Path
 
 from augsearch.controller.conclusion import Conclusion
 from augsearch.controller.directory import RunDirectory
-from augsearch.controller.finished import finished_run, frozen_study, handed_over
+from augsearch.controller.finished import FinishedRun, finished_run
 from augsearch.controller.mirror import Mirror
 from augsearch.controller.run import conclude, opened, own_threads
 from augsearch.controller.sharing import NO_STORES, Stores
 from augsearch.errors import RunDirectoryError
 from augsearch.events import Event, Notify, TrainingLogged, Warned, silent
 from augsearch.files import exclusive, write_json
-from augsearch.study.results import StudyResult
 from augsearch.study.schema.study import StudyFile, TrackingOptions
 
 
@@ -38,12 +37,12 @@ def revisited(
             trained source or all that the test came to was removed. What is missing of single
             trainings is trained again.
     """
-    with handed_over(run):
-        directory = finished_run(run, stores)
+    with finished_run(run, stores) as finished:
+        directory = finished.directory
         directory.shared.check_ledger()
-        study = frozen_study(directory, StudyFile)
+        study = finished.study(StudyFile)
         untracked = study.model_copy(update={"tracking": TrackingOptions(enabled=False)})
-        _check_outputs(directory)
+        _check_outputs(finished)
         known = set(directory.warnings)
         text = (directory.path / "study.toml").read_text(encoding="utf-8")
 
@@ -65,9 +64,9 @@ def revisited(
                 write_json(directory.path / "seconds.json", seconds)
 
 
-def _check_outputs(directory: RunDirectory) -> None:
-    result: StudyResult | None = directory.results
-    tested = result is not None and any(arm.test for arm in result.arms.values())
+def _check_outputs(finished: FinishedRun) -> None:
+    directory = finished.directory
+    tested = any(arm.test for arm in finished.result.arms.values())
     if tested and not any(directory.folder("test").glob("*-test.npy")):
         raise _gone(directory, "artifacts/test")
     if not directory.shared.has_ledger:

@@ -19,12 +19,12 @@ def test_links_that_lead_out_of_a_run_are_refused(tmp_path: Path) -> None:
     (run / "study.json").write_text("{}")
     (run / "here").symlink_to("artifacts")
     (run / "artifacts" / "loop").symlink_to("loop")
-    with pytest.raises(RunDirectoryError, match=r"has no results\.json"):
-        finished_run(run)
+    with pytest.raises(RunDirectoryError, match=r"has no results\.json"), finished_run(run):
+        pass
     (run / "artifacts" / "deep").symlink_to(outside)
     (run / "log.jsonl").symlink_to("../outside/new")
-    with pytest.raises(RunDirectoryError, match="artifacts/deep") as caught:
-        finished_run(run)
+    with pytest.raises(RunDirectoryError, match="artifacts/deep") as caught, finished_run(run):
+        pass
     assert "log.jsonl" in str(caught.value)
     (run / "run.lock").symlink_to("../outside/lock")
     with pytest.raises(RunDirectoryError, match=r"run\.lock"), claimed(run, STUDY, fresh=False):
