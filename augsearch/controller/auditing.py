@@ -13,7 +13,6 @@ from pydantic import ValidationError
 
 from augsearch.controller.directory import RunDirectory
 from augsearch.controller.preparation import Prepared
-from augsearch.data.splits import Fold
 from augsearch.errors import AuditError, StorageError
 from augsearch.events import Advanced, Notify, Warned, silent
 from augsearch.execution.audit import AuditedFold, audit_source
@@ -53,9 +52,9 @@ def audit_sources(
     """
     wanted = [name for name in names if is_audited(prepared.study, name)]
     places = [
-        _Place(source, fold, split, directory.source_folder(source, fold.number))
+        _Place(source, fold, directory.source_folder(source, fold.number))
         for source in wanted
-        for fold, split in zip(folds, prepared.split.folds, strict=True)
+        for fold in folds
     ]
     results = list(_audited(places, prepared, notify))
     failed = [result for result in results if result.verdict == "fail"]
@@ -96,7 +95,6 @@ class _Place:
 
     source: str
     fold: FoldImages
-    split: Fold
     folder: Path
 
     @property
@@ -130,11 +128,11 @@ def _audited(places: Sequence[_Place], prepared: Prepared, notify: Notify) -> It
 
 
 def _audit_of(place: _Place, prepared: Prepared) -> Callable[[], AuditResult]:
-    options, fold, split = prepared.study.audit, place.fold, place.split
+    options, fold = prepared.study.audit, place.fold
     against = AuditedFold(
         fold=fold,
-        train=prepared.train_of(split),
-        tune_groups=prepared.images.groups[split.tune],
+        train=prepared.train_of(fold.number),
+        tune_groups=prepared.images.groups[prepared.split.folds[fold.number].tune],
         classifier=prepared.judging,
         metric=prepared.metric,
         seed=prepared.seed.child("audit", fold.number),

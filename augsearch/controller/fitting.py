@@ -9,7 +9,6 @@ from augsearch.controller.arms import SearchedArm
 from augsearch.controller.auditing import is_audited
 from augsearch.controller.directory import RunDirectory
 from augsearch.controller.preparation import Prepared
-from augsearch.data.splits import Fold
 from augsearch.errors import AugsearchError
 from augsearch.events import Notify
 from augsearch.execution.engines.fitting import Fitting
@@ -56,22 +55,22 @@ def fit_sources(
     """
     for together in _independent(names, prepared):
         places = [
-            (name, generator, fold, split)
+            (name, generator, fold)
             for name in together
             for generator, folds in generations.items()
-            for fold, split in zip(folds, prepared.split.folds, strict=True)
+            for fold in folds
         ]
         fittings = (
             Fitting(
                 source=prepared.sources[name],
-                train=_training_images(name, prepared, fold, split, searched),
+                train=_training_images(name, prepared, fold, searched),
                 context=_context(name, prepared, directory, fold, generator),
-                originals=_originals(name, prepared, split),
+                originals=_originals(name, prepared, fold),
             )
-            for name, generator, fold, split in places
+            for name, generator, fold in places
         )
         pools = prepared.engine.pools(fittings, notify)
-        for (name, generator, fold, _), pool in zip(places, pools, strict=True):
+        for (name, generator, fold), pool in zip(places, pools, strict=True):
             folder = directory.source_folder(name, fold.number, generator)
             fold.pools[name] = PoolStore(pool, folder / "pool")
 
@@ -83,9 +82,9 @@ def _independent(names: Sequence[str], prepared: Prepared) -> Iterator[Sequence[
     yield from ([name] for name in names if sources[name].train_on is not None)
 
 
-def _originals(name: str, prepared: Prepared, split: Fold) -> LabelledImages | None:
+def _originals(name: str, prepared: Prepared, fold: FoldImages) -> LabelledImages | None:
     wanted = prepared.study.audit.quarantine and is_audited(prepared.study, name)
-    return prepared.train_of(split) if wanted else None
+    return prepared.train_of(fold.number) if wanted else None
 
 
 def _context(
@@ -116,13 +115,12 @@ def _training_images(
     source: str,
     prepared: Prepared,
     fold: FoldImages,
-    split: Fold,
     searched: Mapping[str, SearchedArm],
 ) -> LabelledImages:
     """Return the fold's real training images, or the chosen training set of an arm."""
     name = prepared.study.sources[source].train_on
     if name is None:
-        return prepared.train_of(split)
+        return prepared.train_of(fold.number)
     arm = searched[name]
     if arm.multiple is None:
         raise AugsearchError(

@@ -17,7 +17,7 @@ from augsearch.controller.supply import Supply
 from augsearch.data.dataset import Dataset, load_dataset
 from augsearch.data.firewall import describe, find_leaks, refuse
 from augsearch.data.shortages import gan_warnings, verdict_warnings
-from augsearch.data.splits import Fold, Split, split_dataset
+from augsearch.data.splits import Split, split_dataset
 from augsearch.evaluation.metrics import Metric, get_metric
 from augsearch.events import Notify, Warned
 from augsearch.execution.engines.base import Engine
@@ -94,17 +94,23 @@ class StudyData:
         images = self.images
         return Portion(self.develop, places, images.labels[rows], images.groups[rows])
 
-    def train_of(self, fold: Fold) -> LabelledImages:
-        """Return a fold's training images."""
-        return self.images.take(fold.train)
+    def train_of(self, fold: int) -> LabelledImages:
+        """Return the training images of a fold, by its number."""
+        return self.images.take(self.split.folds[fold].train)
+
+    @property
+    def counts(self) -> list[tuple[int, ...]]:
+        """Per fold the real training images of each class."""
+        labels, n_classes = self.images.labels, len(self.images.classes)
+        of_folds = (np.bincount(labels[one.train], minlength=n_classes) for one in self.split.folds)
+        return [tuple(of_fold.tolist()) for of_fold in of_folds]
 
     @property
     def supply(self) -> Supply:
         """What is asked of the sources, and what they are known to have."""
         classes = self.images.classes
-        counts = [self.train_of(fold).class_counts() for fold in self.split.folds]
         sizes = {name: source.sizes(classes) for name, source in self.sources.items()}
-        return Supply(self.study, classes, counts, sizes)
+        return Supply(self.study, classes, self.counts, sizes)
 
     @property
     def data_fingerprint(self) -> dict[str, object]:

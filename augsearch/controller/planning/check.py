@@ -61,13 +61,12 @@ def check_study(study: StudyFile, notify: Notify) -> CheckReport:
         data = replace(data, study=data.supply.ended(listen))
         read = len(data.images) + (len(data.external.labels) if data.external else 0)
         seconds = time.perf_counter() - started
-        counts = [data.train_of(fold).class_counts() for fold in data.split.folds]
-        smallest = np.min(counts, axis=0)
+        smallest = np.min(data.counts, axis=0)
         label = int(np.argmin(smallest))
         costs = Costs(data, cache(partial(equip, data, folder)))
         seconds += costs.tools().seconds
         reading = PlannedWork("data", "reading", read, "images", seconds)
-        plan = [reading, *plan_work(data, counts, costs)]
+        plan = [reading, *plan_work(data, costs)]
         return CheckReport(
             parts=summary(data.dataset, data.split),
             smallest_class=(data.images.classes[label], int(smallest[label])),

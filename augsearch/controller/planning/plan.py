@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from augsearch.controller.planning.costs import Costs
@@ -35,9 +35,7 @@ class PlannedWork:
     seconds: float
 
 
-def plan_work(
-    data: StudyData, counts: Sequence[tuple[int, ...]], costs: Costs
-) -> list[PlannedWork]:
+def plan_work(data: StudyData, costs: Costs) -> list[PlannedWork]:
     """Estimate every stage but the report, if every window stops as early as it can.
 
     Left out is what takes a few seconds whatever the study: the audit's distances, the verdict, the
@@ -45,10 +43,9 @@ def plan_work(
 
     Args:
         data: The study's images.
-        counts: Per fold the real training images of each class.
         costs: What a unit of work takes.
     """
-    work = workload(data.study, counts)
+    work = workload(data.study, data.counts)
     generators = {
         name: costs.generator(options)
         for name, options in data.study.sources.items()

@@ -143,7 +143,7 @@ def measure_generator(prepared: Prepared, options: TrainedOptions) -> GeneratorC
     from augsearch.sources.generators.strategies import without_classes
     from augsearch.sources.numbering import BLOCK
 
-    train = prepared.train_of(prepared.split.folds[0])
+    train = prepared.train_of(0)
     if not isinstance(options, AcganOptions):
         train = without_classes(train)
     seed, device = prepared.seed.child("check"), prepared.device

@@ -104,7 +104,7 @@ def test_nothing_is_audited_if_the_study_does_not_want_it(fitted):
 
 def test_copies_are_dropped_from_what_is_trained_on(fitted, elsewhere, ready):
     plain = fitted({"method": "given"})
-    train = plain.prepared.train_of(plain.prepared.split.folds[0])
+    train = plain.prepared.train_of(0)
     rows = np.flatnonzero(train.labels == 0)[:6]
     for number, row in enumerate(rows):
         copy = np.clip(train.pixels[row, :, :, 0].astype(int) + number % 3 - 1, 0, 255)
@@ -134,8 +134,9 @@ def test_the_closest_pairs_are_shown(fitted):
     world = fitted()
     results = audit(world)
     shown = shown_audits(world.prepared, world.folds, results)
-    for one, split in zip(shown, world.prepared.split.folds, strict=True):
-        train = world.prepared.train_of(split)
+    assert len(shown) == len(world.folds)
+    for one in shown:
+        train = world.prepared.train_of(one.result.fold)
         assert len(one.synthetic) == len(one.real) == len(one.result.pairs) == 8
         for pair, real, synthetic in zip(one.result.pairs, one.real, one.synthetic, strict=True):
             assert np.array_equal(real, train.pixels[pair.row])

@@ -31,9 +31,8 @@ def plan(tmp_path, clock):
 
     def run(**changes):
         data = read_data(StudyFile.model_validate(STUDY | changes), tmp_path, silent)
-        counts = [data.train_of(fold).class_counts() for fold in data.split.folds]
         costs = Costs(data, partial(equip, data, tmp_path), tmp_path / "costs")
-        return {(one.stage, one.what): one for one in plan_work(data, counts, costs)}
+        return {(one.stage, one.what): one for one in plan_work(data, costs)}
 
     return run
 

@@ -180,8 +180,7 @@ def test_a_whole_run_trains_what_was_counted(ready, made, monkeypatch):
         audit={"images_per_class": 20},
         evaluation=asked,
     )
-    counts = [world.prepared.train_of(fold).class_counts() for fold in world.prepared.split.folds]
-    [load] = workload(world.study, counts).loads.values()
+    [load] = workload(world.study, world.prepared.counts).loads.values()
     world.directory.path.mkdir(exist_ok=True)
     run_in(world.directory, world.study, "", silent)
     assert load.trainings == len(world.trained)
