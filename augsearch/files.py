@@ -135,7 +135,7 @@ def append_line(path: Path, line: str) -> None:
     """
     try:
         with path.open("a", encoding="utf-8") as file:
-            file.write(f"{line}{_blanks(line.encode())}\n")
+            file.write(f"{sealed(line)}\n")
     except OSError as error:
         raise unwritable(path, error) from error
 
@@ -144,7 +144,7 @@ def read_lines(path: Path) -> Iterator[bytes]:
     """Yield the lines of a log, but those that a kill has torn or a disk has changed."""
     for line in path.read_bytes().split(b"\n") if path.exists() else ():
         with contextlib.suppress(ValueError):
-            yield _unsealed(line)
+            yield unsealed(line)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -156,7 +156,12 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON and a checksum, atomically; no NaN, no infinities."""
     text = json.dumps(value, indent=2, allow_nan=False)
-    write_text(path, f"{text}{_blanks(text.encode())}\n")
+    write_text(path, f"{sealed(text)}\n")
+
+
+def sealed(text: str) -> str:
+    """Return JSON with its checksum behind it."""
+    return text + _blanks(text.encode())
 
 
 def _blanks(content: bytes) -> str:
@@ -164,15 +169,15 @@ def _blanks(content: bytes) -> str:
     return f"{zlib.crc32(content):032b}".translate(_BLANKS)
 
 
-def _unsealed(whole: bytes) -> bytes:
+def unsealed(whole: bytes) -> bytes:
     """Return JSON without the checksum behind it; some has none.
 
     Raises:
         ValueError: It is not what was written.
     """
     content = whole.rstrip(b" \t\r\n")
-    sealed = whole[len(content) :].strip(b"\r\n")
-    if sealed and sealed != _blanks(content).encode():
+    blanks = whole[len(content) :].strip(b"\r\n")
+    if blanks and blanks != _blanks(content).encode():
         raise ValueError("its content does not match its checksum")
     return content
 
@@ -184,7 +189,7 @@ def read_json(path: Path) -> Any:
         StorageError: The file is missing or damaged.
     """
     try:
-        return json.loads(_unsealed(read_whole(path, LARGEST_JSON)))
+        return json.loads(unsealed(read_whole(path, LARGEST_JSON)))
     except (OSError, ValueError, RecursionError) as error:
         raise _unreadable(path, error) from error
 

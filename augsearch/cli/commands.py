@@ -185,7 +185,7 @@ def report(
 ) -> None:
     """Write the report of a finished run again, or compare several runs side by side."""
     from augsearch.controller.compare import compare_runs
-    from augsearch.controller.rerender import render_again
+    from augsearch.controller.revisit import render_again
     from augsearch.controller.sharing import Stores
     from augsearch.display import make_display
 

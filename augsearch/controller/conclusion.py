@@ -30,7 +30,6 @@ class Conclusion:
         facts: Versions, device and data fingerprint of the run.
         result: As it stands in results.json; of a run that is not finished yet, without the time
             of its report.
-        text: The study file as it was written.
     """
 
     directory: RunDirectory
@@ -42,7 +41,6 @@ class Conclusion:
     curves: Mapping[str, Smoothed]
     facts: Mapping[str, str]
     result: StudyResult
-    text: str
 
     @property
     def folds(self) -> Sequence[FoldImages]:

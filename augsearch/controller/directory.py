@@ -85,6 +85,11 @@ class RunDirectory:
         return self.path / "outbox.jsonl"
 
     @property
+    def study_text(self) -> str:
+        """The study file as it was when the run was begun."""
+        return (self.path / "study.toml").read_text(encoding="utf-8")
+
+    @property
     def report(self) -> Path:
         """The HTML report."""
         return self.path / "report.html"

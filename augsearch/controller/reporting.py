@@ -69,7 +69,7 @@ def write_run_report(conclusion: Conclusion) -> None:
         },
         n_folds=len(folds),
         parts=summary(prepared.dataset, prepared.split),
-        study_text=conclusion.text,
+        study_text=conclusion.directory.study_text,
         study=study,
         tuning={name: _tuning(arm) for name, arm in searched.items()},
         embeddings=_embeddings(outcome) if "t-sne" in study.report.figures else {},

@@ -10,6 +10,7 @@ from augsearch.controller.conclusion import Conclusion
 from augsearch.controller.directory import RunDirectory
 from augsearch.controller.finished import FinishedRun, finished_run
 from augsearch.controller.mirror import Mirror
+from augsearch.controller.reporting import write_run_report
 from augsearch.controller.run import conclude, opened, own_threads
 from augsearch.controller.sharing import NO_STORES, Stores
 from augsearch.errors import RunDirectoryError
@@ -44,7 +45,6 @@ def revisited(
         untracked = study.model_copy(update={"tracking": TrackingOptions(enabled=False)})
         _check_outputs(finished)
         known = set(directory.warnings)
-        text = (directory.path / "study.toml").read_text(encoding="utf-8")
 
         def watch(event: Event) -> None:
             directory.log(event)
@@ -56,12 +56,31 @@ def revisited(
         with exclusive(directory.path / "run.lock"):
             seconds = directory.seconds
             try:
-                prepared = opened(directory, study, text, watch)
+                prepared = opened(directory, study, directory.study_text, watch)
                 mirror = Mirror(untracked, directory, watch)
                 with own_threads(directory):
-                    yield conclude(directory, prepared, text, mirror, watch)
+                    yield conclude(directory, prepared, mirror, watch)
             finally:  # what a run cost does not grow with every look at it
                 write_json(directory.path / "seconds.json", seconds)
+
+
+def render_again(run: Path, notify: Notify = silent, stores: Stores = NO_STORES) -> Path:
+    """Write report.html, figures and tables of a finished run again, as this version writes them.
+
+    Args:
+        run: The run directory.
+        notify: Takes progress and warnings.
+        stores: Where the run keeps what it shares with other machines.
+
+    Returns:
+        The report.
+
+    Raises:
+        RunDirectoryError: As `revisited`.
+    """
+    with revisited(run, notify, stores) as conclusion:
+        write_run_report(conclusion)
+        return conclusion.directory.report
 
 
 def _check_outputs(finished: FinishedRun) -> None:

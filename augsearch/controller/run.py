@@ -86,7 +86,7 @@ def run_in(
     prepared = opened(directory, study, text, tell, engine)
     try:
         with own_threads(directory, engine), _mirrored(study, directory, notify) as mirror:
-            conclusion = conclude(directory, prepared, text, mirror, tell_all)
+            conclusion = conclude(directory, prepared, mirror, tell_all)
             return _reported(conclusion, mirror, tell_all)
     except TimeUpError:
         said = budget.stopped(directory, study, prepared.direction)
@@ -128,14 +128,13 @@ def own_threads(directory: RunDirectory, engine: Engine = LOCAL) -> AbstractCont
 
 
 def conclude(
-    directory: RunDirectory, prepared: Prepared, text: str, mirror: Mirror, notify: Notify
+    directory: RunDirectory, prepared: Prepared, mirror: Mirror, notify: Notify
 ) -> Conclusion:
     """Go through all stages but the report; what is there already is read back.
 
     Args:
         directory: The run.
         prepared: The study's images and tools.
-        text: The study file as it was written.
         mirror: Is told scores and audits.
         notify: Takes progress and warnings.
     """
@@ -173,7 +172,6 @@ def conclude(
         curves=curves,
         facts=facts,
         result=result,
-        text=text,
     )
 
 

@@ -13,7 +13,6 @@ import os
 import secrets
 import threading
 import time
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,9 +21,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from augsearch.errors import TrackingError
-from augsearch.files import unwritable
-
-_CHECKSUM = ', "crc32": "'
+from augsearch.files import sealed, unsealed, unwritable
 
 
 @dataclass(frozen=True)
@@ -140,27 +137,23 @@ def _encode(entry: Entry) -> str:
             for p in entry.action.points
         ]
     kind = type(entry.action).__name__
-    return _sealed({"id": entry.id, "time_ms": entry.time_ms, "kind": kind, **fields})
+    return _line({"id": entry.id, "time_ms": entry.time_ms, "kind": kind, **fields})
 
 
-def _sealed(fields: dict[str, Any]) -> str:
-    """Return a line of JSON with a checksum of all that stands before it."""
-    text = json.dumps(fields)[:-1]
-    return f'{text}{_CHECKSUM}{zlib.crc32(text.encode()):08x}"}}'
+def _line(fields: dict[str, Any]) -> str:
+    return sealed(json.dumps(fields))
 
 
 def _opened(line: bytes) -> dict[str, Any]:
-    """Return what a line holds, without its checksum; older ones have none.
+    """Return what a line holds; one of an earlier version has its checksum in a field.
 
     Raises:
         ValueError: It is not what was written.
     """
-    text, mark, checksum = line.rpartition(_CHECKSUM.encode())
-    if mark and checksum != f'{zlib.crc32(text):08x}"}}'.encode():
-        raise ValueError("a line does not match its checksum")
-    fields = json.loads(text + b"}" if mark else line)
+    fields = json.loads(unsealed(line))
     if not isinstance(fields, dict):
         raise ValueError("a line must hold an object")
+    fields.pop("crc32", None)
     return fields
 
 
@@ -238,13 +231,13 @@ class Outbox:
                 raise  # begun anew, everything would go out a second time under another id
             path.parent.mkdir(parents=True, exist_ok=True)
             first = Destination(uri, experiment, artifact_location, secrets.token_hex(8))
-            _write_at(path, 0, [_sealed({"destination": asdict(first)})])
+            _write_at(path, 0, [_line({"destination": asdict(first)})])
             return cls(path)
         now = replace(
             box.destination, uri=uri, experiment=experiment, artifact_location=artifact_location
         )
         if now != box.destination:
-            box._append_lines([_sealed({"destination": asdict(now)})])
+            box._append_lines([_line({"destination": asdict(now)})])
             box.destination = now
         return box
 

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from augsearch.controller.compare import compare_runs
 from augsearch.controller.lab import search_lab
 from augsearch.controller.reader import make_reader_page, score_readers
-from augsearch.controller.rerender import render_again
+from augsearch.controller.revisit import render_again
 from hostile.arena import Case
 from hostile.mutations import mutated
 
