@@ -12,7 +12,7 @@ from augsearch.controller.mirror import Mirror
 from augsearch.controller.outputs import TuningFiles
 from augsearch.controller.preparation import Prepared
 from augsearch.controller.tuning import TunedSettings, tune_arm
-from augsearch.events import Notify, StageStarted, TrialCompleted
+from augsearch.events import Notify, TrialCompleted
 from augsearch.execution.cells import ArmScore, Floats
 from augsearch.execution.folds import FoldImages
 from augsearch.execution.reach import rule_of_arm
@@ -93,14 +93,12 @@ def search_arm(
     score = _score(prepared, folds, name, chosen, notify, files)
     tuned = None
     if study.tune is not None:
-        notify(StageStarted(f"tune {name}"))
         first = rule.propose([])[0]
-        with directory.timed(f"tune {name}"):
+        with directory.stage(f"tune {name}", notify):
             tuned = tune_arm(study.tune, prepared, directory, name, score, first, notify)
         mirror.tuned(name, tuned.trials, tuned.setting)
         score = tuned.score
-    notify(StageStarted(f"search {name}"))
-    with directory.timed(f"search {name}"):
+    with directory.stage(f"search {name}", notify):
         found = search_amounts(name, arm.unit, score, rule, directory, mirror, notify)
     return SearchedArm(name, arm, score, found, files, tuned)
 

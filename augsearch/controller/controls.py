@@ -16,7 +16,7 @@ from augsearch.controller.directory import RunDirectory
 from augsearch.controller.mirror import Mirror
 from augsearch.controller.outputs import TuningFiles
 from augsearch.controller.preparation import Prepared
-from augsearch.events import Notify, StageStarted, Warned
+from augsearch.events import Notify, Warned
 from augsearch.execution.engines.fitting import Fitting
 from augsearch.execution.folds import FoldImages
 from augsearch.execution.recipes import Recipe, arm_recipe
@@ -61,10 +61,9 @@ def search_controls(
     if any(map(lacks_real, arm.recipes(amount))):
         notify(Warned(f"arm {arm.name!r} has no controls: it uses no real images of some class"))
         return prepared, {}
-    notify(StageStarted(f"controls {arm.name}"))
     chosen = {name: one.multiple for name, one in searched.items() if one.multiple is not None}
     maker = _Maker(arm, search, amount, chosen, prepared, directory)
-    with directory.timed("controls"):
+    with directory.stage("controls", notify, f"controls {arm.name}"):
         controls = {kind: maker.make(kind, mirror, notify) for kind in KINDS}
     study = prepared.study
     arms = study.arms | {one.name: one.arm for one in controls.values()}

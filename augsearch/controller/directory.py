@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from augsearch.controller.sharing import NO_STORES, Sharing, Stores
 from augsearch.errors import AugsearchError, StorageError
-from augsearch.events import Advanced, Event, Warned
+from augsearch.events import Advanced, Event, Notify, StageStarted, Warned
 from augsearch.files import append_line, read_json, read_lines, real_path, write_json
 from augsearch.study.results import StudyResult
 
@@ -124,12 +124,19 @@ class RunDirectory:
         return (self.path / f"{name}.json").exists()
 
     @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
-        """Add the time of the block to the stage's seconds, over all processes of the run.
+    def stage(self, stage: str, notify: Notify, title: str | None = None) -> Iterator[None]:
+        """Tell that a stage begins, and add the time of the block to its seconds.
 
-        Stages follow each other; none lies within another. Of one that is killed the time counts up
-        to the last event that was logged, or a few seconds before it.
+        Seconds count over all processes of the run. Stages follow each other; none lies within
+        another. Of one that is killed the time counts up to the last event that was logged, or a
+        few seconds before it.
+
+        Args:
+            stage: What its seconds are added to.
+            notify: Is told.
+            title: What it is told as, if that says more.
         """
+        notify(StageStarted(title or stage))
         self._stage, self._since = stage, time.monotonic()
         try:
             yield

@@ -18,7 +18,7 @@ from augsearch.controller.arms import SearchedArm
 from augsearch.controller.directory import RunDirectory
 from augsearch.controller.fitting import fit_sources
 from augsearch.controller.preparation import Prepared
-from augsearch.events import Notify, StageStarted
+from augsearch.events import Notify
 from augsearch.execution.folds import FoldImages
 from augsearch.study.generator_replicates import RENEWABLE
 from augsearch.study.results import VerdictResult
@@ -84,12 +84,12 @@ def replicate_generators(
     names = [*_lineage(arms, searched, prepared, RENEWABLE)]
     if not names:
         return Generations([folds])
-    notify(StageStarted(f"{count - 1} more of source {', '.join(names)}"))
     further = {
         number: [replace(fold, pools=dict(fold.pools)) for fold in folds]
         for number in range(1, count)
     }
-    with directory.timed("generators"):
+    title = f"{count - 1} more of source {', '.join(names)}"
+    with directory.stage("generators", notify, title):
         fit_sources(names, prepared, directory, further, searched, notify)
     renewable = _lineage(searched.values(), searched, prepared, RENEWABLE)
     return Generations([folds, *further.values()], frozenset(renewable), frozenset(names))

@@ -21,7 +21,7 @@ from augsearch.evaluation.learning_curve import (
 )
 from augsearch.evaluation.metrics import get_metric
 from augsearch.evaluation.verdict import Verdict
-from augsearch.events import Notify, StageStarted
+from augsearch.events import Notify
 from augsearch.execution.cells import keep_nothing
 from augsearch.execution.folds import FoldImages
 from augsearch.execution.recipes import Recipe, arm_recipe
@@ -78,8 +78,7 @@ def real_curve(
     arm = searched[declared] if declared is not None else None
     if not prepared.study.evaluation.real_equivalence or arm is None or _same(arm, base):
         return None
-    notify(StageStarted("shares of the real images"))
-    with directory.timed("real shares"):
+    with directory.stage("real shares", notify, "shares of the real images"):
         return _trained(base, prepared, directory, notify)
 
 

@@ -106,8 +106,7 @@ def opened(
         AugsearchError: Anything else in study or data that the user has to put right.
     """
     engine.begin(study.device)
-    notify(StageStarted("data"))
-    with directory.timed("data"):
+    with directory.stage("data", notify):
         for name in ("data", "external", "features"):
             directory.folder(name)
         prepared = prepare(study, directory.artifacts, notify, engine)
@@ -151,8 +150,7 @@ def conclude(
     declaration = declare(searched, prepared, directory)
     generations = replicate_generators(declared, searched, prepared, directory, notify)
     stage = "test" if prepared.study.has_test_set else "verdict"
-    notify(StageStarted(stage))
-    with directory.timed(stage):
+    with directory.stage(stage, notify):
         if prepared.study.has_test_set:
             outcome = open_test_set(declaration, searched, prepared, directory, generations, notify)
         else:
@@ -178,8 +176,7 @@ def conclude(
 def _reported(conclusion: Conclusion, mirror: Mirror, notify: Notify) -> StudyResult:
     """Write the report, and then the result: from then on the run is finished."""
     directory = conclusion.directory
-    notify(StageStarted("report"))
-    with directory.timed("report"):
+    with directory.stage("report", notify):
         write_run_report(conclusion)
     result = conclusion.result.model_copy(update={"seconds": directory.seconds})
     directory.write_results(result)
@@ -208,14 +205,12 @@ def _search(
     searched: dict[str, SearchedArm] = {}
     chosen: dict[str, float] = {}
 
-    def fit(stage: str, names: Sequence[str]) -> None:
-        notify(StageStarted(stage))
-        with directory.timed("sources"):
+    def fit(title: str, names: Sequence[str]) -> None:
+        with directory.stage("sources", notify, title):
             fit_sources(names, prepared, directory, {0: folds}, searched, notify)
         if any(is_audited(prepared.study, name) for name in names):
-            notify(StageStarted("audit"))
             try:
-                with directory.timed("audit"):
+                with directory.stage("audit", notify):
                     audit_sources(names, prepared, directory, folds, notify)
             finally:  # also what stops the run: most of all that is worth seeing
                 mirror.audited(kept_audits(prepared, directory))

@@ -42,10 +42,12 @@ class Reference:
     Attributes:
         images: uint8, (N, H, W, C).
         probabilities: float64, (N, classes).
+        lowered: Whether the classifier computes in bfloat16.
     """
 
     images: NDArray[np.uint8]
     probabilities: NDArray[np.float64]
+    lowered: bool
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def write_program(network: ImageNetwork, path: Path, reference: Reference) -> Pa
         said: NDArray[np.float32] = read(torch.from_numpy(images)).numpy()
         return said
 
-    return held_to(reference, run, path.name, network.lowered, network.lowered)
+    return held_to(reference, run, path.name, network.lowered)
 
 
 def traced(network: ImageNetwork, reference: Reference) -> ExportedProgram:
@@ -141,7 +143,7 @@ def write_onnx(network: ImageNetwork, path: Path, reference: Reference) -> Parit
         said: NDArray[np.float32] = session.run([OUTPUT], {INPUT: images})[0]
         return said
 
-    return held_to(reference, run, path.name, False, network.lowered)
+    return held_to(reference, run, path.name, lowered=False)
 
 
 def held_to(
@@ -149,7 +151,6 @@ def held_to(
     run: Callable[[NDArray[np.uint8]], Said],
     file: str,
     lowered: bool,
-    classifier_lowered: bool,
 ) -> Parity:
     """Compare a program with its classifier, in batches of which the last may be short.
 
@@ -158,7 +159,6 @@ def held_to(
         run: The program.
         file: Its name.
         lowered: Whether it computes in bfloat16.
-        classifier_lowered: Whether the classifier does.
 
     Raises:
         ExportError: They differ by more than is allowed.
@@ -170,12 +170,12 @@ def held_to(
         file=file,
         precision="bfloat16" if lowered else "float32",
         difference=float(np.abs(said - wanted).max()),
-        allowed=LOWERED_TOLERANCE if classifier_lowered else TOLERANCE,
+        allowed=LOWERED_TOLERANCE if reference.lowered else TOLERANCE,
         same=int((said.argmax(axis=1) == wanted.argmax(axis=1)).sum()),
         images=len(images),
     )
     if not parity.difference <= parity.allowed:
-        raise ExportError(f"{parity}; {_remedy(classifier_lowered)}")
+        raise ExportError(f"{parity}; {_remedy(reference.lowered)}")
     return parity
 
 

@@ -22,7 +22,7 @@ LOADER = "augsearch_image_classifier"
 _LIBRARIES = ("mlflow", "torch", "numpy", "pandas")
 
 
-def write_pyfunc(folder: Path, files_at: Path, reference: Reference, lowered: bool) -> Parity:
+def write_pyfunc(folder: Path, files_at: Path, reference: Reference) -> Parity:
     """Write a `torch.export` program as a model of MLflow's python_function flavour.
 
     It takes images, uint8, (N, H, W, C), and gives a table with the probability of each class. It
@@ -33,7 +33,6 @@ def write_pyfunc(folder: Path, files_at: Path, reference: Reference, lowered: bo
         folder: Where the model goes; must not be there.
         files_at: Holds model.pt2 and model.json.
         reference: What the classifier says.
-        lowered: Whether it computes in bfloat16.
 
     Raises:
         ExportError: The model does not agree with the classifier.
@@ -44,7 +43,7 @@ def write_pyfunc(folder: Path, files_at: Path, reference: Reference, lowered: bo
         said: NDArray[np.float64] = model.predict(images).to_numpy()
         return said
 
-    parity = held_to(reference, run, folder.name, lowered, lowered)
+    parity = held_to(reference, run, folder.name, reference.lowered)
     with tempfile.TemporaryDirectory() as temporary:
         data, code = Path(temporary, "data"), Path(temporary, f"{LOADER}.py")
         data.mkdir()

@@ -55,7 +55,7 @@ def export_model(
     network = fitted.image_network()
     if network is None:
         raise ExportError(_no_network(conclusion, chosen))
-    reference = _reference(chosen, fitted)
+    reference = _reference(chosen, fitted, network.lowered)
     parities, left_out = _write(conclusion, chosen, network, reference, folder)
     if left_out:
         notify(Warned(f"{ONNX} is left out: {left_out}"))
@@ -86,12 +86,12 @@ def _no_network(conclusion: Conclusion, chosen: ChosenTraining) -> str:
     )
 
 
-def _reference(chosen: ChosenTraining, fitted: FittedClassifier) -> Reference:
+def _reference(chosen: ChosenTraining, fitted: FittedClassifier, lowered: bool) -> Reference:
     """Return what the classifier says about images spread over those that were judged."""
     total = len(chosen.judged.rows)
     places = np.unique(np.linspace(0, total - 1, min(total, CHECKED)).round().astype(np.int64))
     pixels = np.ascontiguousarray(chosen.judged.take(places).pixels)
-    return Reference(pixels, fitted.predict_portion(chosen.judged)[places])
+    return Reference(pixels, fitted.predict_portion(chosen.judged)[places], lowered)
 
 
 def _write(
@@ -110,7 +110,7 @@ def _write(
         left_out = str(error)
         (folder / ONNX).unlink(missing_ok=True)
     write_json(folder / DESCRIPTION, _described(conclusion, chosen, reference))
-    parities.append(write_pyfunc(folder / PYFUNC, folder, reference, network.lowered))
+    parities.append(write_pyfunc(folder / PYFUNC, folder, reference))
     return parities, left_out
 
 

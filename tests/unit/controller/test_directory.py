@@ -14,6 +14,7 @@ from augsearch.events import (
     StageStarted,
     TrialCompleted,
     Warned,
+    silent,
 )
 from augsearch.files import write_json
 from augsearch.records import Evaluation
@@ -35,9 +36,9 @@ def test_only_the_first_value_is_remembered(run):
 
 def test_times_add_up_over_processes_and_failures(run):
     write_json(run.path / "seconds.json", {"search": 100.0, "data": 1.5})
-    with RunDirectory(run.path).timed("search"):
+    with RunDirectory(run.path).stage("search", silent):
         pass
-    with pytest.raises(DataError), run.timed("test"):
+    with pytest.raises(DataError), run.stage("test", silent):
         raise DataError("no images")
     assert run.seconds == {
         "search": pytest.approx(100, abs=1),
@@ -50,13 +51,13 @@ def test_times_add_up_over_processes_and_failures(run):
 def test_the_time_of_a_stage_that_is_killed_is_kept_up_to_its_last_event(run, monkeypatch):
     clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now, time=lambda: 0.0)
     monkeypatch.setattr("augsearch.controller.directory.time", clock)
-    killed = run.timed("sources")
+    killed = run.stage("sources", silent)
     killed.__enter__()
     for clock.now in (3.0, 7.0, 11.0):
         run.log(Advanced(1, 9, "iterations"))
     assert run.seconds == {"sources": 7.0}  # the last event came too soon after that
     again = RunDirectory(run.path)
-    with again.timed("sources"):
+    with again.stage("sources", silent):
         clock.now += 6.0
         again.log(Advanced(1, 9, "iterations"))
         clock.now += 1.0

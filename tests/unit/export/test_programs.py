@@ -53,7 +53,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def reference():
-    return Reference(IMAGES, said())
+    return Reference(IMAGES, said(), lowered=False)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def folder(tmp_path_factory, network, reference):
     write_program(network, folder / "model.pt2", reference)
     described = {"classes": CLASSES, "image_shape": [8, 8, 3]}
     (folder / "model.json").write_text(json.dumps(described))
-    write_pyfunc(folder / "mlflow", folder, reference, lowered=False)
+    write_pyfunc(folder / "mlflow", folder, reference)
     return folder
 
 
@@ -104,19 +104,19 @@ def test_onnx_agrees(tmp_path, network, reference):
 
 
 def test_another_classifier_is_refused(tmp_path, network):
-    other = Reference(IMAGES, np.roll(said(), 1, axis=1))
+    other = Reference(IMAGES, np.roll(said(), 1, axis=1), lowered=False)
     with pytest.raises(ExportError, match=r"by at most 0\.\d+ \(0\.001 allowed\)"):
         write_program(network, tmp_path / "model.pt2", other)
-    undefined = Reference(IMAGES, np.full((70, 3), np.nan))
+    undefined = Reference(IMAGES, np.full((70, 3), np.nan), lowered=False)
     with pytest.raises(ExportError, match="differs from the classifier by at most nan"):
         write_program(network, tmp_path / "model.pt2", undefined)
 
 
 def test_a_classifier_that_float32_changes_too_much_is_refused(monkeypatch):
     monkeypatch.setattr(programs, "LOWERED_TOLERANCE", 1e-9)
-    reference = Reference(IMAGES, said())
+    reference = Reference(IMAGES, said(), lowered=True)
     with pytest.raises(ExportError, match='set precision = "float32" in its table'):
-        programs.held_to(reference, lambda images: said()[: len(images)] + 1e-3, "x", False, True)
+        programs.held_to(reference, lambda images: said()[: len(images)] + 1e-3, "x", lowered=False)
 
 
 def test_missing_packages_are_named(tmp_path, network, reference, monkeypatch):
