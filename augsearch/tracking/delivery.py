@@ -1,7 +1,7 @@
 """From the outbox to MLflow: how far delivery has come, and `sync`, which finishes it later.
 
 The cursor is saved after the store has taken the entries. A kill between the two makes the same
-entries go out twice, which changes nothing (see `mirror`).
+entries go out twice, which changes nothing (see `experiment`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from augsearch.errors import StorageError, TrackingError
 from augsearch.events import Notify, Warned, silent
 from augsearch.files import read_json, write_json
 from augsearch.messages import cut, masked
-from augsearch.tracking.mirror import Mirror
+from augsearch.tracking.experiment import Experiment
 from augsearch.tracking.outbox import Outbox, cursor_path, damaged
 from augsearch.tracking.refusals import reason, refused
 from augsearch.tracking.store import held
@@ -94,14 +94,14 @@ class Delivery:
         Args:
             outbox: What is delivered.
             notify: Takes warnings.
-            foreign: Whether the run may be somebody else's, as in `mirror`.
+            foreign: Whether the run may be somebody else's, as in `experiment`.
 
         Raises:
             TrackingError: The outbox lacks what was sent.
         """
         self._outbox = outbox
         self._notify = notify
-        self._mirror = Mirror(outbox.destination, outbox.path.parent.resolve(), foreign)
+        self._experiment = Experiment(outbox.destination, outbox.path.parent.resolve(), foreign)
         self._file = cursor_path(outbox.path)
         target = outbox.destination
         self._store = f"{masked(target.uri)} {target.experiment} {target.study_run}"
@@ -142,12 +142,12 @@ class Delivery:
         with self._locked():
             # Another process may have delivered in the meantime.
             self._cursor = Cursor.load(self._file, self._store)
-            self._mirror.run_ids.update(self._cursor.runs)
+            self._experiment.run_ids.update(self._cursor.runs)
             try:
                 while self._cursor.delivered < len(self._outbox.entries):
                     sent += self._step()
             except Exception:
-                self._mirror.disconnect()
+                self._experiment.disconnect()
                 raise
         return sent
 
@@ -156,7 +156,7 @@ class Delivery:
         return held(lock, _LOCK_TIMEOUT_S, f"another process has been sending {self._outbox.path}")
 
     def _connect(self) -> None:
-        if not self._mirror.connected and not self._mirror.connect(self._cursor.runs):
+        if not self._experiment.connected and not self._experiment.connect(self._cursor.runs):
             if self._anew:  # or it would go on for ever
                 raise TrackingError(
                     "a store must keep the runs that it takes but has lost them twice meanwhile; "
@@ -180,19 +180,19 @@ class Delivery:
         if start + len(chunk) > self._cursor.sending:
             self._save(replace(self._cursor, sending=start + len(chunk)))
         try:
-            self._mirror.deliver(chunk)
+            self._experiment.deliver(chunk)
         except Exception as error:
             self._limit = max(1, len(chunk) // 2)  # a slow store may need smaller chunks as well
             if not refused(error):
                 raise
-            self._mirror.disconnect()
+            self._experiment.disconnect()
             if self._suspect == start:
                 self._pass_over(start, error)
             elif len(chunk) == 1:
                 self._suspect = start
             return 0
         self._limit = min(2 * self._limit, _CHUNK)
-        runs = dict(self._mirror.run_ids)
+        runs = dict(self._experiment.run_ids)
         self._save(replace(self._cursor, delivered=start + len(chunk), runs=runs))
         return len(chunk)
 

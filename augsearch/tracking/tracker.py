@@ -61,7 +61,7 @@ class Tracker:
             title: Stands before the name of every run without a parent, for an experiment that
                 several studies share.
             notify: Takes warnings; called from the delivering thread.
-            foreign: Whether the store may be somebody else's choice, as in `mirror`.
+            foreign: Whether the store may be somebody else's choice, as in `experiment`.
         """
         self._outbox = Outbox.open(outbox, absolute_uri(uri), experiment, artifact_location)
         self._title = f"{title}: " if title else ""

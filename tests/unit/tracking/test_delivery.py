@@ -17,7 +17,7 @@ from augsearch.files import write_json
 from augsearch.records import Evaluation
 from augsearch.tracking import delivery
 from augsearch.tracking.delivery import Cursor, Delivery, sync
-from augsearch.tracking.mirror import Mirror
+from augsearch.tracking.experiment import Experiment
 from augsearch.tracking.outbox import FileAdded, Outbox, RunOpened
 from augsearch.tracking.store import sqlite_uri
 from augsearch.tracking.tracker import Tracker
@@ -189,12 +189,12 @@ def test_a_kill_between_store_and_cursor_makes_no_second_run(
 def test_an_outbox_that_lost_what_was_on_its_way_is_refused(
     uri: str, tmp_path: Path, trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(self: Mirror, chunk: object) -> None:
+    def killed(self: Experiment, chunk: object) -> None:
         raise ConnectionError
 
     say(Tracker(outbox_of(tmp_path), uri, "study"), trial)
     with monkeypatch.context() as patch:
-        patch.setattr(Mirror, "deliver", killed)
+        patch.setattr(Experiment, "deliver", killed)
         with pytest.raises(ConnectionError):
             Delivery(Outbox(outbox_of(tmp_path))).drain()
     lines = outbox_of(tmp_path).read_bytes().splitlines(keepends=True)

@@ -61,7 +61,7 @@ _ENVIRONMENT = {
 }
 
 
-class Mirror:
+class Experiment:
     """One experiment on one MLflow store.
 
     Attributes:
