@@ -13,11 +13,8 @@ from augsearch.evaluation.confidence_set import confidence_set
 from augsearch.evaluation.delong import auc_influence
 from augsearch.report.contents import Smoothed
 from augsearch.search.rounds import merged
-from augsearch.search.smoothing import best_place, smoothed_history
+from augsearch.search.smoothing import LUCK_VARIANCE, best_place, smoothed_history
 from augsearch.search.study_rules import chooses_smoothed
-
-LUCK_VARIANCE = 0.01**2
-"""What a training's own luck adds to the variance of an AUC, where no replicate shows it."""
 
 
 def smoothed_curves(prepared: Prepared, searched: Mapping[str, SearchedArm]) -> dict[str, Smoothed]:

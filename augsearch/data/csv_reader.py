@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from augsearch.data.conventions import IMAGE_SUFFIXES, PART_OF
 from augsearch.data.listing import Entry, Listing, choose, files_of, stamps_of
 from augsearch.errors import DataError
 from augsearch.messages import hint, lines, names
-from augsearch.study.conventions import IMAGE_SUFFIXES, PART_OF
 from augsearch.study.schema.data import CsvData, DicomData
 
 _SEPARATORS = re.compile(r"[|;,]")

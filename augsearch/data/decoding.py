@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from augsearch.data.conventions import is_dicom
 from augsearch.data.preprocessing import Limits, Plane, luma, own_range, preprocess, resize
 from augsearch.errors import DataError
 from augsearch.silence import Silence
-from augsearch.study.conventions import is_dicom
 from augsearch.study.schema.data import LARGEST_VALUE, SMALLEST_RANGE, Images
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from augsearch.data.conventions import IMAGE_SUFFIXES
 from augsearch.data.folders import images_below, subfolders, visible
 from augsearch.data.listing import Entry, Listing, choose, files_of, stamps_of
 from augsearch.errors import DataError
 from augsearch.messages import hint, lines, names
-from augsearch.study.conventions import IMAGE_SUFFIXES
 from augsearch.study.patterns import Pattern, compiled
 from augsearch.study.schema.data import FolderData
 

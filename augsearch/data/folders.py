@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from augsearch.study.conventions import IMAGE_SUFFIXES
+from augsearch.data.conventions import IMAGE_SUFFIXES
 
 
 def visible(folder: Path) -> list[Path]:

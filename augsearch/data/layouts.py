@@ -10,16 +10,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from augsearch.data.colour import in_colour
-from augsearch.data.csv_reader import table_rows
-from augsearch.data.folders import files_below, image_files, images_below, subfolders
-from augsearch.errors import DataError
-from augsearch.messages import names
-from augsearch.study.conventions import (
+from augsearch.data.conventions import (
     IMAGE_SUFFIXES,
     PART_OF,
     is_dicom,
     sorted_labels,
 )
+from augsearch.data.csv_reader import table_rows
+from augsearch.data.folders import files_below, image_files, images_below, subfolders
+from augsearch.errors import DataError
+from augsearch.messages import names
 
 _NEGATIVE = re.compile(r"^(no|non|not|normal|negative|healthy|control|benign|absent|0)(\b|_)", re.I)
 _IMAGE_COLUMNS = (

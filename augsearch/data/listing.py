@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from augsearch.data.conventions import sorted_labels
 from augsearch.data.decoding import decode_image
 from augsearch.errors import DataError
 from augsearch.messages import hint, names
-from augsearch.study.conventions import sorted_labels
 from augsearch.study.schema.data import Images
 
 PARTS = ("train", "tune", "test")

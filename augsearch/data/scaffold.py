@@ -8,9 +8,9 @@ import math
 import os
 from pathlib import Path
 
+from augsearch.data.conventions import FEW_IMAGES
 from augsearch.data.layouts import Layout, recognise
 from augsearch.errors import DataError
-from augsearch.study.conventions import FEW_IMAGES
 from augsearch.study.presets import ACGAN_PRESETS
 
 _UNEVEN = 1.5

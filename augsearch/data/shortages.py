@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from augsearch.data.conventions import FEW_IMAGES
 from augsearch.data.dataset import Dataset
 from augsearch.data.splits import Split
 from augsearch.messages import names
-from augsearch.study.conventions import FEW_IMAGES
 
 
 def gan_warnings(dataset: Dataset, split: Split) -> list[str]:

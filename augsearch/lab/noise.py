@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augsearch.lab.curves import LARGEST, MULTIPLES
+from augsearch.search.smoothing import LUCK_VARIANCE
 from augsearch.seeds import Seed
 
 Floats = NDArray[np.float64]
@@ -35,9 +36,6 @@ LIKE_SHARE, OWN_SHARE = 0.15, 0.15
 
 REPLICATES = 12
 """Trainings of each K that a simulation holds ready."""
-
-_GUESSED_LUCK = 0.01**2
-"""What a rule adds to DeLong's variance for the luck that it cannot see without replicates."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ class Noise:
         """
         steps = np.diff(np.log(np.unique(multiples)))
         apart = float(1 - _correlation(steps).mean()) if len(steps) else 0.0
-        return self.own**2 + self.like**2 * apart + _GUESSED_LUCK
+        return self.own**2 + self.like**2 * apart + LUCK_VARIANCE
 
 
 def auc_variance(auc: float, positives: int, negatives: int) -> float:

@@ -19,6 +19,9 @@ from augsearch.search.gaussian_process import Smoothed, smoothed
 from augsearch.search.rounds import merged
 from augsearch.search.settings import Direction, sign_of
 
+LUCK_VARIANCE = 0.01**2
+"""What a training's own luck adds to the variance of an AUC, where no replicate shows it."""
+
 _GUESS_WEIGHT = 4  # degrees of freedom: two trainings that happen to agree do not prove much
 _DIGITS = 12  # of scores that are compared: equal ones differ in the last bits between machines
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from augsearch.data.conventions import is_dicom
 from augsearch.data.csv_reader import read_csv
 from augsearch.data.dicom.decoding import decode_dicom
 from augsearch.data.dicom.frames import FrameDecoder
@@ -18,7 +19,6 @@ from augsearch.data.folder_reader import class_folders
 from augsearch.data.folders import files_below
 from augsearch.data.listing import Entry, Listing, choose, files_of, stamps_of
 from augsearch.errors import DataError
-from augsearch.study.conventions import is_dicom
 from augsearch.study.schema.data import DicomData, Images
 
 
