@@ -25,7 +25,7 @@ from augsearch.sources.base import FitContext
 from augsearch.sources.registry import create_source
 from augsearch.sources.store import PoolStore
 from augsearch.study.controls import KINDS, control_name, control_source
-from augsearch.study.schema.arms import Addition, Arm, SearchOptions, nothing_added
+from augsearch.study.schema.arms import Addition, Arm, nothing_added
 from augsearch.study.schema.sources import ClassicOptions, RepeatOptions, SourceOptions
 from augsearch.study.schema.study import StudyFile
 
@@ -55,14 +55,14 @@ def search_controls(
     arm = searched[declared] if declared is not None else None
     if not prepared.study.evaluation.controls or arm is None:
         return prepared, {}
-    search, amount = arm.arm.search, arm.multiple
-    if search is None or amount is None or amount <= nothing_added(search.unit):
+    amount = arm.multiple
+    if amount is None or not adds_searched(arm.arm, amount):
         return prepared, {}
     if any(map(lacks_real, arm.recipes(amount))):
         notify(Warned(f"arm {arm.name!r} has no controls: it uses no real images of some class"))
         return prepared, {}
     chosen = {name: one.multiple for name, one in searched.items() if one.multiple is not None}
-    maker = _Maker(arm, search, amount, chosen, prepared, directory)
+    maker = _Maker(arm, amount, chosen, prepared, directory)
     with directory.stage("controls", notify, f"controls {arm.name}"):
         controls = {kind: maker.make(kind, mirror, notify) for kind in KINDS}
     study = prepared.study
@@ -70,6 +70,19 @@ def search_controls(
     sources = study.sources | {control_source(kind): _options(kind, study) for kind in KINDS}
     study = study.model_copy(update={"arms": arms, "sources": sources})
     return replace(prepared, study=study), {one.name: one for one in controls.values()}
+
+
+def adds_searched(arm: Arm, amount: float) -> bool:
+    """Whether an arm adds a searched amount of images, which its controls then fill."""
+    return arm.search is not None and amount > nothing_added(arm.search.unit)
+
+
+def twin(arm: Arm, kind: str) -> Arm:
+    """Return a searched arm that adds the images of a control in the place of its own source's."""
+    if arm.search is None:
+        raise ValueError("only a searched arm has controls.")
+    search = arm.search.model_copy(update={"source": control_source(kind)})
+    return arm.model_copy(update={"search": search})
 
 
 def lacks_real(recipe: Recipe) -> bool:
@@ -87,7 +100,6 @@ class _Maker:
     """
 
     arm: SearchedArm
-    search: SearchOptions
     amount: float
     chosen: Mapping[str, float]
     prepared: Prepared
@@ -102,10 +114,7 @@ class _Maker:
             fold.pools[source] = PoolStore(pool, self._folder(kind, fold) / "pool")
         files = TuningFiles(self.directory.folder("tuning", name))
         # The arm's own arithmetic with another source: the same images of each class, to the last.
-        twin = self.search.model_copy(update={"source": source})
-        arms = self.prepared.study.arms | {
-            self.arm.name: self.arm.arm.model_copy(update={"search": twin})
-        }
+        arms = self.prepared.study.arms | {self.arm.name: twin(self.arm.arm, kind)}
         score = replace(
             self.arm.score,
             recipe=lambda amount, fold: arm_recipe(
@@ -114,8 +123,7 @@ class _Maker:
             keep=files.keep,
         )
         rule = Sweep((self.amount,), self.prepared.direction)
-        unit = self.search.unit
-        found = search_amounts(name, unit, score, rule, self.directory, mirror, notify)
+        found = search_amounts(name, self.arm.arm.unit, score, rule, self.directory, mirror, notify)
         return SearchedArm(name, self._fixed(source), score, found, files, None, self.arm.name)
 
     def _folder(self, kind: str, fold: FoldImages) -> Path:
@@ -137,7 +145,7 @@ class _Maker:
 
     def _fixed(self, source: str) -> Arm:
         """Return the control as an arm that searches nothing, for whoever describes it."""
-        unit = self.search.unit
+        unit = self.arm.arm.unit
         amount = self.amount if unit == "multiple" else round(self.amount)
         addition = Addition.model_validate({"source": source, unit: amount})
         # In front, because an arm counts as its first addition does.

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from augsearch.controller.auditing import is_audited
-from augsearch.controller.controls import lacks_real
+from augsearch.controller.controls import adds_searched, lacks_real, twin
 from augsearch.controller.preparation import judging_name, rivals
 from augsearch.controller.real_equivalence import distinct_shares, share_recipe, suffices
 from augsearch.execution.reach import rule_of_arm
@@ -25,9 +25,9 @@ from augsearch.execution.recipes import Recipe, arm_recipe
 from augsearch.records import Evaluation
 from augsearch.search.base import SearchRule
 from augsearch.search.sliding_window import SlidingWindow
-from augsearch.study.controls import KINDS, control_source
+from augsearch.study.controls import KINDS
 from augsearch.study.order import search_order, used_sources
-from augsearch.study.schema.arms import Arm, WindowSearch, nothing_added
+from augsearch.study.schema.arms import Arm, WindowSearch
 from augsearch.study.schema.generators import TRAINED, TrainedOptions
 from augsearch.study.schema.study import StudyFile
 from augsearch.study.schema.tune import Range, TuneOptions
@@ -193,15 +193,11 @@ class _Counting:
         """Count the scores and fresh trainings of an arm's controls."""
         study, arm, amount = self._study, self._study.arms[declared], self._tested[declared]
         recipes = [self._recipe(declared, amount, real) for real in self._counts]
-        if arm.search is None or amount <= nothing_added(arm.search.unit):
-            return
-        if any(map(lacks_real, recipes)):
+        if not adds_searched(arm, amount) or any(map(lacks_real, recipes)):
             return
         for kind in KINDS:
-            search = arm.search.model_copy(update={"source": control_source(kind)})
-            twin = arm.model_copy(update={"search": search})
             for fold, real in enumerate(self._counts):
-                recipe = self._recipe(declared, amount, real, twin)
+                recipe = self._recipe(declared, amount, real, twin(arm, kind))
                 load, evaluation = self._load(declared), study.evaluation
                 load.train("controls", fold, recipe, evaluation.replicates)
                 load.train("test", fold, recipe, evaluation.test_replicates)
