@@ -146,9 +146,7 @@ def _dropped(folder: Path) -> dict[str, int]:
     return {name: made - record["kept"][name] for name, made in record["made"].items()}
 
 
-def shown_audits(
-    prepared: Prepared, folds: Sequence[FoldImages], results: Sequence[AuditResult]
-) -> list[ShownAudit]:
+def shown_audits(folds: Sequence[FoldImages], results: Sequence[AuditResult]) -> list[ShownAudit]:
     """Return audits with the pictures of their closest pairs."""
     return [
         ShownAudit(

@@ -45,4 +45,4 @@ class Conclusion:
     @property
     def folds(self) -> Sequence[FoldImages]:
         """The folds with the pools that were searched with."""
-        return next(iter(self.searched.values())).score.folds
+        return self.generations.folds[0]

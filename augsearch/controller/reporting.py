@@ -78,7 +78,7 @@ def write_run_report(conclusion: Conclusion) -> None:
         tuned={name: tuned for name, arm in searched.items() if (tuned := _tuned(arm))},
         smoothed=conclusion.curves,
         confidence_sets=confidence_sets(prepared, searched),
-        audits=shown_audits(prepared, folds, result.audits),
+        audits=shown_audits(folds, result.audits),
         facts=conclusion.facts,
     )
     write_report(contents, conclusion.directory.path)

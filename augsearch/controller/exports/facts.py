@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from augsearch.amounts import amount_words
 from augsearch.controller.conclusion import Conclusion
 from augsearch.controller.exports.chosen import ChosenTraining
 from augsearch.execution.recipes import describe
-from augsearch.export.cards import AuditFacts, Facts, Table
+from augsearch.export.cards import AuditFacts, Facts, Table, card
 from augsearch.messages import names
 from augsearch.records import Portion
 from augsearch.report.audits import audit_numbers
@@ -29,8 +30,14 @@ from augsearch.study.order import trained_sources
 NOT_ALONE = "The verdict speaks of this data set, this classifier and this amount, and of no other."
 
 
-def card_facts(conclusion: Conclusion, chosen: ChosenTraining) -> Facts:
-    """Return what every card of an export says."""
+def write_card(
+    path: Path, template: str, conclusion: Conclusion, chosen: ChosenTraining, **more: object
+) -> None:
+    """Write the card of an export: what every one of them says, and what this one says besides."""
+    path.write_text(card(template, _facts(conclusion, chosen), **more), encoding="utf-8")
+
+
+def _facts(conclusion: Conclusion, chosen: ChosenTraining) -> Facts:
     prepared, result = conclusion.prepared, conclusion.result
     study, arm = prepared.study, chosen.arm
     confidence = study.evaluation.confidence

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from augsearch.classifiers.base import FittedClassifier
 from augsearch.controller.conclusion import Conclusion
 from augsearch.controller.exports.chosen import ChosenTraining, trained_again
-from augsearch.controller.exports.facts import card_facts
+from augsearch.controller.exports.facts import write_card
 from augsearch.errors import ExportError
 from augsearch.events import Notify
-from augsearch.export.cards import Table, card
+from augsearch.export.cards import Table
 from augsearch.export.features import NO_GROUP, Featured, write_features
 from augsearch.records import Portion
 
@@ -47,15 +47,16 @@ def export_features(
     write_features(folder, parts, classes)
     count, dimension = sum(len(one.labels) for one in parts), parts[0].features.shape[1]
     again = f"trained anew as in the run, it differs from it by at most {difference:.2g}."
-    text = card(
+    write_card(
+        folder / CARD,
         "features_card.md",
-        card_facts(conclusion, chosen),
+        conclusion,
+        chosen,
         count=count,
         dimension=dimension,
         same=again,
         counts=_counts(parts, classes),
     )
-    (folder / CARD).write_text(text, encoding="utf-8")
     return [f"features of {count:,} images, {dimension:,} numbers each"]
 
 

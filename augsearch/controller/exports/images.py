@@ -11,9 +11,9 @@ from pathlib import Path
 from augsearch.controller.arms import SearchedArm
 from augsearch.controller.conclusion import Conclusion
 from augsearch.controller.exports.chosen import ChosenTraining, run_hash
-from augsearch.controller.exports.facts import card_facts
+from augsearch.controller.exports.facts import write_card
 from augsearch.errors import SourceError
-from augsearch.export.cards import Table, card
+from augsearch.export.cards import Table
 from augsearch.export.images import (
     MANIFEST,
     ImageFormat,
@@ -56,9 +56,11 @@ def export_images(
     facts = {name: _source_facts(conclusion, chosen, name) for name in synthetic}
     origin = _origin(conclusion, chosen)
     rows = write_images(folder, added, classes, facts, origin, file_format)
-    text = card(
+    write_card(
+        folder / CARD,
         "dataset_card.md",
-        card_facts(conclusion, chosen),
+        conclusion,
+        chosen,
         rows=rows,
         counts=_counts(rows, classes),
         manifest=MANIFEST,
@@ -67,7 +69,6 @@ def export_images(
         folders=folder_names(classes) == list(classes),
         left_out=", ".join(real),
     )
-    (folder / CARD).write_text(text, encoding="utf-8")
     each = Counter(row.label for row in rows)
     counted = ", ".join(f"{each[name]:,} {name}" for name in classes)
     return [f"{len(rows):,} synthetic images of {', '.join(synthetic)}: {counted}"]

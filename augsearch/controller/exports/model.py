@@ -11,11 +11,10 @@ from augsearch.classifiers.base import FittedClassifier
 from augsearch.classifiers.image_network import ImageNetwork
 from augsearch.controller.conclusion import Conclusion
 from augsearch.controller.exports.chosen import ChosenTraining, run_hash, trained_again
-from augsearch.controller.exports.facts import card_facts
+from augsearch.controller.exports.facts import write_card
 from augsearch.errors import ExportError
 from augsearch.evaluation.metrics import macro_auc
 from augsearch.events import Notify, Warned
-from augsearch.export.cards import card
 from augsearch.export.image_classifier import DESCRIPTION, PROGRAM
 from augsearch.export.programs import (
     CHECKED,
@@ -59,9 +58,11 @@ def export_model(
     parities, left_out = _write(conclusion, chosen, network, reference, folder)
     if left_out:
         notify(Warned(f"{ONNX} is left out: {left_out}"))
-    text = card(
+    write_card(
+        folder / CARD,
         "model_card.md",
-        card_facts(conclusion, chosen),
+        conclusion,
+        chosen,
         shape=", ".join(map(str, reference.images.shape[1:])),
         parities=_table(parities),
         left_out=left_out,
@@ -70,7 +71,6 @@ def export_model(
         part="test" if conclusion.prepared.test else "tuning",
         auc=f"{macro_auc(chosen.judged.labels, chosen.said):.3f}",
     )
-    (folder / CARD).write_text(text, encoding="utf-8")
     again = f"trained anew as in the run; differs from it by at most {difference:.2g}"
     return [again, *map(str, parities)]
 

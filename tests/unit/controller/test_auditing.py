@@ -133,7 +133,7 @@ def test_copies_are_dropped_from_what_is_trained_on(fitted, elsewhere, ready):
 def test_the_closest_pairs_are_shown(fitted):
     world = fitted()
     results = audit(world)
-    shown = shown_audits(world.prepared, world.folds, results)
+    shown = shown_audits(world.folds, results)
     assert len(shown) == len(world.folds)
     for one in shown:
         train = world.prepared.train_of(one.result.fold)
