@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from augsearch.messages import show, unknown
-from augsearch.study.lines import Location, Problem
+from augsearch.study.lines import Problem
 from augsearch.study.schema.classifier import (
     OWN_NETWORKS,
     ClassifierOptions,
@@ -14,7 +14,7 @@ from augsearch.study.schema.classifier import (
     FrozenOptions,
 )
 from augsearch.study.schema.generators import AcganOptions
-from augsearch.study.schema.study import DEFAULT_CLASSIFIER, StudyFile
+from augsearch.study.schema.study import DEFAULT_CLASSIFIER, StudyFile, classifier_keys
 from augsearch.study.settings import tuned_tables
 
 BACKBONE_FAMILIES = ("densenet", "resnet", "resnext", "wide_resnet", "efficientnet_v2")
@@ -28,11 +28,9 @@ def classifier_problems(study: StudyFile) -> Iterator[Problem]:
 
 
 def _tables(study: StudyFile) -> Iterator[Problem]:
-    tables: dict[Location, ClassifierOptions] = {("classifier",): study.classifier}
-    tables |= {("classifiers", name): table for name, table in study.classifiers.items()}
-    for where, table in tables.items():
+    for name, table in study.classifier_tables.items():
         for key, problem in _table(study, table):
-            yield (*where, key), problem
+            yield (*classifier_keys(name), key), problem
 
 
 def _tuned(study: StudyFile) -> Iterator[Problem]:

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from augsearch.messages import show, unknown
-from augsearch.study.lines import Problem
+from augsearch.study.lines import Problem, dotted
 from augsearch.study.schema.classifier import ClassifierOptions
-from augsearch.study.schema.study import StudyFile
+from augsearch.study.schema.study import StudyFile, classifier_keys
 from augsearch.study.schema.tune import Range, Value
 from augsearch.study.wording import explain
 
@@ -100,12 +100,11 @@ def tune_problems(study: StudyFile) -> Iterator[Problem]:
 
 def _tables(study: StudyFile) -> dict[str, ClassifierOptions]:
     """Return the classifiers that arms use, by what their tables are called in the file."""
-    named = dict.fromkeys(arm.classifier for arm in study.arms.values())
-    own = {"[classifier]": study.classifier} if None in named else {}
-    return own | {
-        f"[classifiers.{name}]": study.classifiers[name]
-        for name in named
-        if name in study.classifiers
+    tables = study.classifier_tables
+    return {
+        f"[{dotted(classifier_keys(name))}]": tables[name]
+        for name in study.used_classifiers
+        if name in tables
     }
 
 

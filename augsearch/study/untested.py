@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from augsearch.study.lines import Location, Problem
+from augsearch.study.lines import Problem
 from augsearch.study.order import used_sources
-from augsearch.study.schema.classifier import ClassifierOptions, EndToEndOptions
+from augsearch.study.schema.classifier import EndToEndOptions
 from augsearch.study.schema.generators import GanOptions
-from augsearch.study.schema.study import DEFAULT_CLASSIFIER, StudyFile
+from augsearch.study.schema.study import StudyFile, classifier_keys
 
 _NEEDS = "needs a test set but split.test = 0; drop it, or set split.test above 0"
 _CHOOSES = (
@@ -56,12 +56,10 @@ def _choices(study: StudyFile) -> Iterator[Problem]:
         if isinstance(source, GanOptions) and source.snapshot == "best":
             yield ("sources", name, "snapshot"), f"{_CHOOSES}, not a snapshot; use 'last'"
     for name in study.used_classifiers:
-        where: Location = ("classifiers", name)
-        options: ClassifierOptions | None = study.classifiers.get(name)
-        if name == DEFAULT_CLASSIFIER:
-            where, options = ("classifier",), study.classifier
+        options = study.classifier_tables.get(name)
         if isinstance(options, EndToEndOptions) and options.patience is not None:
-            yield (*where, "patience"), f"{_CHOOSES}, not when to stop; drop patience"
+            where = (*classifier_keys(name), "patience")
+            yield where, f"{_CHOOSES}, not when to stop; drop patience"
 
 
 def _luck(study: StudyFile) -> Iterator[Problem]:

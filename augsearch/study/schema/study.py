@@ -20,6 +20,11 @@ DEFAULT_CLASSIFIER = "classifier"
 """What the study's own classifier is called beside those of [classifiers]."""
 
 
+def classifier_keys(name: str) -> tuple[str, ...]:
+    """Return where a classifier's table stands in the file."""
+    return (name,) if name == DEFAULT_CLASSIFIER else ("classifiers", name)
+
+
 class EvaluationOptions(Table):
     """What is measured, and how often it is repeated."""
 
@@ -137,7 +142,12 @@ class StudyFile(Table):
 
     def classifier_named(self, name: str) -> ClassifierOptions:
         """Return the settings of a classifier by name."""
-        return self.classifier if name == DEFAULT_CLASSIFIER else self.classifiers[name]
+        return self.classifier_tables[name]
+
+    @property
+    def classifier_tables(self) -> dict[str, ClassifierOptions]:
+        """The settings of every classifier, used or not, by name."""
+        return {**self.classifiers, DEFAULT_CLASSIFIER: self.classifier}
 
     @property
     def used_classifiers(self) -> tuple[str, ...]:
