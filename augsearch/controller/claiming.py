@@ -48,7 +48,7 @@ def claimed(
     kept = _present(directory.path) if not lock.exists() else directory.path.parent
     with exclusive(lock):
         # Asked once the lock is held: before, another process may have made a run.
-        new = not (directory.path / "study.json").exists()
+        new = not ((directory.path / "study.json").exists() or directory.remembers("data"))
         try:
             directory.shared.adopt()
             with directory.shared.owned():
@@ -86,6 +86,23 @@ def settle(directory: RunDirectory, study: StudyFile, text: str) -> None:
         write_text(directory.path / "study.toml", text)
         write_json(directory.path / "study.json", study.model_dump(mode="json"))
     directory.settled = True
+
+
+def same_text(directory: RunDirectory, text: str) -> None:
+    """Hold a begun run whose study.json was removed to the study file as it was frozen beside it.
+
+    Raises:
+        RunDirectoryError: The file reads otherwise now, or its copy was removed too.
+    """
+    if (directory.path / "study.json").exists() or not directory.remembers("data"):
+        return
+    frozen = directory.path / "study.toml"
+    if not frozen.exists() or frozen.read_text(encoding="utf-8", errors="replace") != text:
+        raise RunDirectoryError(
+            f"{directory.path} lacks study.json, which is made again only while the study file "
+            "reads as study.toml there does; undo what was changed to go on with that run, or add "
+            "--fresh to start anew beside it."
+        )
 
 
 def _same_study(directory: RunDirectory, study: StudyFile) -> None:

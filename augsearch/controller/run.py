@@ -11,7 +11,7 @@ from augsearch.controller.answer import declare, declared_arm, open_test_set
 from augsearch.controller.arms import SearchedArm, search_arm
 from augsearch.controller.auditing import audit_sources, is_audited, kept_audits
 from augsearch.controller.budget import Budget
-from augsearch.controller.claiming import settle
+from augsearch.controller.claiming import same_text, settle
 from augsearch.controller.conclusion import Conclusion
 from augsearch.controller.controls import search_controls
 from augsearch.controller.curves import smoothed_curves
@@ -61,6 +61,7 @@ def run_in(
         TimeUpError: The study's max_hours have passed since the call; the message says what was
             found so far.
     """
+    same_text(directory, text)
     budget = Budget(study.max_hours)
     keeper = Keeper(directory, notify)
     finished = directory.results

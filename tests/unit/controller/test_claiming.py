@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from augsearch.controller.claiming import claimed, settle
+from augsearch.controller.claiming import claimed, same_text, settle
 from augsearch.controller.directory import RunDirectory
 from augsearch.controller.numbering import following, latest
 from augsearch.errors import DataError, RunDirectoryError, StorageError
@@ -116,6 +116,28 @@ def test_a_run_whose_study_was_removed_to_be_made_again_keeps_its_warnings(base)
     (base / "study.json").unlink()
     start(base)
     assert directory.warnings == ["a collapse"]
+
+
+def test_a_run_whose_study_was_removed_outlives_an_error(base):
+    directory = RunDirectory(start(base))
+    directory.remember("data", {})
+    (base / "study.json").unlink()
+    fail(base, DataError("an image is away"))
+    assert directory.remembers("data")
+
+
+def test_a_run_whose_study_was_removed_goes_on_with_the_same_study_file_alone(base):
+    directory = RunDirectory(start(base))
+    same_text(directory, "another")  # for study.json to say
+    (base / "study.json").unlink()
+    same_text(directory, "another")  # nothing was computed yet
+    directory.remember("data", {})
+    same_text(directory, "# as written")
+    with pytest.raises(RunDirectoryError, match=r"lacks study\.json, .* or add --fresh"):
+        same_text(directory, "another")
+    (base / "study.toml").unlink()
+    with pytest.raises(RunDirectoryError, match=r"lacks study\.json"):
+        same_text(directory, "# as written")
 
 
 def test_a_folder_of_something_else_is_refused_and_left_alone(base):
