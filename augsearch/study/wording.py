@@ -11,13 +11,13 @@ from pydantic import BaseModel, Tag
 
 from augsearch.messages import hint, show
 from augsearch.study.lines import Location, Problem
+from augsearch.study.schema.data import DATA_KINDS
 from augsearch.study.schema.sources import FUNCTION_PATTERN
 from augsearch.study.schema.study import StudyFile
 from augsearch.study.schema.tables import NAME_PATTERN, ONE_OF
 
-_KINDS = "folder, csv, dicom, medmnist, demo, digits"
 _MISSING: dict[Location, str] = {
-    ("data",): f"is missing; add a table [data] with kind = one of {_KINDS}",
+    ("data",): f"is missing; add a table [data] with kind = one of {', '.join(DATA_KINDS)}",
     ("arms",): "must have at least one arm; add the table [arms.real]",
 }
 _NAME_RULE = "must begin with a letter or digit and go on with letters, digits, '.', '_' and '-'"
@@ -67,8 +67,6 @@ def explain(error: Mapping[str, Any]) -> Problem:
     if kind == "unknown_choice" and isinstance(value, dict):
         key, known = error["msg"].split(ONE_OF)
         return (*location, key), _choice(value.get(key), known.split(", "))
-    if kind in ("union_tag_invalid", "union_tag_not_found"):
-        return (*location, "kind"), _choice(value.get("kind"), _KINDS.split(", "))
     if kind == "literal_error":
         known = re.findall(r"'([^']*)'|(\d+)", context["expected"])
         return location, _choice(value, [word or number for word, number in known])
@@ -148,11 +146,8 @@ def _plain(annotation: Any) -> Any:
 
 
 def _member(union: Any, tag: int | str) -> Any:
-    """Return the member of a tagged union: by its Tag, or by the one value of its `kind`."""
+    """Return the member of a tagged union by its Tag."""
     for member in get_args(union):
-        marks = [mark.tag for mark in get_args(member)[1:] if isinstance(mark, Tag)]
-        table = _plain(member)
-        kind = table.model_fields.get("kind") if hasattr(table, "model_fields") else None
-        if tag in (marks or get_args(kind.annotation if kind else None)):
+        if tag in [mark.tag for mark in get_args(member)[1:] if isinstance(mark, Tag)]:
             return member
     return None

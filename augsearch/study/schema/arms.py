@@ -53,14 +53,24 @@ class Addition(Table):
         return float(getattr(self, self.unit))
 
 
-class WindowSearch(Table):
+class _Search(Table):
+    """What every search has."""
+
+    source: str
+    """A table of [sources]."""
+
+    @property
+    def unit(self) -> Unit:
+        """What the amounts count."""
+        return "multiple"
+
+
+class WindowSearch(_Search):
     """K = 1, 2, 3 ... until the last `window` amounts brought no gain (Kong et al. 2022).
 
     The published procedure, and the default; "halving" is recommended for new work.
     """
 
-    source: str
-    """A table of [sources]."""
     rule: Literal["sliding-window"] = "sliding-window"
     window: Annotated[int, Field(ge=1)] = 12
     """Amounts without a gain after which the search ends."""
@@ -73,17 +83,10 @@ class WindowSearch(Table):
     min_delta: Annotated[float, Field(ge=0)] = 0.0
     """A gain counts if it is larger than this."""
 
-    @property
-    def unit(self) -> Unit:
-        """What the amounts count."""
-        return "multiple"
 
-
-class ListSearch(Table):
+class ListSearch(_Search):
     """All amounts of a list; exactly one of the three lists says them and what they count."""
 
-    source: str
-    """A table of [sources]."""
     multiples: Annotated[tuple[Multiple, ...], Field(strict=False, min_length=1)] | None = None
     """Values of K, rising."""
     added: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)] | None = None
@@ -127,20 +130,13 @@ class SaturationSearch(ListSearch):
     """How far below the best score still counts as saturated."""
 
 
-class _MultipleSearch(Table):
+class _MultipleSearch(_Search):
     """Multiples from 1 to a limit, of which a rule tries some, and some of them repeatedly."""
 
-    source: str
-    """A table of [sources]."""
     max_multiple: Multiple = 60.0
     """The largest K."""
     fractions: bool = False
     """Try 1.25 and 1.5, too."""
-
-    @property
-    def unit(self) -> Unit:
-        """What the amounts count."""
-        return "multiple"
 
 
 class HalvingSearch(_MultipleSearch):

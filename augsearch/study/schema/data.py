@@ -195,9 +195,16 @@ class DigitsData(Table):
     """Digits to use, the positive one last; default: all ten."""
 
 
+DATA_KINDS = ("folder", "csv", "dicom", "medmnist", "demo", "digits")
+
 DataOptions = Annotated[
-    FolderData | CsvData | DicomData | MedmnistData | DemoData | DigitsData,
-    Field(discriminator="kind"),
+    Annotated[FolderData, Tag("folder")]
+    | Annotated[CsvData, Tag("csv")]
+    | Annotated[DicomData, Tag("dicom")]
+    | Annotated[MedmnistData, Tag("medmnist")]
+    | Annotated[DemoData, Tag("demo")]
+    | Annotated[DigitsData, Tag("digits")],
+    choose_by("kind", *DATA_KINDS),
 ]
 
 
