@@ -133,8 +133,11 @@ def search_amounts(
         )
 
     def completed(evaluation: Evaluation, best: Evaluation | None) -> None:
-        tell(evaluation)
-        notify(TrialCompleted(name, evaluation, best, unit, kept.popleft() + 1))
+        number = kept.popleft()
+        # Of an amount whose earlier rounds another process trained, all is told in the end.
+        if number == len(seen.get(evaluation.multiple, ())):
+            tell(evaluation)
+        notify(TrialCompleted(name, evaluation, best, unit, number + 1))
 
     found = find_optimal_multiple(
         replace(score, keep=keep),

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -36,6 +38,23 @@ def test_every_round_is_told_with_its_number_even_after_a_stop(world, search):
     assert asked == [entry.multiple for entry in found]
     assert [event.round_number - 1 for event in told] == list(rounds(asked, []))
     assert max(event.round_number for event in told) == 4
+
+
+def test_after_a_stop_a_round_is_mirrored_with_those_before_it_alone(world, search):
+    def stop(event):
+        if isinstance(event, TrialCompleted) and event.round_number == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search(world, "halving", notify=stop)
+    told = []
+    mirror = SimpleNamespace(trial=lambda *one: told.append(one))
+    found = search(world, "halving", mirror=mirror)["halving"].found.history
+    scores = {entry.multiple: entry.scores for entry in merged(found)}
+    for _, evaluation, cells, number in told:
+        known = scores[evaluation.multiple][: 4 * (number + 1)]  # two replicates in two folds
+        assert (evaluation.scores, len(cells)) == (known, len(known))
+    assert {number for *_, number in told} == {0, 1, 2, 3}
 
 
 def test_outputs_of_all_rounds_are_kept_and_made_again(world, search):
