@@ -44,6 +44,7 @@ def create_classifier(
 
     Raises:
         WeightsError: A network is unknown, or its weights cannot be had or do not fit.
+        DataError: The images are smaller than a patch of a bag of words.
         AugsearchError: A plugin cannot be imported or does not take its options.
     """
     match options:
@@ -59,7 +60,9 @@ def create_classifier(
             return Discriminator(_acgan(options, sources or {}), device=device)
         case BagOfWordsOptions():
             from augsearch.classifiers.bag_of_words import BagOfWords
+            from augsearch.classifiers.visual_words import check_patch
 
+            check_patch(options.patch, image_shape)  # now, before anything is trained
             return BagOfWords(options)
         case PluginClassifierOptions():
             made: Classifier = create_plugin(

@@ -37,6 +37,20 @@ _ROUNDING = 1 / 255**2 / 12
 _BATCH = 4096
 
 
+def check_patch(side: int, shape: tuple[int, ...]) -> None:
+    """Make sure that a patch fits into an image of height, width and channels.
+
+    Raises:
+        DataError: It does not.
+    """
+    smallest = min(shape[:2])
+    if smallest < side:
+        raise DataError(
+            f"patch must be at most the images' shorter side, {smallest} pixels, but got {side}; "
+            "set a smaller patch or a larger image size."
+        )
+
+
 def extract_patches(image: NDArray[np.uint8], side: int, stride: int) -> NDArray[np.float64]:
     """Return the patches of an image, uint8, (H, W, C), on a square grid that starts at a corner.
 
@@ -51,12 +65,7 @@ def extract_patches(image: NDArray[np.uint8], side: int, stride: int) -> NDArray
     Raises:
         DataError: The image is smaller than a patch.
     """
-    smallest = min(image.shape[:2])
-    if smallest < side:
-        raise DataError(
-            f"patch must be at most the images' shorter side, {smallest} pixels, but got {side}; "
-            "set a smaller patch or a larger image size."
-        )
+    check_patch(side, image.shape)
     windows = sliding_window_view(image, (side, side), axis=(0, 1))[::stride, ::stride]
     return windows.reshape(windows.shape[0] * windows.shape[1], -1) / 255
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from augsearch.classifiers.registry import create_classifier
-from augsearch.errors import WeightsError
+from augsearch.errors import DataError, WeightsError
 from augsearch.records import ImageBlock, Portion, TrainingSet
 from augsearch.seeds import Seed
-from augsearch.study.schema.classifier import FrozenOptions, LogisticHead
+from augsearch.study.schema.classifier import BagOfWordsOptions, FrozenOptions, LogisticHead
 
 
 def test_from_options_to_probabilities(tmp_path: Path) -> None:
@@ -41,6 +41,13 @@ def test_an_unknown_backbone_is_refused(tmp_path: Path) -> None:
             cache=tmp_path,
             seed=Seed.of(0),
         )
+
+
+def test_a_patch_that_does_not_fit_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    options, seed = BagOfWordsOptions(kind="bag-of-words", patch=9), Seed.of(0)
+    create_classifier(options, image_shape=(9, 12, 1), cache=tmp_path, seed=seed)
+    with pytest.raises(DataError, match="shorter side, 8 pixels, but got 9"):
+        create_classifier(options, image_shape=(12, 8, 1), cache=tmp_path, seed=seed)
 
 
 @pytest.mark.parametrize("module", ["base", "registry"])
