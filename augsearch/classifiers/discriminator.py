@@ -19,7 +19,7 @@ from augsearch.classifiers.network_inputs import Inputs, Transform
 from augsearch.errors import DivergedError
 from augsearch.events import Advanced, Notify, silent
 from augsearch.gan.acgan_step import AcganStep
-from augsearch.gan.discriminator import Discriminator as Network
+from augsearch.gan.discriminator import Discriminator
 from augsearch.records import ImageBlock, TrainingSet
 from augsearch.study.schema.generators import AcganOptions
 
@@ -27,7 +27,7 @@ _BATCH = 64
 
 
 @final
-class Discriminator(Classifier):
+class DiscriminatorClassifier(Classifier):
     """Trains an ACGAN on each training set and keeps its discriminator.
 
     Whatever the source's `strategy` and `snapshot`, one network learns all classes and the last
@@ -89,7 +89,9 @@ def _means(gan: AcganStep, recent: Sequence[Tensor], iteration: int) -> list[flo
 
 @final
 class _Fitted(FittedClassifier):
-    def __init__(self, network: Network, device: str, curve: Mapping[str, Sequence[float]]) -> None:
+    def __init__(
+        self, network: Discriminator, device: str, curve: Mapping[str, Sequence[float]]
+    ) -> None:
         self._network = network.eval().requires_grad_(False)
         network.zero_grad()  # gradients, and on a GPU the graph's memory, would stay with it
         self._device = device
@@ -149,7 +151,7 @@ class _Fitted(FittedClassifier):
 class _Features(nn.Module):
     """What both heads of a discriminator see."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Discriminator) -> None:
         super().__init__()
         self.network = network
 
@@ -157,7 +159,7 @@ class _Features(nn.Module):
         return self.network.features(images)
 
 
-def _plain(network: Network) -> Network:
+def _plain(network: Discriminator) -> Discriminator:
     """Return a copy on the CPU whose weights are numbers, not divided whenever they are used."""
     plain = copy.deepcopy(network).cpu()
     for layer in plain.modules():

@@ -55,9 +55,9 @@ def create_classifier(
 
             return EndToEnd(options, device=device)
         case DiscriminatorOptions():
-            from augsearch.classifiers.discriminator import Discriminator
+            from augsearch.classifiers.discriminator import DiscriminatorClassifier
 
-            return Discriminator(_acgan(options, sources or {}), device=device)
+            return DiscriminatorClassifier(_acgan(options, sources or {}), device=device)
         case BagOfWordsOptions():
             from augsearch.classifiers.bag_of_words import BagOfWords
             from augsearch.classifiers.visual_words import check_patch

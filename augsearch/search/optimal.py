@@ -16,7 +16,7 @@ from augsearch.search.database import LedgerError
 from augsearch.search.halving import Halving
 from augsearch.search.ledger import Ledger, open_ledger
 from augsearch.search.rounds import rounds
-from augsearch.search.scoring import BatchScore, EndingScore, OneAtATime, Score, in_order
+from augsearch.search.scoring import BatchScore, EndingScore, OneAtATime, Score, checked_scores
 from augsearch.search.settings import DIRECTIONS, Direction, check_known, whole_number
 from augsearch.search.sliding_window import SlidingWindow
 from augsearch.search.smoothing import SmoothedOptimum, smoothed_optimum
@@ -210,7 +210,7 @@ def _search(
         asked = certain if batches else certain[:1]
         trials = [ledger.ask(multiple) for multiple in asked]
         # Closed on the way out, so that a batch score can let go of its workers at once.
-        with contextlib.closing(in_order(scorer, asked, rounds(asked, history))) as results:
+        with contextlib.closing(checked_scores(scorer, asked, rounds(asked, history))) as results:
             for scores, multiple, trial in zip(results, asked, trials, strict=True):
                 _check_replicates(scores, multiple, history)
                 history.append(Evaluation.of(multiple, scores))

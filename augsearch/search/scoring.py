@@ -81,7 +81,7 @@ class OneAtATime:
         return scores
 
 
-def in_order(
+def checked_scores(
     score: BatchScore, multiples: Sequence[float], rounds: Sequence[int] = ()
 ) -> Generator[tuple[float, ...], None, None]:
     """Yield the scores of each of `multiples`, checked, as they come.

@@ -4,7 +4,7 @@ import torch
 
 from augsearch.classifiers.adam_heads import HeadCell, train_adam_heads
 from augsearch.classifiers.backbones import TorchvisionBackbone
-from augsearch.classifiers.discriminator import Discriminator
+from augsearch.classifiers.discriminator import DiscriminatorClassifier
 from augsearch.classifiers.linear_head import LinearHead
 from augsearch.device import Precision, has_triton
 from augsearch.records import ImageBlock
@@ -98,4 +98,6 @@ def test_heads_do_not_depend_on_the_epochs_laid_out_at_a_time(
 def test_a_discriminator_keeps_the_promises_of_a_classifier(preset: str) -> None:
     options = AcganOptions(kind="acgan", preset=preset, width=0.1, batch_size=8, iterations=5)
     block = ImageBlock.of(toy_images((40, 30), 16, seed=9).pixels)
-    check_classifier(Discriminator(options, device="cuda"), toy_training_sets(2, 16), block)
+    check_classifier(
+        DiscriminatorClassifier(options, device="cuda"), toy_training_sets(2, 16), block
+    )

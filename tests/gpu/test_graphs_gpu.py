@@ -8,7 +8,7 @@ from torch import Tensor
 
 from augsearch.classifiers.backbones import TorchvisionBackbone
 from augsearch.classifiers.captured import Captured
-from augsearch.classifiers.discriminator import Discriminator
+from augsearch.classifiers.discriminator import DiscriminatorClassifier
 from augsearch.classifiers.end_to_end.classifier import EndToEnd
 from augsearch.gan.create import create_gan
 from augsearch.seeds import Seed
@@ -69,7 +69,7 @@ def _end_to_end() -> None:
 
 def _discriminator() -> None:
     options = AcganOptions(kind="acgan", preset="kong2022", width=0.1, batch_size=8, iterations=3)
-    Discriminator(options, device=DEVICE).fit(toy_training_sets(2, size=32))
+    DiscriminatorClassifier(options, device=DEVICE).fit(toy_training_sets(2, size=32))
 
 
 @pytest.fixture

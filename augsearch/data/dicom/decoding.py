@@ -13,7 +13,7 @@ from augsearch.data.decoding import ROOM, check_size, fit_planes
 from augsearch.data.dicom.codestream import frame_size, has_end
 from augsearch.data.dicom.frames import FrameDecoder
 from augsearch.data.dicom.greys import grey_plane
-from augsearch.data.dicom.tags import UNREADABLE, damage_of, known_name, read_whole, whole
+from augsearch.data.dicom.tags import UNREADABLE, damage_of, known_name, read_file, whole
 from augsearch.errors import DataError
 from augsearch.study.schema.data import Images
 
@@ -60,7 +60,7 @@ def decode_dicom(path: Path, images: Images, frames: FrameDecoder) -> NDArray[np
         DataError: The file cannot be used; the message says why, and nothing of its attributes
             that could tell a person.
     """
-    file = read_whole(path, SUPPORTED)
+    file = read_file(path, SUPPORTED)
     with damage_of("header"):
         _check_image(file, images.max_pixels)
         _check_length(path, file)

@@ -36,7 +36,7 @@ def read_header(path: Path, tags: Sequence[str]) -> Dataset:
     return _read(path, list(tags))
 
 
-def read_whole(path: Path, supported: frozenset[str]) -> Dataset:
+def read_file(path: Path, supported: frozenset[str]) -> Dataset:
     """Read a file; large values, as its pixel data, are read when they are asked for.
 
     Raises:

@@ -62,10 +62,10 @@ def _searches(contents: ReportContents) -> Figures:
             )
 
 
-def _beside(contents: ReportContents, name: str) -> search_curves.Beside:
+def _beside(contents: ReportContents, name: str) -> search_curves.Surroundings:
     arms = contents.result.arms
     baseline = arms.get(contents.result.baseline)
-    return search_curves.Beside(
+    return search_curves.Surroundings(
         search=contents.searches.get(name),
         base=baseline.score if baseline else None,
         smoothed=contents.smoothed.get(name),

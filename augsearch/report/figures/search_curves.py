@@ -34,7 +34,7 @@ SMOOTHED, CONTROL = COLOURS[2], COLOURS[3]
 
 
 @dataclass(frozen=True, eq=False)
-class Beside:
+class Surroundings:
     """What stands beside the scores of a search.
 
     Attributes:
@@ -56,7 +56,7 @@ class Beside:
 
 
 @in_style
-def search_curve(arm: ArmResult, name: str, metric: str, beside: Beside) -> str:
+def search_curve(arm: ArmResult, name: str, metric: str, beside: Surroundings) -> str:
     """Draw tuning score against amount, with the choice and what its rule looks at; SVG text.
 
     The band around the curve is plus and minus one standard error over the cells of an amount;
@@ -91,7 +91,7 @@ def search_curve(arm: ArmResult, name: str, metric: str, beside: Beside) -> str:
     return svg(figure, describe_search(arm, name, metric, beside))
 
 
-def describe_search(arm: ArmResult, name: str, metric: str, beside: Beside) -> str:
+def describe_search(arm: ArmResult, name: str, metric: str, beside: Surroundings) -> str:
     """Say in words what the figure of a search shows."""
     scored = [entry for entry in arm.history if entry.score is not None]
     if not scored:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from augsearch.classifiers.discriminator import Discriminator
+from augsearch.classifiers.discriminator import DiscriminatorClassifier
 from augsearch.errors import DivergedError
 from augsearch.events import Advanced, Event
 from augsearch.gan.acgan_step import AcganStep
@@ -13,11 +13,11 @@ from augsearch.testing.classifiers import check_classifier
 from augsearch.testing.images import toy_images, toy_training_sets
 
 
-def _classifier(**settings: object) -> Discriminator:
+def _classifier(**settings: object) -> DiscriminatorClassifier:
     small: dict[str, object] = {"kind": "acgan", "width": 0.1, "batch_size": 8}
     if "epochs" not in settings:
         small["iterations"] = 3
-    return Discriminator(AcganOptions.model_validate(small | settings), device="cpu")
+    return DiscriminatorClassifier(AcganOptions.model_validate(small | settings), device="cpu")
 
 
 def _set(counts: tuple[int, ...] = (12, 12), **more: int) -> TrainingSet:
@@ -47,7 +47,7 @@ def test_it_trains_as_the_source_does_and_reads_the_class_head() -> None:
     options = AcganOptions.model_validate(
         {"kind": "acgan", "preset": "kong2022", "width": 0.04, "batch_size": 8, "iterations": 4}
     )
-    [fitted] = Discriminator(options, device="cpu").fit([_set()])
+    [fitted] = DiscriminatorClassifier(options, device="cpu").fit([_set()])
     images = toy_images((12, 12), 16)
     seed = Seed.of("set")
     gan = AcganStep(options, images, seed, "cpu")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from augsearch.search.scoring import BatchScore, OneAtATime, RoundScore, as_scores, in_order
+from augsearch.search.scoring import BatchScore, OneAtATime, RoundScore, as_scores, checked_scores
 
 
 @pytest.mark.parametrize(
@@ -55,11 +55,11 @@ class Fixed:
 
 
 def test_results_are_counted():
-    assert list(in_order(Fixed([1, [2, 3]]), [1, 2])) == [(1,), (2, 3)]
+    assert list(checked_scores(Fixed([1, [2, 3]]), [1, 2])) == [(1,), (2, 3)]
     with pytest.raises(ValueError, match="each of the 3 multiples but gave 2"):
-        list(in_order(Fixed([1, 2]), [1, 2, 3]))
+        list(checked_scores(Fixed([1, 2]), [1, 2, 3]))
     with pytest.raises(ValueError, match="each of the 1 multiples but gave more"):
-        list(in_order(Fixed([1, 2]), [1]))
+        list(checked_scores(Fixed([1, 2]), [1]))
 
 
 class Numbered(Fixed):
@@ -69,17 +69,17 @@ class Numbered(Fixed):
 
 def test_a_score_that_numbers_its_replicates_is_told_the_round():
     score = Numbered([7, 8])
-    assert list(in_order(score, [1, 2], [0, 0])) == [(7,), (8,)]
-    assert list(in_order(score, [1, 2, 1], [1, 0, 2])) == [(11,), (20,), (12,)]
+    assert list(checked_scores(score, [1, 2], [0, 0])) == [(7,), (8,)]
+    assert list(checked_scores(score, [1, 2, 1], [1, 0, 2])) == [(11,), (20,), (12,)]
     with pytest.raises(ValueError, match="each of the 2 multiples but gave more"):
-        list(in_order(Fixed([1, 2, 3]), [1, 2], [1, 1]))
+        list(checked_scores(Fixed([1, 2, 3]), [1, 2], [1, 1]))
 
 
 def test_any_other_score_is_called_again():
     answers = iter([0.0, 0.5, 1.0])
     score = OneAtATime(lambda k: next(answers), 1)
-    assert list(in_order(score, [4, 4], [0, 1])) == [(0.0,), (0.5,)]
-    assert list(in_order(score, [4], [2])) == [(1.0,)]
+    assert list(checked_scores(score, [4, 4], [0, 1])) == [(0.0,), (0.5,)]
+    assert list(checked_scores(score, [4], [2])) == [(1.0,)]
 
 
 def test_what_a_batch_score_is():

@@ -4,7 +4,7 @@ from sklearn.metrics import f1_score
 
 from augsearch.report.contents import Likeness, Sample, Smoothed, TuningOutputs
 from augsearch.report.figures.metrics_along import mean_over_cells, metric_curves
-from augsearch.report.figures.search_curves import Beside, search_curve
+from augsearch.report.figures.search_curves import Surroundings, search_curve
 from augsearch.study.results import ArmResult, HistoryEntry
 from augsearch.study.schema.arms import SaturationSearch, SweepSearch, WindowSearch
 
@@ -36,36 +36,40 @@ BAND = "no gain since the choice (window 2)"
 
 def test_a_sliding_window_shows_the_amounts_without_a_gain(labels_of):
     window = WindowSearch(source="gan", window=2)
-    svg = search_curve(arm(SCORES, 2), "search", "auc", Beside(window, 0.7))
+    svg = search_curve(arm(SCORES, 2), "search", "auc", Surroundings(window, 0.7))
     assert {"K = 2", "search", "baseline", BAND, "AUC on the tuning set"} <= labels_of(svg)
     assert "K, size of the training set over the base size" in labels_of(svg)
-    assert svg == search_curve(arm(SCORES, 2), "search", "auc", Beside(window, 0.7))
+    assert svg == search_curve(arm(SCORES, 2), "search", "auc", Surroundings(window, 0.7))
 
 
 def test_saturation_shows_what_is_within_the_tolerance(labels_of):
     search = SaturationSearch(source="gan", rule="saturation", added=(500, 1000), tolerance=0.01)
-    shown = labels_of(search_curve(arm(SCORES, 2, "added", 500), "s", "accuracy", Beside(search)))
+    shown = labels_of(
+        search_curve(arm(SCORES, 2, "added", 500), "s", "accuracy", Surroundings(search))
+    )
     assert {"within 0.01 of the best", "+1,000 images", "images added"} <= shown
     assert not any("window" in text for text in shown)
 
 
 def test_a_sweep_shows_the_choice_alone(labels_of):
     search = SweepSearch(source="gan", rule="sweep", per_class=(100, 200))
-    shown = labels_of(search_curve(arm(SCORES, 1, "per_class", 100), "s", "f1", Beside(search)))
+    shown = labels_of(
+        search_curve(arm(SCORES, 1, "per_class", 100), "s", "f1", Surroundings(search))
+    )
     assert "images added of each class" in shown
     assert not any("no gain" in text or "within" in text for text in shown)
 
 
 @pytest.mark.parametrize("search", [None, WindowSearch(source="gan", window=2)])
 def test_a_search_without_a_choice_is_drawn_too(labels_of, search):
-    shown = labels_of(search_curve(arm([None, [0.5]], None), "s", "auc", Beside(search)))
+    shown = labels_of(search_curve(arm([None, [0.5]], None), "s", "auc", Surroundings(search)))
     assert "s" in shown
     assert not any(text.startswith(("K = ", "no gain")) for text in shown)
 
 
 def test_what_is_known_beside_the_scores_is_drawn_and_said(labels_of):
     amounts = np.array([1.0, 2.0, 3.0])
-    beside = Beside(
+    beside = Surroundings(
         smoothed=Smoothed(amounts, np.array([0.7, 0.75, 0.81]), np.full(3, 0.02), 2),
         confidence_set=(2.0, 3.0),
         controls={"repeated": arm([[0.6], [0.65]], 2)},
@@ -92,7 +96,7 @@ def test_what_is_known_beside_the_scores_is_drawn_and_said(labels_of):
 
 
 def test_nothing_is_drawn_that_is_not_known(labels_of):
-    shown = labels_of(search_curve(arm(SCORES, 2), "search", "auc", Beside()))
+    shown = labels_of(search_curve(arm(SCORES, 2), "search", "auc", Surroundings()))
     assert not any("smoothed" in text or "control" in text or "MS-SSIM" in text for text in shown)
     assert not any("confidence" in text for text in shown)
 
