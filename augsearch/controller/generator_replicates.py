@@ -28,6 +28,7 @@ Kinds = tuple[type, ...]
 
 ONE = "speaks of this one trained generator, not of another training of its recipe"
 SEVERAL = "speaks of these trained generators, not of other trainings of their recipes"
+SAME = "speaks of the images of {} that were added, which all trainings shared"
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +123,7 @@ def with_scope(
     prepared: Prepared,
     generations: Generations,
 ) -> VerdictResult | None:
-    """Return the verdict with the trained generators that it speaks of, in number and in words.
+    """Return the verdict with the generators or images that it speaks of, in words and number.
 
     Args:
         answer: The verdict; None if there is none.
@@ -133,15 +134,27 @@ def with_scope(
     if answer is None:
         return None
     arms = [searched[prepared.study.baseline_arm], searched[answer.arm]]
-    names = [*_lineage(arms, searched, prepared, TRAINED)]
-    if not names:
-        return answer
+    names, same = [*_lineage(arms, searched, prepared, TRAINED)], _same_in_all_trainings(arms)
     count = max(len(generations.behind(arm)) for arm in arms)
     scope = ONE if len(names) * len(arms[0].score.folds) == 1 else SEVERAL
     if count > 1:
         scope = f"speaks of the recipe behind {', '.join(names)}, by {count} trainings of it"
-    note = "; ".join(filter(None, (scope, answer.note)))
-    return answer.model_copy(update={"note": note, "generators": count})
+    images = SAME.format(", ".join(same)) if same else ""
+    note = "; ".join(filter(None, (scope if names else "", images, answer.note)))
+    return answer.model_copy(update={"note": note, "generators": count if names else None})
+
+
+def _same_in_all_trainings(arms: Iterable[SearchedArm]) -> list[str]:
+    """Return the sources with an end, such as a folder, of which arms have images."""
+    return sorted(
+        {
+            name
+            for arm in arms
+            for fold in arm.score.folds
+            for name in _drawn(arm) & fold.pools.keys()
+            if not all(map(fold.pools[name].has_streams, range(fold.n_classes)))
+        }
+    )
 
 
 def _lineage(

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from augsearch.controller.answer import declare, open_test_set
 from augsearch.controller.generator_replicates import (
     ONE,
+    SAME,
     SEVERAL,
     Generations,
     replicate_generators,
@@ -203,3 +205,20 @@ def test_of_one_generator_the_answer_says_so(replicated):
     )
     answer = with_scope(ANSWER, searched, world.prepared, found)
     assert (answer.note, answer.generators) == (f"{ONE}; only so", 1)
+
+
+def test_of_images_that_all_trainings_share_the_answer_says_so(replicated, tmp_path):
+    for name in ("clear", "fluid"):
+        (tmp_path / name).mkdir()
+        for number in range(20):
+            pixels = np.full((8, 8), number, np.uint8)
+            Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
+    sources = {"made": {"kind": "folder", "path": str(tmp_path)}, "classic": {"kind": "classic"}}
+    plain = {"evaluation": TWICE | {"generator_replicates": 1}}
+    amount = {"add": [{"source": "made", "added": 5}]}
+    arms = {"real": {}, "arm": amount, "classic": adding("classic")}
+    world, searched, found = replicated(arms, sources=sources, **plain)
+    answer = with_scope(ANSWER, searched, world.prepared, found)
+    assert (answer.note, answer.generators) == (f"{SAME.format('made')}; only so", None)
+    other = ANSWER.model_copy(update={"arm": "classic"})
+    assert with_scope(other, searched, world.prepared, found).note == "only so"
