@@ -73,7 +73,8 @@ horizontal_flip = true
 degrees = 10.0
 
 # Images that you made elsewhere, with a diffusion model for instance: one folder per class, called
-# like the classes above. An arm's search in them ends with the last of them.
+# like the classes above. An arm's search in them ends with the last of them. The model must not
+# have seen tuning or test images: divide these before you train it, in a column of a table.
 # [sources.made]
 # kind = "folder"
 # path = "..."
