@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from augsearch.classifiers.base import Classifier
+from augsearch.classifiers.checked import CheckedClassifier
 from augsearch.errors import AugsearchError
 from augsearch.plugins import create_plugin
 from augsearch.seeds import Seed
@@ -65,10 +66,8 @@ def create_classifier(
             check_patch(options.patch, image_shape)  # now, before anything is trained
             return BagOfWords(options)
         case PluginClassifierOptions():
-            made: Classifier = create_plugin(
-                CLASSIFIER_PLUGINS, options.kind, options.options, Classifier
-            )
-            return made
+            made = create_plugin(CLASSIFIER_PLUGINS, options.kind, options.options, Classifier)
+            return CheckedClassifier(made, options.kind)
 
 
 def _frozen(

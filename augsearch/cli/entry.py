@@ -73,18 +73,24 @@ def main() -> None:
     except AugsearchError as error:
         typer.echo(printable(f"augsearch: {error}"), err=True)
         sys.exit(error.exit_code)
-    except OSError as error:
-        place = f" {error.filename}" if error.filename else ""
-        said = f"augsearch: cannot use{place}: {error.strerror or error}."
-        typer.echo(printable(said), err=True)
-        sys.exit(2)
-    except RuntimeError as error:
-        if not _is_full_gpu(error):
+    except Exception as error:
+        said = _problem(error)
+        if said is None:
             raise
-        typer.echo(f"augsearch: {_FULL_GPU}", err=True)
+        typer.echo(printable(f"augsearch: {said}"), err=True)
         sys.exit(2)
 
 
-def _is_full_gpu(error: RuntimeError) -> bool:
+def _problem(error: Exception) -> str | None:
+    """Return what the user can put right; None for a defect."""
+    from augsearch.plugins import plugin_problem
+
     torch = sys.modules.get("torch")  # who has not loaded it has no such error
-    return torch is not None and isinstance(error, torch.OutOfMemoryError)
+    if torch is not None and isinstance(error, torch.OutOfMemoryError):
+        return _FULL_GPU
+    if (said := plugin_problem(error)) is not None:
+        return said
+    if not isinstance(error, OSError):
+        return None
+    place = f" {error.filename}" if error.filename else ""
+    return f"cannot use{place}: {error.strerror or error}."

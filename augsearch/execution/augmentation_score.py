@@ -15,6 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from augsearch.classifiers.base import Classifier
+from augsearch.classifiers.checked import CheckedClassifier
 from augsearch.classifiers.registry import create_classifier
 from augsearch.device import pick_device, torch_as_new
 from augsearch.errors import AugsearchError
@@ -207,7 +208,8 @@ class AugmentationScore:
         self, given: str | Mapping[str, Any] | ClassifierOptions | Classifier
     ) -> tuple[Classifier, str]:
         if isinstance(given, Classifier):
-            return given, type(given).__qualname__
+            name = type(given).__qualname__
+            return CheckedClassifier(given, name), name
         table = {"backbone": given} if isinstance(given, str) else given
         options: ClassifierOptions = _checked(ClassifierOptions, table, "classifier")
         classifier = create_classifier(

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augsearch.errors import SourceError
+from augsearch.plugins import raised
 from augsearch.records import LabelledImages
 from augsearch.sources.base import FitContext, Pool, Source
 from augsearch.sources.numbering import BLOCK, by_blocks
@@ -62,7 +63,7 @@ class CallableSource(Source):
         except Exception as error:
             raise SourceError(
                 f"{name} must return a function for source {context.name!r} but raised "
-                f"{type(error).__name__}: {error}"
+                f"{raised(error, name.partition(':')[0])}"
             ) from error
         if not callable(images):
             raise SourceError(
@@ -100,7 +101,8 @@ class _FunctionPool(Pool):
         try:
             images = self._images(label, start, start + BLOCK)
         except Exception as error:
-            raise SourceError(f"{asked} raised {type(error).__name__}: {error}") from error
+            module = self._name.partition(":")[0]
+            raise SourceError(f"{asked} raised {raised(error, module)}") from error
         expected = (BLOCK, *self._shape)
         if not isinstance(images, np.ndarray):
             raise SourceError(

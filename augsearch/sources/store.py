@@ -186,11 +186,11 @@ class PoolStore:
         """Return the pool's images, as a copy: a pool may use its memory again."""
         label, first, end = extent
         images = self._pool.images(label, first, end)
+        expected = f"a pool must give uint8 images of shape ({end - first}, H, W, C)"
+        if not isinstance(images, np.ndarray):
+            raise SourceError(f"{expected} but gave a {type(images).__name__}")
         if images.dtype != np.uint8 or images.ndim != 4 or len(images) != end - first:
-            raise SourceError(
-                f"a pool must give uint8 images of shape ({end - first}, H, W, C) but gave "
-                f"{images.dtype} {images.shape}"
-            )
+            raise SourceError(f"{expected} but gave {images.dtype} {images.shape}")
         return images.copy()
 
     def _written(self, extent: Extent, images: NDArray[np.uint8]) -> StoredBlock:

@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 PACKAGE = '''\
 import numpy as np
 
@@ -77,20 +79,46 @@ enabled = false
 """
 
 
-def test_they_run_from_a_study_file(augsearch, monkeypatch):
+@pytest.fixture
+def install(augsearch, monkeypatch):
+    """Put the package's code on the path, in place of what is there."""
     site = augsearch.folder / "site"
     info = site / "third_party-1.0.dist-info"
     info.mkdir(parents=True)
-    (site / "third_party.py").write_text(PACKAGE)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: third-party\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(ENTRY_POINTS)
     augsearch.write(STUDY, "third.toml")
     monkeypatch.setenv("PYTHONPATH", str(site), prepend=os.pathsep)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    return (site / "third_party.py").write_text
+
+
+def test_they_run_from_a_study_file(augsearch, install):
+    install(PACKAGE)
     done = augsearch("run", "third.toml")
     assert done.returncode == 0, done.stderr
     search = augsearch.results("runs/third")["arms"]["search"]
     assert [entry["multiple"] for entry in search["history"]] == [1, 2, 3]
     assert search["test"]["auc"]["value"] > 0.5
+
+
+def test_their_errors_are_one_message_and_the_run_goes_on(augsearch, install):
+    install(PACKAGE.replace("flat = ", "flat = 1 / (len(self.means) - 2) * "))
+    done = augsearch("run", "third.toml")
+    assert done.returncode == 2
+    _, _, said = done.stderr.partition("augsearch: plugin 'nearest-mean' (third_party")
+    assert "It raised ZeroDivisionError: division by zero (" in said
+    line = PACKAGE[: PACKAGE.index("flat = ")].count("\n") + 1
+    assert f"third_party.py, line {line}, in predict_proba)" in said
+    assert "trainings.py" not in said  # the traceback begins in the package
+    install(PACKAGE.replace("return weights / ", "return 2 * weights / "))
+    done = augsearch("run", "third.toml")
+    assert done.returncode == 2
+    assert "classifier 'nearest-mean' must give class probabilities, 0 to 1" in done.stderr
+    assert "Traceback" not in done.stderr
+    install(PACKAGE)
+    done = augsearch("run", "third.toml")
+    assert done.returncode == 0, done.stderr
 
 
 def test_without_the_package_the_kinds_are_unknown(augsearch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from augsearch.errors import SourceError
 from augsearch.events import Notify
 from augsearch.records import LabelledImages
 from augsearch.sources.base import FitContext, Pool, Source
@@ -34,7 +35,16 @@ class Fitting:
         ]
 
     def pool(self, notify: Notify) -> Pool:
-        """Fit the source, go on with a fit that was killed, or read a finished one back."""
+        """Fit the source, go on with a fit that was killed, or read a finished one back.
+
+        Raises:
+            SourceError: The source gave no pool.
+        """
         context = replace(self.context, notify=notify)
         pool = self.source.fit(self.train, context)
+        if not isinstance(pool, Pool):  # a plugin's
+            raise SourceError(
+                f"fit of source {context.name!r} must return a Pool but returned "
+                f"{type(pool).__name__}; put its code right."
+            )
         return pool if self.originals is None else quarantined(pool, self.originals, context)

@@ -16,6 +16,7 @@ from augsearch.device import has_bf16, pick_device, threads
 from augsearch.errors import AugsearchError
 from augsearch.events import Advanced, Event, Notify, PictureMade
 from augsearch.execution.engines.ray.mailbox import Teller
+from augsearch.plugins import plugin_problem
 from augsearch.storage import ArtifactStore
 
 _SHARE_EVERY = 60.0
@@ -146,5 +147,11 @@ def perform(
         with surroundings.files() as share, threads(surroundings.threads):
             (one,) = item
             return call(one, _Listener(teller, share))
-    except (AugsearchError, OSError) as error:
+    except AugsearchError as error:
         return Failed(error)
+    except Exception as error:
+        if (said := plugin_problem(error)) is not None:
+            return Failed(AugsearchError(said))
+        if isinstance(error, OSError):
+            return Failed(error)
+        raise
