@@ -11,6 +11,7 @@ import math
 import re
 import statistics
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from augsearch.records import Evaluation
 from augsearch.tracking.outbox import ParametersSet, Point, RunOpened
@@ -20,6 +21,8 @@ DESCRIPTION = "mlflow.note.content"
 """The tag that the UI shows as a run's description."""
 _MAX_PARAMETER = 6000
 _MAX_NAME = 250
+
+Value = TypeVar("Value")
 
 
 def arm_run(arm: str) -> RunOpened:
@@ -89,14 +92,26 @@ def score_points(
 
 def metric_points(run: str, metrics: Mapping[str, float], step: int) -> tuple[Point, ...]:
     """Return metrics of one run at one step."""
-    return tuple(Point(run, plain_name(key), step, float(value)) for key, value in metrics.items())
+    return tuple(Point(run, key, step, float(value)) for key, value in _plain(metrics).items())
 
 
 def parameters(run: str, values: Mapping[str, str]) -> ParametersSet:
     """Return parameters, keys and values cut to what every MLflow store takes."""
     return ParametersSet(
-        run, {plain_name(key): str(value)[:_MAX_PARAMETER] for key, value in values.items()}
+        run, {key: str(value)[:_MAX_PARAMETER] for key, value in _plain(values).items()}
     )
+
+
+def _plain(values: Mapping[str, Value]) -> dict[str, Value]:
+    """Return values by names that MLflow takes; those that come out alike are numbered."""
+    plain: dict[str, Value] = {}
+    for key, value in values.items():
+        name, number = plain_name(key), 1
+        while name in plain:
+            number += 1
+            name = f"{plain_name(key)[: _MAX_NAME - 5]}_{number}"
+        plain[name] = value
+    return plain
 
 
 def plain_name(name: str) -> str:

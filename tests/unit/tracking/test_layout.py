@@ -62,3 +62,18 @@ def test_runs_of_different_kinds_never_share_a_key() -> None:
 def test_parameters_are_cut_to_what_mlflow_takes() -> None:
     action = layout.parameters("a", {"arms.x.add[0]": "y" * 7000, "k" * 300: "1"})
     assert action.parameters == {"arms.x.add_0_": "y" * 6000, "k" * 250: "1"}
+
+
+def test_names_that_mlflow_would_take_for_one_are_numbered() -> None:
+    values = {"ms_ssim_Tis/T1": 1.0, "ms_ssim_Tis:T1": 2.0, "ms_ssim_Tis_T1": 3.0, "k" * 300: 4.0}
+    points = layout.metric_points("a", values | {"k" * 301: 5.0}, step=0)
+    assert [point.key for point in points[:3]] == [
+        "ms_ssim_Tis_T1",
+        "ms_ssim_Tis_T1_2",
+        "ms_ssim_Tis_T1_3",
+    ]
+    assert [point.value for point in points] == [1, 2, 3, 4, 5]
+    assert len({point.key for point in points}) == 5
+    assert all(len(point.key) <= 250 for point in points)
+    words = layout.parameters("a", {"contains.a/b": "x", "contains.a(b": "y"}).parameters
+    assert words == {"contains.a_b": "x", "contains.a_b_2": "y"}
