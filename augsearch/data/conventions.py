@@ -42,6 +42,10 @@ PART_OF = {
 FEW_IMAGES = 50
 """Training images of a class below which GANs were seen to harm (published: 20 to 50)."""
 
+FEWEST_DRAWN = 3
+"""Test images (or patients) of a class from which on a bootstrap over them gives an interval: two
+have three draws that differ."""
+
 
 def sorted_labels(labels: Iterable[str]) -> list[str]:
     """Sort labels, as numbers if all of them are whole numbers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from augsearch.data.conventions import FEW_IMAGES
+from augsearch.data.conventions import FEW_IMAGES, FEWEST_DRAWN
 from augsearch.data.dataset import Dataset
 from augsearch.data.splits import Split
 from augsearch.messages import names
@@ -31,18 +31,25 @@ def gan_warnings(dataset: Dataset, split: Split) -> list[str]:
 
 
 def verdict_warnings(dataset: Dataset, split: Split) -> list[str]:
-    """Return what leaves the verdict without an interval: classes of one test patient."""
+    """Return what leaves numbers without an interval: classes of one or two test patients."""
     rows, part = (split.test, "test") if len(split.test) else (split.folds[0].tune, "tuning")
     labels, groups = dataset.images.labels[rows], dataset.images.groups[rows]
-    single = [
-        name
+    patients = {
+        name: len(np.unique(groups[labels == label]))
         for label, name in enumerate(dataset.images.classes)
-        if len(np.unique(groups[labels == label])) == 1
-    ]
-    if not single:
-        return []
-    return [
-        f"the {part} set has one image or patient only of {names(single)}, so no interval can be "
-        'given and the verdict will be "no evidence", whatever the images do; add patients, make '
-        "that set larger ([split]), or leave such classes out (data.classes)"
-    ]
+    }
+    remedy = (
+        "add patients, make that set larger ([split]), or leave such classes out (data.classes)"
+    )
+    warnings = []
+    if single := [name for name, count in patients.items() if count == 1]:
+        warnings.append(
+            f"the {part} set has one image or patient only of {names(single)}, so no interval can "
+            'be given and the verdict will be "no evidence", whatever the images do; ' + remedy
+        )
+    elif few := [name for name, count in patients.items() if count < FEWEST_DRAWN]:
+        warnings.append(
+            f"the {part} set has two images or patients only of {names(few)}, too few for an "
+            f"interval of any metric but the AUC, so none is given; {remedy}"
+        )
+    return warnings

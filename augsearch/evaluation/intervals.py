@@ -8,9 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit, ndtr
 
+from augsearch.data.conventions import FEWEST_DRAWN
+from augsearch.evaluation import confusion
+from augsearch.evaluation.auc_bootstrap import FEWEST_IMAGES, bootstrap_variance
 from augsearch.evaluation.delong import auc_influence, variance_of
 from augsearch.evaluation.metrics import check, get_metric
-from augsearch.evaluation.patients import fewest_of, numbered
+from augsearch.evaluation.patients import Patients, count_of, fewest_of, numbered
 from augsearch.evaluation.resampling import bootstrap_scores, resampled_counts
 from augsearch.evaluation.standard_error import check_confidence, standard_error
 from augsearch.evaluation.training_groups import group_means
@@ -36,8 +39,9 @@ def metric_interval(
 
     The interval is that of the recipe: over new images and, with R > 1, new trainings.
 
-    AUC: DeLong variance on replicate-averaged influence plus s²/R (`standard_error`), t
-    distribution, on the logit scale: A ± t·SE becomes expit(logit A ± t·SE / (A (1 - A))), which
+    AUC: DeLong variance on replicate-averaged influence (with fewer than 10 images in a class the
+    variance and degrees of freedom of the bootstrap, as in `verdict`) plus s²/R (`standard_error`),
+    t distribution, on the logit scale: A ± t·SE becomes expit(logit A ± t·SE / (A (1 - A))), which
     stays within 0 and 1 and is lopsided near 1, as it should be (Pepe 2003, section 5.2). An AUC of
     0 or 1 has no such interval.
 
@@ -47,9 +51,14 @@ def metric_interval(
     with the images' degrees of freedom those of the smallest class). Draws where the metric is
     undefined (no positive decision in a ppv) are left out. If all draws give one value, as where
     every image is decided rightly, they tell nothing of other images, and there is no interval.
+    Balanced accuracy, in which a class of few images counts as much as one of many, allows for
+    classes that are decided all rightly (or all wrongly), so that no draw changes them: an end is
+    moved, in quadrature (Zou and Donner 2008, Statistics in Medicine 27), by what other images may
+    differ by (Clopper and Pearson 1934).
 
     Where patients have several images, patients are what varies and is drawn. Where a class has one
-    image (or patient) only, nothing tells of others, and no metric has an interval.
+    image (or patient) only, nothing tells of others, and no metric has an interval; of two there
+    are too few different draws, and the AUC alone has one.
 
     Args:
         name: A metric's name.
@@ -86,25 +95,36 @@ def metric_interval(
     if fewest == 1:
         return value, math.nan, math.nan
     if name == "auc":
-        return value, *_auc_limits(true, given, confidence, groups, patients)
+        return value, *_auc_limits(true, given, confidence, fewest, groups, patients)
+    if fewest < FEWEST_DRAWN:
+        return value, math.nan, math.nan
     generator = seed.generator()
     drawn = bootstrap_scores(metric, true, given, DRAWS, generator, patients)
     weights = _shares(generator, len(given), groups)
-    return value, *_bootstrap_limits(drawn, weights, runs, confidence, fewest, groups)
+    low, high = _bootstrap_limits(drawn, weights, runs, confidence, fewest, groups)
+    if name == "balanced_accuracy" and not math.isnan(low):
+        below, above = _unseen(true, given, confidence, numbered(patients, len(true)))
+        low = max(0.0, value - math.hypot(value - low, below))
+        high = min(1.0, value + math.hypot(high - value, above))
+    return value, low, high
 
 
 def _auc_limits(
     labels: NDArray[np.int64],
     probabilities: Floats,
     confidence: float,
+    fewest: int,
     groups: ArrayLike | None,
     patients: ArrayLike | None,
 ) -> tuple[float, float]:
     aucs, influence = auc_influence(labels, probabilities, patients)
     mean = float(aucs.mean())
-    image_variance = variance_of(influence.mean(axis=0))
+    image_variance, freedom = variance_of(influence.mean(axis=0)), influence.shape[1] - 2.0
+    if fewest < FEWEST_IMAGES:  # a gain over what tells no two images apart
+        nothing = np.zeros_like(probabilities[:1])
+        image_variance, freedom = bootstrap_variance(labels, nothing, probabilities, patients)
     runs, nested = (aucs, False) if groups is None else (group_means(aucs, groups), True)
-    found = standard_error(image_variance, (runs,), influence.shape[1] - 2, nested)
+    found = standard_error(image_variance, (runs,), freedom, nested)
     width = found.half_width(confidence)
     if not (width > 0 and 0 < mean < 1):
         return math.nan, math.nan
@@ -145,6 +165,23 @@ def _bootstrap_limits(
     tail = float(ndtr(-found.quantile(confidence)))
     low, high = np.quantile(means, [tail, 1 - tail])
     return float(low), float(high)
+
+
+def _unseen(
+    labels: NDArray[np.int64], probabilities: Floats, confidence: float, patients: Patients
+) -> tuple[float, float]:
+    """Return what classes that no draw changes may be wrong (or right) in, as parts of the mean."""
+    right = confusion.decide(probabilities) == labels
+    below = above = 0.0
+    for c in range(probabilities.shape[2]):
+        of_class = labels == c
+        most = 1 - ((1 - confidence) / 2) ** (1 / count_of(patients, of_class))
+        part = (most / probabilities.shape[2]) ** 2
+        if right[:, of_class].all():
+            below += part
+        elif not right[:, of_class].any():
+            above += part
+    return math.sqrt(below), math.sqrt(above)
 
 
 def _shares(generator: np.random.Generator, replicates: int, groups: ArrayLike | None) -> Floats:

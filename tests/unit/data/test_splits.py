@@ -170,13 +170,16 @@ def test_many_classes_of_few_images_are_one_line() -> None:
     assert warning.startswith("2 classes have few training images ('b' 14, 'c' 7); below about 50")
 
 
-def test_a_class_of_one_test_patient_is_pointed_out_beforehand() -> None:
+def test_a_class_of_one_or_two_test_patients_is_pointed_out_beforehand() -> None:
     labels = [0] * 40 + [1] * 12
     patients = [*range(40), *([40] * 4 + [41] * 4 + [42] * 4)]
     grouped, alone = dataset(labels, patients), dataset(labels)
     (warning,) = verdict_warnings(grouped, split_dataset(grouped, HoldOutSplit(), SEED))
     assert warning.startswith("the test set has one image or patient only of 'b', so no interval")
     assert verdict_warnings(alone, split_dataset(alone, HoldOutSplit(), SEED)) == []
+    fewer = dataset([0] * 40 + [1] * 10)
+    (warning,) = verdict_warnings(fewer, split_dataset(fewer, HoldOutSplit(), SEED))
+    assert warning.startswith("the test set has two images or patients only of 'b', too few for an")
     untested = HoldOutSplit(train=0.9, tune=0.1, test=0)
     (warning,) = verdict_warnings(alone, split_dataset(alone, untested, SEED))
     assert warning.startswith("the tuning set has one image or patient only of 'b', so no interval")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.special import expit
 from sklearn.metrics import f1_score, roc_auc_score
 
 from augsearch.errors import AugsearchError
@@ -116,7 +117,9 @@ def test_classes_keep_their_sizes_in_every_draw() -> None:
     assert (drawn == 0.5).all()
 
 
-@pytest.mark.parametrize("name", ["accuracy", "sensitivity", "specificity", "f1", "kappa"])
+@pytest.mark.parametrize(
+    "name", ["accuracy", "balanced_accuracy", "sensitivity", "specificity", "f1", "kappa"]
+)
 def test_a_perfect_score_has_a_value_but_no_interval(name: str) -> None:
     # Ten right decisions of ten do not mean that the next patient cannot be missed.
     labels = np.arange(20) % 2
@@ -128,16 +131,52 @@ def test_a_perfect_score_has_a_value_but_no_interval(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["auc", "balanced_accuracy", "kappa", "brier"])
-def test_a_class_of_one_image_or_patient_has_a_value_but_no_interval(name: str) -> None:
-    labels = np.array([0] * 20 + [1] * 20 + [2] * 3)
-    given = Seed.of(5).generator().dirichlet(np.ones(3), size=(2, 43)) + 0.3 * np.eye(3)[labels]
+def test_a_class_of_few_images_or_patients_has_a_value_but_no_interval(name: str) -> None:
+    labels = np.array([0] * 20 + [1] * 20 + [2] * 4)
+    given = Seed.of(5).generator().dirichlet(np.ones(3), size=(2, 44)) + 0.3 * np.eye(3)[labels]
     given /= given.sum(axis=-1, keepdims=True)
-    patients = np.array([*range(40), 40, 40, 41])
-    two = metric_interval(name, labels, given, 0.95, SEED, patients=patients)
-    one = metric_interval(name, labels, given, 0.95, SEED, patients=np.minimum(patients, 40))
-    assert np.isfinite(two).all()
-    assert one[0] == two[0]
+    patients = np.array([*range(40), 40, 40, 41, 42])
+    three, two, one = (
+        metric_interval(name, labels, given, 0.95, SEED, patients=np.minimum(patients, last))
+        for last in (42, 41, 40)
+    )
+    assert three[0] == two[0] == one[0]
+    assert np.isfinite(three).all()
+    assert np.isfinite(two).all() == (name == "auc")
     assert np.isnan(one[1:]).all()
+
+
+@pytest.mark.parametrize("images", [3, 10])
+@pytest.mark.parametrize("negatives", [40, 400])
+def test_balanced_accuracy_allows_for_a_class_decided_all_alike(
+    images: int, negatives: int
+) -> None:
+    """Exact coverage: each number of right decisions, by its chance. Percentiles: 38 to 91 %."""
+    sensitivity, specificity = 0.85, 0.85
+    labels = np.repeat([1, 0], [images, negatives])
+    wrong = round(negatives * (1 - specificity))
+    inside = 0.0
+    for hits in range(images + 1):
+        positive = np.repeat([0.8, 0.2, 0.8, 0.2], [hits, images - hits, wrong, negatives - wrong])
+        given = np.stack([1 - positive, positive], axis=-1)[None]
+        value, low, high = metric_interval("balanced_accuracy", labels, given, 0.95, SEED)
+        assert 0 <= low < value < high <= 1
+        chance = stats.binom.pmf(hits, images, sensitivity)
+        inside += chance * (low <= (sensitivity + specificity) / 2 <= high)
+    assert inside > 0.95
+
+
+def test_auc_intervals_hold_the_truth_although_a_class_has_three_images() -> None:
+    """With the degrees of freedom of all images they held it in 81 of 100."""
+    labels = np.repeat([1, 0], [3, 400])
+    generator = Seed.of(1).generator()
+    inside = 0
+    for _ in range(300):
+        scores = generator.normal(size=403) + 1.0 * labels
+        given = np.stack([1 - expit(scores), expit(scores)], axis=-1)[None]
+        _, low, high = metric_interval("auc", labels, given, 0.95, SEED)
+        inside += low < stats.norm.cdf(1 / math.sqrt(2)) < high
+    assert inside / 300 > 0.9
 
 
 def test_spread_of_trainings_widens_the_interval() -> None:
