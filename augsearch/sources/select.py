@@ -65,8 +65,12 @@ class Selection(Source):
         return selected
 
     def sizes(self, classes: Sequence[str]) -> Sequence[int | None]:
-        """Return those of the source, of which no more can be kept."""
-        return self._source.sizes(classes)
+        """Return what `best` keeps of those of the source, or the most a threshold can."""
+        best, of = self._options.best, self._options.of
+        sizes = self._source.sizes(classes)
+        if best is None:
+            return [of if size is None else min(size, of) for size in sizes]
+        return [None if size is None else size * best // of for size in sizes]
 
     def parts(self, train: LabelledImages) -> Sequence[Source]:
         """Return those of the source; selecting comes after."""

@@ -106,6 +106,28 @@ def selected(pool, context, **options):
     return Selection(Fixed(pool), SelectOptions(**options)).fit(TRAIN, context)
 
 
+class Known(Source):
+    def fit(self, train, context):
+        return Noise(end=30)
+
+    def sizes(self, classes):
+        return 30, None, 0
+
+
+@pytest.mark.parametrize(
+    ("options", "sizes"),
+    [
+        ({"best": 2, "of": 7}, [8, None, 0]),
+        ({"threshold": 0, "of": 20}, [20, 20, 0]),
+        ({"threshold": 0, "of": 40}, [30, 40, 0]),
+    ],
+)
+def test_a_look_tells_how_many_images_can_be_kept(context, options, sizes):
+    selection = Selection(Known(), SelectOptions(by="confidence", **options))
+    assert selection.sizes(TRAIN.classes) == sizes
+    assert selection.fit(TRAIN, context).size(0) == sizes[0]
+
+
 def one_by_one(pool, label, stream, by):
     """Yield (image, its class, its grade) of every candidate of a stream, each made alone."""
     eyes = Eyes()
