@@ -107,7 +107,7 @@ def _test(contents: ReportContents) -> Iterator[str]:
         f"Intervals of an arm's own AUC are those of its mean over trainings, on the logit scale "
         f"[@pepe2003]; those of other metrics are expanded percentiles [@hesterberg2015] of "
         f"{DRAWS:,} class-stratified bootstrap draws of images and trainings [@efron1993]"
-        f"{_cut_off(contents)}."
+        f"{_cut_off(contents)}{_alike(contents)}."
     )
 
 
@@ -189,8 +189,20 @@ def _macro(n_classes: int) -> str:
 
 
 def _cut_off(contents: ReportContents) -> str:
-    metrics = {metric for arm in contents.result.arms.values() for metric in arm.test}
-    return f" ({cut_off(metrics)})" if len(contents.classes) == 2 else ""
+    return f" ({cut_off(_metrics(contents))})" if len(contents.classes) == 2 else ""
+
+
+def _alike(contents: ReportContents) -> str:
+    if "balanced_accuracy" not in _metrics(contents):
+        return ""
+    return (
+        ", that of balanced accuracy widened [@zou2008] by the Clopper-Pearson limit "
+        "[@clopper1934] of classes whose images are all decided rightly, or all wrongly"
+    )
+
+
+def _metrics(contents: ReportContents) -> set[str]:
+    return {metric for arm in contents.result.arms.values() for metric in arm.test}
 
 
 def _times(count: int) -> str:

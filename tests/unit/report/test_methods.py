@@ -328,6 +328,15 @@ def test_endpoints_are_told_with_their_statistics(written, make, names, words):
     assert "Secondary" not in written().paragraphs["Test"]
 
 
+def test_how_the_interval_of_balanced_accuracy_is_widened_is_told_where_it_is_given(written, make):
+    result = make().result
+    more = result.arms["more"]
+    tested = more.model_copy(update={"test": more.test | {"balanced_accuracy": more.test["auc"]}})
+    found = written(result=result.model_copy(update={"arms": result.arms | {"more": tested}}))
+    assert "widened (Zou and Donner 2008) by the Clopper-Pearson limit" in found.paragraphs["Test"]
+    assert "zou2008" not in written().bibtex
+
+
 def with_test_metric(result, metric):
     value = Interval(value=0.7, low=0.6, high=0.8)
     arms = {
