@@ -188,6 +188,11 @@ def _reported(conclusion: Conclusion, mirror: Mirror, notify: Notify) -> StudyRe
 @contextmanager
 def _mirrored(study: StudyFile, directory: RunDirectory, notify: Notify) -> Iterator[Mirror]:
     """Copy a run to MLflow; if the copy is not whole, the run tries again when it starts again."""
+    # The ledger and the mirror's thread both need it, and it cannot be loaded by two threads at
+    # once: both would fail.
+    import sqlalchemy.dialects.sqlite
+    import sqlalchemy.orm  # noqa: F401
+
     mirror = Mirror(study, directory, notify)
     try:
         yield mirror
