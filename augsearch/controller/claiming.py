@@ -82,8 +82,10 @@ def _refuse_what_is_no_run(path: Path) -> None:
 def settle(directory: RunDirectory, study: StudyFile, text: str) -> None:
     """Freeze the study in its directory, now that study and data have proved usable."""
     directory.shared.begin()
-    if not (directory.path / "study.json").exists():
+    new = not (directory.path / "study.json").exists()
+    if new or not (directory.path / "study.toml").exists():
         write_text(directory.path / "study.toml", text)
+    if new:
         write_json(directory.path / "study.json", study.model_dump(mode="json"))
     directory.settled = True
 

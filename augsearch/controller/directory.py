@@ -87,7 +87,7 @@ class RunDirectory:
     @property
     def study_text(self) -> str:
         """The study file as it was when the run was begun."""
-        return (self.path / "study.toml").read_text(encoding="utf-8")
+        return (self.path / "study.toml").read_text(encoding="utf-8", errors="replace")
 
     @property
     def report(self) -> Path:
