@@ -61,8 +61,9 @@ def plugin_problem(error: Exception) -> str | None:
             name = frame.f_code.co_qualname.partition(".")[0]
             meant = [entry for entry in own if entry.attr == name] or own
             plugins = ", ".join(f"{entry.name!r} ({entry.value})" for entry in meant)
+            which = "plugin" if len(meant) == 1 else "one of the plugins"
             return (
-                f"plugin {plugins} must be put right; the same command then goes on where it "
+                f"{which} {plugins} must be put right; the same command then goes on where it "
                 f"stopped. It raised {raised(error, own[0].module)}"
             )
     return None

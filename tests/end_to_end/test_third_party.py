@@ -106,7 +106,7 @@ def test_their_errors_are_one_message_and_the_run_goes_on(augsearch, install):
     install(PACKAGE.replace("flat = ", "flat = 1 / (len(self.means) - 2) * "))
     done = augsearch("run", "third.toml")
     assert done.returncode == 2
-    _, _, said = done.stderr.partition("augsearch: plugin 'nearest-mean' (third_party")
+    _, _, said = done.stderr.partition("augsearch: one of the plugins 'nearest-mean' (third_party")
     assert "It raised ZeroDivisionError: division by zero (" in said
     line = PACKAGE[: PACKAGE.index("flat = ")].count("\n") + 1
     assert f"third_party.py, line {line}, in predict_proba)" in said

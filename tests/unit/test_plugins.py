@@ -69,7 +69,10 @@ def test_the_traceback_begins_where_the_plugin_was_called(own_package):
     said = plugin_problem(caught(own_package.helper))
     assert __file__ not in said
     assert said.index("in helper") < said.rindex("line 7, in refuse")
-    assert "'theirs' (my_package.parts:Theirs), 'mine' (my_package.parts:Mine)" in said
+    assert (
+        "one of the plugins 'theirs' (my_package.parts:Theirs), 'mine' (my_package.parts:Mine)"
+        in said
+    )
 
 
 def test_an_error_below_the_plugin_is_its_own(own_package):

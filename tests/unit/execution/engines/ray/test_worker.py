@@ -2,6 +2,7 @@ import pickle
 import shutil
 import socket
 from dataclasses import replace
+from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 import torch
@@ -50,6 +51,17 @@ def test_a_call_gives_its_result_or_the_users_error(run):
     assert pickle.loads(pickle.dumps(failed)).error.exit_code == DivergedError.exit_code
     with pytest.raises(ZeroDivisionError):
         call(here, lambda item, notify: item / 0)
+
+
+def test_an_error_in_a_plugin_goes_to_the_user_with_its_traceback(run, monkeypatch):
+    own = {"__name__": "my_package.parts"}
+    exec("class Mine:\n    def fit(self, item, notify):\n        return open(f'/no/{item}')", own)
+    known = EntryPoints([EntryPoint("mine", "my_package.parts:Mine", "augsearch.sources")])
+    monkeypatch.setattr("augsearch.plugins.entry_points", lambda: known)
+    failed = call(Surroundings(run, None, "cpu", 1, arithmetic("cpu")), own["Mine"]().fit)
+    said = str(pickle.loads(pickle.dumps(failed)).error)
+    assert said.startswith("plugin 'mine' (my_package.parts:Mine) must be put right")
+    assert said.endswith("FileNotFoundError: [Errno 2] No such file or directory: '/no/3'")
 
 
 def test_a_node_that_does_not_see_the_run_is_named(tmp_path):
