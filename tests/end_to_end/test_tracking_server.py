@@ -23,7 +23,8 @@ import pytest
 from augsearch.errors import TrackingError
 from augsearch.events import Event, Warned
 from augsearch.records import Evaluation
-from augsearch.tracking import Tracker, sync
+from augsearch.tracking.delivery import sync
+from augsearch.tracking.tracker import Tracker
 
 DOCKER = Path(__file__).parents[2] / "docker"
 PASSWORD = "the-S3cret-of-ann"

@@ -389,7 +389,7 @@ def test_a_new_store_is_there_whole_or_not_at_all(
 def test_two_studies_may_start_on_a_new_store_at_once(tmp_path: Path, runs: Any) -> None:
     uri = f"sqlite:///{tmp_path}/new.db"
     code = (
-        "import sys; from augsearch.tracking import Tracker\n"
+        "import sys; from augsearch.tracking.tracker import Tracker\n"
         f"tracker = Tracker(__import__('pathlib').Path(sys.argv[1]), {uri!r}, sys.argv[2])\n"
         "tracker.start_arm('real', {})\n"
         "sys.exit(tracker.close(60))"
