@@ -181,6 +181,11 @@ def _of_run(run: _ReadRun) -> tuple[list[Setting], RunFindings]:
     setting = None
     if run.evaluation.metric == "auc":
         setting = _setting(run, float(history.scores[first].mean()), spread)
+    if setting is not None and first != 1:
+        notes.append(
+            f"Arm {run.arm!r} has no score at K = 1: the simulated curves begin there at its score "
+            f"at K = {first:g}."
+        )
     if setting is None:
         notes.append(
             f"Nothing was simulated: the lab simulates AUCs, and the scores of arm {run.arm!r} "

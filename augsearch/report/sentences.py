@@ -199,10 +199,10 @@ def scope_sentence(result: StudyResult, generators: Sequence[str], n_folds: int)
     answer = result.verdict
     # The note of the verdict, which stands before this, says so where a generator is behind it.
     if generators and (answer is None or answer.generators is None):
-        names = ", ".join(generators)
+        several = "s" if len(generators) > 1 else ""
         sentences.append(
-            f"This speaks of the generator trained in this run ({names}), not of another training "
-            "of the same recipe."
+            f"What is said of images of {', '.join(generators)} speaks of the generator{several} "
+            "trained in this run, not of another training of the same recipe."
         )
     if n_folds > 1:
         sentences.append(

@@ -149,6 +149,17 @@ def test_equal_replicates_are_said_to_be_no_use(run):
     assert any("replicates are no use" in note for note in report.run.notes)
 
 
+def test_a_search_that_begins_later_says_what_stands_for_its_first_amount(run):
+    path = run()
+    assert not any("K = 1" in note for note in search_lab(path, simulations=1).run.notes)
+    results = json.loads((path / "results.json").read_text())
+    del results["arms"]["gan"]["history"][0]
+    (path / "results.json").write_text(json.dumps(results))
+    report = search_lab(path, simulations=1)
+    assert report.settings[0].base == pytest.approx(0.77)
+    assert any("begin there at its score at K = 2." in note for note in report.run.notes)
+
+
 def test_without_an_interval_the_resolution_is_unknown(run):
     for gain in (None, (0.0, 0.0, 0.0), (0.01, None, None)):
         report = search_lab(run(gain=gain), simulations=2)

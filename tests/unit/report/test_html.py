@@ -196,6 +196,7 @@ def test_without_a_test_set_nothing_of_one_is_shown(written, make, tmp_path):
     assert not {"Metrics", "ROC curves", "Confusion matrices"} & set(report.headings)
     text = " ".join(report.texts)
     assert "test AUC" not in text
+    assert "Trainings while searching. Seconds of all calls" in text
     assert "simultaneous 95 % intervals" in text
     assert "Gains over arm real on the tuning set" in text
     assert not (tmp_path / "tables" / "endpoints.csv").exists()

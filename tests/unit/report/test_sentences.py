@@ -181,6 +181,7 @@ def test_a_verdict_whose_note_names_its_generators_needs_no_second_sentence(make
     verdict = result.verdict.model_copy(update={"generators": count})
     result = result.model_copy(update={"verdict": verdict})
     sentence = scope_sentence(result, ["gan"], 2)
-    assert ("the generator trained in this run (gan)" in sentence) == (count is None)
+    words = "What is said of images of gan speaks of the generator trained in this run, not"
+    assert (words in sentence) == (count is None)
     assert "2 folds that share images" in sentence
     assert scope_sentence(result, [], 1) == ""
