@@ -45,13 +45,13 @@ class _Words(NamedTuple):
 
 _WORDS: dict[Kind, _Words] = {
     "copies": _Words(
-        "images show the same in sets that must not share one ({} pairs), so scores come out too "
+        "images show the same in sets that must not share one (pairs: {}), so scores come out too "
         "good:",
         "Remove one of each pair or, if they are of one patient, give them one group "
         "(data.group_column, data.group_pattern).",
     ),
     "contradiction": _Words(
-        "identical images have different classes ({} times):",
+        "identical images have different classes (cases: {}):",
         "Correct the classes or remove these images.",
     ),
     "flat": _Words(

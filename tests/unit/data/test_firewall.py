@@ -187,7 +187,7 @@ def test_what_the_user_reads() -> None:
     pixels = mixed(*((20 + number, number) for number in range(3)))
     pixels[19] = 0
     first, second = describe(find_leaks(dataset(pixels), SPLIT, None, DATA))
-    assert "(3 pairs)" in first
+    assert "(pairs: 3)" in first
     assert first.count("\n  '") == 3
     assert "data.group_column" in first.splitlines()[-1]
     assert second.splitlines()[:2] == [
