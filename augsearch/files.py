@@ -285,11 +285,12 @@ def exclusive(path: Path, owned: Path | None = None) -> Iterator[None]:
 
     Raises:
         RunDirectoryError: Another process holds it; the message says which.
+        StorageError: It cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     holder = path.with_name(path.name + ".holder")
     lock = FileLock(path)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
         who = "another process"
@@ -299,6 +300,11 @@ def exclusive(path: Path, owned: Path | None = None) -> Iterator[None]:
             f"{owned or path.parent} is in use by {who}: one process at a time can work on it; "
             "wait for it, stop it, or work in another place."
         ) from None
+    except OSError as error:
+        raise StorageError(
+            f"cannot write {path}: {error.strerror or error}. Choose a place that can be written: "
+            "another --out, or a copy of the run."
+        ) from error
     try:
         with contextlib.suppress(OSError):  # a courtesy; the lock does not depend on it
             holder.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")

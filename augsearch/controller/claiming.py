@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from augsearch.controller.directory import LOG, RunDirectory
 from augsearch.controller.links import no_ways_out
 from augsearch.controller.numbering import following, latest
 from augsearch.controller.sharing import NO_STORES, Stores
-from augsearch.errors import AugsearchError, RunDirectoryError
+from augsearch.errors import AugsearchError, RunDirectoryError, StorageError
 from augsearch.events import Notify, silent
 from augsearch.files import exclusive, read_json, remove_empty, write_json, write_text
 from augsearch.study.compare import differences
@@ -46,7 +46,7 @@ def claimed(
     lock = directory.path / "run.lock"
     _refuse_what_is_no_run(directory.path)
     kept = _present(directory.path) if not lock.exists() else directory.path.parent
-    with exclusive(lock):
+    with _held(lock):
         # Asked once the lock is held: before, another process may have made a run.
         new = not ((directory.path / "study.json").exists() or directory.remembers("data"))
         try:
@@ -64,6 +64,18 @@ def claimed(
             if new and not directory.settled:
                 _remove(directory.path, kept)
             raise
+
+
+@contextmanager
+def _held(lock: Path) -> Iterator[None]:
+    """Hold a run's lock; a finished run that cannot be written is only read, and needs none."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(exclusive(lock))
+        except StorageError:
+            if not (lock.parent / "results.json").exists():
+                raise
+        yield
 
 
 def _refuse_what_is_no_run(path: Path) -> None:

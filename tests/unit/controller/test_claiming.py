@@ -1,3 +1,4 @@
+import errno
 import os
 
 import pytest
@@ -167,3 +168,18 @@ def test_two_at_once_are_told_apart(base):
     with exclusive(base / "run.lock"):
         fail(base, RunDirectoryError(f"in use by process {os.getpid()}"))
     assert start(base) == base
+
+
+def test_a_finished_run_that_cannot_be_written_is_read(base, monkeypatch):
+    def refuse(lock, timeout):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), "run.lock")
+
+    start(base)
+    monkeypatch.setattr("augsearch.files.FileLock.acquire", refuse)
+    words = r"cannot write .*run\.lock: Read-only file system. Choose a place that can be written"
+    with pytest.raises(StorageError, match=words):
+        start(base)
+    (base / "results.json").write_text("{}")
+    assert start(base) == base
+    with pytest.raises(RunDirectoryError, match="seed: 0 -> 5"):
+        start(base, study(seed=5))
