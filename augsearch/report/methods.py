@@ -154,9 +154,10 @@ def _search(contents: ReportContents) -> Iterator[str]:
         amounts = [entry.multiple for entry in arm.history]
         rule = rule_words(search) + RULE_MARKS.get(search.rule, "")
         first, last = (amount_words(one, arm.unit) for one in (min(amounts), max(amounts)))
+        span = f", {first}," if first == last else f" from {first} to {last}"
         yield (
-            f"Arm {name} ({contents.recipes[name]}) was searched over {len(amounts)} amounts from "
-            f"{first} to {last} by the rule {rule}; the score of an amount was "
+            f"Arm {name} ({contents.recipes[name]}) was searched over "
+            f"{many(len(amounts), 'amount')}{span} by the rule {rule}; the score of an amount was "
             f"the {metric_title(contents.metric)} on the tuning set, the mean over "
             f"{many(replicates, 'training')}{folds}{_again(arm, replicates * contents.n_folds)}."
         )

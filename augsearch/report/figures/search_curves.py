@@ -137,7 +137,7 @@ def describe_likeness(arm: ArmResult, classes: Sequence[Likeness]) -> str:
 def number_amounts(axes: Axes, amounts: Sequence[float]) -> None:
     """Number an axis of amounts with whole numbers if they are whole."""
     if all(amount.is_integer() for amount in amounts):
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
 

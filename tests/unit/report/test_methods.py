@@ -90,6 +90,17 @@ def test_the_search_is_told_with_its_rule_and_trainings(written):
     assert "Gaussian process" not in text
 
 
+def test_a_search_of_a_single_amount_names_it_once(written, make):
+    arms = make().result.arms
+    short = {
+        name: arm.model_copy(update={"history": arm.history[:1]}) for name, arm in arms.items()
+    }
+    text = written(result=make().result.model_copy(update={"arms": short})).paragraphs[
+        "Choice of the amount"
+    ]
+    assert "searched over 1 amount, +0 images, by the rule saturation" in text
+
+
 def test_the_statistics_are_those_of_the_verdict(written, make):
     text = written().paragraphs["Test"]
     assert "anew with fresh seeds, 4 times, and scored on 90 test images" in text

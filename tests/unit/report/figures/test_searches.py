@@ -42,6 +42,15 @@ def test_a_sliding_window_shows_the_amounts_without_a_gain(labels_of):
     assert svg == search_curve(arm(SCORES, 2), "search", "auc", Surroundings(window, 0.7))
 
 
+def test_a_single_amount_is_numbered_once(labels_of):
+    sweep = SweepSearch(source="gan", rule="sweep", multiples=(2,))
+    one = arm([None, SCORES[0]], 2)
+    one = one.model_copy(update={"history": one.history[1:]})
+    svg = search_curve(one, "search", "auc", Surroundings(sweep, 0.7))
+    assert "2" in labels_of(svg)
+    assert svg.count("<!-- 2 -->") == 1
+
+
 def test_saturation_shows_what_is_within_the_tolerance(labels_of):
     search = SaturationSearch(source="gan", rule="saturation", added=(500, 1000), tolerance=0.01)
     shown = labels_of(
