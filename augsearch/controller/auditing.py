@@ -13,6 +13,8 @@ from pydantic import ValidationError
 
 from augsearch.controller.directory import RunDirectory
 from augsearch.controller.preparation import Prepared
+from augsearch.data.firewall import tells_near_duplicates
+from augsearch.data.held_out import HeldOut
 from augsearch.errors import AuditError, StorageError
 from augsearch.events import Advanced, Notify, Warned, silent
 from augsearch.execution.audit import AuditedFold, audit_source
@@ -23,6 +25,7 @@ from augsearch.report.contents import ShownAudit
 from augsearch.sources.quarantine import RECORD
 from augsearch.study.audit_result import AuditResult, ClosestPair
 from augsearch.study.controls import KINDS
+from augsearch.study.schema.generators import TRAINED
 from augsearch.study.schema.study import StudyFile
 
 
@@ -135,10 +138,24 @@ def _audit_of(place: _Place, prepared: Prepared) -> Callable[[], AuditResult]:
         tune_groups=prepared.images.groups[prepared.split.folds[fold.number].tune],
         classifier=prepared.judging,
         metric=prepared.metric,
+        held_out=_held_out(place, prepared),
         seed=prepared.seed.child("audit", fold.number),
     )
     dropped = _dropped(place.folder) if options.quarantine else None
     return partial(audit_source, place.source, against, options.images_per_class, dropped)
+
+
+def _held_out(place: _Place, prepared: Prepared) -> HeldOut | None:
+    """Return the tuning, test and external images, of which one trained here knows nothing."""
+    study, images, split = prepared.study, prepared.images, prepared.split
+    if isinstance(study.sources[place.source], TRAINED):
+        return None
+    sets = [("tuning set", images.take(split.folds[place.fold.number].tune))]
+    if len(split.test):
+        sets.append(("test set", images.take(split.test)))
+    if prepared.external_dataset is not None:
+        sets.append(("external test set", prepared.external_dataset.images))
+    return HeldOut.of(sets, tells_near_duplicates(study.data, images.pixels.shape[1]))
 
 
 def _dropped(folder: Path) -> dict[str, int]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from augsearch.messages import few
 from augsearch.study.audit_result import (
     AuditNumbers,
     AuditResult,
@@ -21,7 +22,8 @@ from augsearch.study.audit_result import (
 )
 
 FAIL_P, FAIL_SHARE, WARN_P = 0.001, 0.05, 0.01
-"""Copies: fails below this p-value from this share on; warns below the other p-value."""
+"""Copies: fails below this p-value from this share on; warns below the other p-value. Held-out
+images that are shown: fails from this share on."""
 
 SMALLEST_P = 1e-6
 """A p-value below it is said to be that: so far out it is no longer known."""
@@ -44,7 +46,13 @@ _FIX_COLLAPSE = "take an earlier snapshot, another generator, or one trained on 
 
 def audited(numbers: AuditNumbers) -> AuditResult:
     """Return the numbers with their verdict: that of the worst finding, pass if there is none."""
-    findings = [*_missing(numbers), *_copied(numbers), *_collapsed(numbers), *_useless(numbers)]
+    findings = [
+        *_missing(numbers),
+        *_leaked(numbers),
+        *_copied(numbers),
+        *_collapsed(numbers),
+        *_useless(numbers),
+    ]
     verdicts = {verdict for verdict, _ in findings}
     verdict: AuditVerdict = "pass"
     if verdicts:
@@ -57,6 +65,17 @@ def audited(numbers: AuditNumbers) -> AuditResult:
 def _missing(numbers: AuditNumbers) -> Iterator[Finding]:
     for name, why in numbers.missing.items():
         yield "warn", f"there is no image of class {name!r} to look at: {why}"
+
+
+def _leaked(numbers: AuditNumbers) -> Iterator[Finding]:
+    total, found = sum(numbers.images.values()), numbers.leaked
+    if found is not None and found.count:
+        yield (
+            "fail" if found.count >= FAIL_SHARE * total else "warn",
+            f"{found.count} of {total} images show the same as real ones that no generator may "
+            f"have seen ({few(found.shown, 3)}), so scores come out too good; train it on the "
+            "training set alone, or remove these images",
+        )
 
 
 def _copied(numbers: AuditNumbers) -> Iterator[Finding]:

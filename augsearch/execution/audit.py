@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augsearch.classifiers.base import Classifier, FittedClassifier
+from augsearch.data.held_out import HeldOut
 from augsearch.evaluation.audit import audited
 from augsearch.evaluation.copies import (
     copy_threshold,
@@ -35,6 +36,7 @@ from augsearch.study.audit_result import (
     AuditResult,
     ClosestPair,
     CopiesFound,
+    Leaked,
     SyntheticScore,
     Variety,
 )
@@ -59,6 +61,8 @@ class AuditedFold:
         tune_groups: Groups of its tuning images, int64, (N,).
         classifier: Gives the features, and is trained for the score.
         metric: Of the score.
+        held_out: Real images that a source made elsewhere must not show; None: it was trained here,
+            on the fold's training images.
         seed: Where all randomness comes from.
     """
 
@@ -67,6 +71,7 @@ class AuditedFold:
     tune_groups: NDArray[np.int64]
     classifier: Classifier
     metric: Metric
+    held_out: HeldOut | None
     seed: Seed
 
 
@@ -107,6 +112,7 @@ def audit_source(
             features="classifier" if look.has_features else "pixels",
             images=dict(zip(classes, images.counts.tolist(), strict=True)),
             identical=equal_images(images.pixels(train.pixels.shape[1:]), train.pixels),
+            leaked=_leaked(against, images),
             copies=copies,
             pairs=pairs,
             variety=_variety(train, images, seed.child("variety")),
@@ -225,6 +231,17 @@ def _copies(
         rows = np.where(near < nearness, found.rows, rows) if rows.size else found.rows
         nearness = np.minimum(near, nearness)
     return copies, _pairs(against.train, images, nearness, rows)
+
+
+def _leaked(against: AuditedFold, images: SourceImages) -> Leaked | None:
+    if against.held_out is None:
+        return None
+    pairs = against.held_out.shown_by(images.pixels(against.train.pixels.shape[1:]))
+    rows = sorted({row for _, row in pairs})
+    return Leaked(
+        count=len({number for number, _ in pairs}),
+        shown=[against.held_out.places[row] for row in rows],
+    )
 
 
 def _pairs(

@@ -34,6 +34,13 @@ class CopiesFound(Record):
         return self.count / self.total
 
 
+class Leaked(Record):
+    """Images that show the same as a real image that no generator may have seen."""
+
+    count: int
+    shown: list[str] = Field(description="the real images, and the set each is in")
+
+
 class ClosestPair(Record):
     """A synthetic image and the training image that it comes nearest to."""
 
@@ -96,6 +103,11 @@ class AuditNumbers(Record):
     score: SyntheticScore | None = Field(description="null if a class has no images to train on")
     missing: dict[str, str] = Field(
         {}, description="classes that the source gave no image of, and why"
+    )
+    leaked: Leaked | None = Field(
+        None,
+        description="images that show what a tuning, test or external image shows; null: not "
+        "looked for, as the source was trained in the run, on training images",
     )
     quarantined: dict[str, int] | None = Field(
         None, description="copies dropped from the first images of each class; null: none are"

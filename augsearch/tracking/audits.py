@@ -40,6 +40,7 @@ def _numbers(result: AuditResult) -> Iterator[tuple[str, float | None]]:
         yield f"copies_{space}", copies.share
         yield f"copies_{space}_real", copies.expected
     yield "identical", float(result.identical)
+    yield "leaked", float(result.leaked.count) if result.leaked else None
     for one in result.variety:
         yield f"ms_ssim_{one.class_name}", one.synthetic
         yield f"ms_ssim_{one.class_name}_real", one.real

@@ -130,6 +130,21 @@ def test_copies_are_dropped_from_what_is_trained_on(fitted, elsewhere, ready):
     ] == {"clear": 6, "fluid": 0}
 
 
+def test_images_from_elsewhere_are_held_against_what_no_generator_may_have_seen(fitted, elsewhere):
+    world = fitted()
+    split, images = world.prepared.split, world.prepared.images
+    for number, row in enumerate(split.test[:3]):
+        Image.fromarray(images.pixels[row, :, :, 0]).save(elsewhere / "clear" / f"{number}.png")
+    for path in world.directory.artifacts.glob("source-made-*/contents.json"):
+        path.unlink()
+    results = audit(fitted(images_per_class=30))
+    names = sorted(f"{images.names[row]!r} (test set)" for row in split.test[:3])
+    for result in results:
+        assert result.leaked.count == 3 and sorted(result.leaked.shown) == names
+        assert result.verdict == "fail"
+        assert result.reasons[0].startswith("3 of 60 images show the same as real ones that no ")
+
+
 def test_the_closest_pairs_are_shown(fitted):
     world = fitted()
     results = audit(world)

@@ -8,6 +8,7 @@ from augsearch.study.audit_result import (
     AuditResult,
     Beside,
     CopiesFound,
+    Leaked,
     SyntheticScore,
     Variety,
 )
@@ -72,6 +73,8 @@ def test_a_good_source_passes_whatever_kid_and_density_say():
         ({"copies": {"features": copies(0, 1.0, 0.0)}}, "warn", "cannot be told in features"),
         ({"identical": 1}, "warn", "1 of 200 images equal a training image"),
         ({"identical": 10}, "fail", "10 of 200"),
+        ({"leaked": Leaked(count=9, shown=["'a'", "'b'"])}, "warn", r"9 of 200 .* \('a', 'b'\)"),
+        ({"leaked": Leaked(count=10, shown=["'a'"])}, "fail", "on the training set alone"),
         (
             {"variety": [Variety(class_name="b", synthetic=0.95, real=0.3)]},
             "fail",
@@ -104,6 +107,7 @@ def test_every_number_that_has_a_vote_can_decide(changes, verdict, reason):
     "changes",
     [
         {"score": None},
+        {"leaked": Leaked(count=0, shown=[])},
         {"score": score(0.5, 1.0, 0.005, real_p_better=0.2)},  # real images teach nothing either
         {"score": score(0.5, 0.03, 1.0)},
         {"coverage": Beside(value=None, floor=None)},

@@ -113,7 +113,7 @@ def against(train, tune, pools, tmp_path):
     classifier = FrozenClassifier(
         FeatureStore(Tiny(), tmp_path / "features"), LogisticHead(kind="logistic")
     )
-    return AuditedFold(fold, train, tune.groups, classifier, get_metric("auc"), SEED)
+    return AuditedFold(fold, train, tune.groups, classifier, get_metric("auc"), None, SEED)
 
 
 def test_fresh_draws_pass(against):

@@ -56,6 +56,11 @@ def test_every_number_stands_beside_its_floor_and_what_is_unknown_is_left_out() 
     }
 
 
+def test_images_that_show_held_out_ones_are_counted_where_they_were_looked_for() -> None:
+    found = audit_metrics(result(leaked={"count": 2, "shown": ["'a.png' (test set)"]}))
+    assert found["audit_leaked"] == 2
+
+
 def test_the_score_says_which_metric_it_is() -> None:
     score = SyntheticScore(
         metric="auc", value=0.6, real=0.9, p_better=0.1, p_worse=0.9, real_p_better=0.001
