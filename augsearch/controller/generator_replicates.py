@@ -8,7 +8,7 @@ are then spread over all G. The choice itself and the audit know the first one a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +20,7 @@ from augsearch.controller.fitting import fit_sources
 from augsearch.controller.preparation import Prepared
 from augsearch.events import Notify
 from augsearch.execution.folds import FoldImages
+from augsearch.study.audit_result import AuditResult
 from augsearch.study.generator_replicates import RENEWABLE
 from augsearch.study.results import VerdictResult
 from augsearch.study.schema.generators import TRAINED
@@ -28,6 +29,10 @@ Kinds = tuple[type, ...]
 
 ONE = "speaks of this one trained generator, not of another training of its recipe"
 SEVERAL = "speaks of these trained generators, not of other trainings of their recipes"
+LEAKED = (
+    "{} of {} images of {} that the audit looked at show tuning, test or external images again, "
+    "so a gain may be no more than that"
+)
 SAME = "speaks of the images of {} that were added, which all trainings shared"
 
 
@@ -122,14 +127,18 @@ def with_scope(
     searched: Mapping[str, SearchedArm],
     prepared: Prepared,
     generations: Generations,
+    audits: Sequence[AuditResult],
 ) -> VerdictResult | None:
     """Return the verdict with the generators or images that it speaks of, in words and number.
+
+    Where images show held-out ones again, this comes first.
 
     Args:
         answer: The verdict; None if there is none.
         searched: All arms.
         prepared: The study's images and tools.
         generations: The trainings of the generators behind it.
+        audits: Those of all sources.
     """
     if answer is None:
         return None
@@ -140,8 +149,22 @@ def with_scope(
     if count > 1:
         scope = f"speaks of the recipe behind {', '.join(names)}, by {count} trainings of it"
     images = SAME.format(", ".join(same)) if same else ""
-    note = "; ".join(filter(None, (scope if names else "", images, answer.note)))
+    leaks = _leaks(frozenset().union(*map(_drawn, arms)), audits)
+    note = "; ".join(filter(None, (*leaks, scope if names else "", images, answer.note)))
     return answer.model_copy(update={"note": note, "generators": count if names else None})
+
+
+def _leaks(sources: frozenset[str], audits: Sequence[AuditResult]) -> Iterator[str]:
+    """Say of which sources the audit found images that no generator may have made."""
+    for name in sorted(sources):
+        own = [
+            (one.leaked.count, sum(one.images.values()))
+            for one in audits
+            if one.source == name and one.leaked
+        ]
+        count, looked_at = (sum(column) for column in zip((0, 0), *own, strict=True))
+        if count:
+            yield LEAKED.format(count, looked_at, name)
 
 
 def _same_in_all_trainings(arms: Iterable[SearchedArm]) -> list[str]:

@@ -49,6 +49,7 @@ def study_result(
         generations: The trainings of the generators behind the verdict.
     """
     gain = outcome.gains.get(outcome.answer.arm) if outcome.answer else None
+    audits = kept_audits(prepared, directory)
     return StudyResult(
         study=prepared.study.name,
         baseline=prepared.study.baseline_arm,
@@ -63,10 +64,10 @@ def study_result(
             )
             for name, one in searched.items()
         },
-        verdict=with_scope(outcome.answer, searched, prepared, generations),
+        verdict=with_scope(outcome.answer, searched, prepared, generations, audits),
         test_opened_before=list(outcome.opened_before),
         real_equivalence=equivalence(curve, gain, prepared) if curve and gain else None,
-        audits=kept_audits(prepared, directory),
+        audits=audits,
         warnings=directory.warnings,
         seconds=directory.seconds,
     )

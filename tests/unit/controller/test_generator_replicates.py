@@ -4,6 +4,7 @@ from PIL import Image
 
 from augsearch.controller.answer import declare, open_test_set
 from augsearch.controller.generator_replicates import (
+    LEAKED,
     ONE,
     SAME,
     SEVERAL,
@@ -15,6 +16,7 @@ from augsearch.controller.generator_replicates import (
 from augsearch.evaluation.verdict import verdict
 from augsearch.events import Advanced, StageStarted, silent
 from augsearch.execution.cells import fresh_trainings
+from augsearch.study.audit_result import AuditResult, Beside, Leaked
 from augsearch.study.results import VerdictResult
 
 K_FOLD = {"method": "k-fold", "n_folds": 2, "test": 0.3}
@@ -184,7 +186,7 @@ def test_the_answer_says_which_generators_it_speaks_of(replicated):
 
     def told(arm, generations):
         answer = ANSWER.model_copy(update={"arm": arm})
-        given = with_scope(answer, searched, world.prepared, generations)
+        given = with_scope(answer, searched, world.prepared, generations, [])
         return given.note, given.generators
 
     assert told("arm", found) == (
@@ -195,7 +197,7 @@ def test_the_answer_says_which_generators_it_speaks_of(replicated):
     assert told("arm", once) == (f"{SEVERAL}; only so", 1)  # one in each fold
     assert told("plain", found) == ("only so", None)
     assert told("late", found) == (f"{SEVERAL}; only so", 1)
-    assert with_scope(None, searched, world.prepared, found) is None
+    assert with_scope(None, searched, world.prepared, found, []) is None
 
 
 def test_of_one_generator_the_answer_says_so(replicated):
@@ -203,8 +205,29 @@ def test_of_one_generator_the_answer_says_so(replicated):
     world, searched, found = replicated(
         {"real": {}, "arm": adding()}, sources={"gan": ACGAN}, **once
     )
-    answer = with_scope(ANSWER, searched, world.prepared, found)
+    answer = with_scope(ANSWER, searched, world.prepared, found, [])
     assert (answer.note, answer.generators) == (f"{ONE}; only so", 1)
+
+
+def audited_images(source, fold, leaked):
+    nothing = Beside(value=None, floor=None)
+    return AuditResult(
+        source=source,
+        fold=fold,
+        features="pixels",
+        images={"clear": 20, "fluid": 20},
+        identical=0,
+        copies={},
+        pairs=[],
+        variety=[],
+        kid=nothing,
+        density=nothing,
+        coverage=nothing,
+        score=None,
+        leaked=Leaked(count=leaked, shown=["'a.png' (test set)"]),
+        verdict="fail",
+        reasons=["it leaks"],
+    )
 
 
 def test_of_images_that_all_trainings_share_the_answer_says_so(replicated, tmp_path):
@@ -218,7 +241,10 @@ def test_of_images_that_all_trainings_share_the_answer_says_so(replicated, tmp_p
     amount = {"add": [{"source": "made", "added": 5}]}
     arms = {"real": {}, "arm": amount, "classic": adding("classic")}
     world, searched, found = replicated(arms, sources=sources, **plain)
-    answer = with_scope(ANSWER, searched, world.prepared, found)
+    answer = with_scope(ANSWER, searched, world.prepared, found, [])
     assert (answer.note, answer.generators) == (f"{SAME.format('made')}; only so", None)
+    audits = [audited_images("made", fold, 3) for fold in (0, 1)] + [audited_images("other", 0, 9)]
+    answer = with_scope(ANSWER, searched, world.prepared, found, audits)
+    assert answer.note == f"{LEAKED.format(6, 80, 'made')}; {SAME.format('made')}; only so"
     other = ANSWER.model_copy(update={"arm": "classic"})
-    assert with_scope(other, searched, world.prepared, found).note == "only so"
+    assert with_scope(other, searched, world.prepared, found, []).note == "only so"
