@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from importlib import import_module
 from importlib.metadata import version
 
 from augsearch.controller.answer import declare, declared_arm, open_test_set
@@ -190,9 +191,8 @@ def _mirrored(study: StudyFile, directory: RunDirectory, notify: Notify) -> Iter
     """Copy a run to MLflow; if the copy is not whole, the run tries again when it starts again."""
     # The ledger and the mirror's thread both need it, and it cannot be loaded by two threads at
     # once: both would fail.
-    import sqlalchemy.dialects.sqlite
-    import sqlalchemy.orm  # noqa: F401
-
+    for module in ("sqlalchemy.orm", "sqlalchemy.dialects.sqlite"):
+        import_module(module)
     mirror = Mirror(study, directory, notify)
     try:
         yield mirror
