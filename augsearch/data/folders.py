@@ -35,9 +35,5 @@ def files_below(folder: Path) -> list[Path]:
 
 def images_below(folder: Path) -> bool:
     """Whether the folders in a folder, however deep, hold image files."""
-    return any(
-        Path(name).suffix.lower() in IMAGE_SUFFIXES
-        for place, _, files in os.walk(folder)
-        for name in files
-        if place != str(folder)
-    )
+    below = (path for path in files_below(folder) if path.parent != folder)
+    return any(path.suffix.lower() in IMAGE_SUFFIXES for path in below)

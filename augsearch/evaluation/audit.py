@@ -73,7 +73,7 @@ def _leaked(numbers: AuditNumbers) -> Iterator[Finding]:
         yield (
             "fail" if found.count >= FAIL_SHARE * total else "warn",
             f"{found.count} of {total} images show the same as real ones that no generator may "
-            f"have seen ({few(found.shown, 3)}), so scores come out too good; train it on the "
+            f"have seen ({few(found.shown, 3)}), so scores may come out too good; train it on the "
             "training set alone, or remove these images",
         )
 

@@ -217,6 +217,7 @@ def test_odd_names_survive(tmp_path: Path, odd: str) -> None:
         (["train/a/1.png", "train/b/1.png", "test/a/1.png"], "is split into test, train already"),
         (["x.csv"], "found: x.csv, which has no rows below its header"),
         (["a/p1/1.png", "b/p1/1.png"], "'a', 'b' with images only in folders further down; move"),
+        (["a/.thumbnails/1.png", "b/.thumbnails/1.png"], "found: none of these"),
         (["x.npz"], "found: x.npz, which has no train_images and train_labels"),
     ],
 )
