@@ -149,14 +149,14 @@ def with_scope(
     if count > 1:
         scope = f"speaks of the recipe behind {', '.join(names)}, by {count} trainings of it"
     images = SAME.format(", ".join(same)) if same else ""
-    leaks = _leaks(frozenset().union(*map(_drawn, arms)), audits)
+    leaks = _leaks(_lineage(arms, searched, prepared, (object,)), audits)
     note = "; ".join(filter(None, (*leaks, scope if names else "", images, answer.note)))
     return answer.model_copy(update={"note": note, "generators": count if names else None})
 
 
-def _leaks(sources: frozenset[str], audits: Sequence[AuditResult]) -> Iterator[str]:
+def _leaks(sources: Iterable[str], audits: Sequence[AuditResult]) -> Iterator[str]:
     """Say of which sources the audit found images that no generator may have made."""
-    for name in sorted(sources):
+    for name in sources:
         own = [
             (one.leaked.count, sum(one.images.values()))
             for one in audits

@@ -237,9 +237,10 @@ def test_of_images_that_all_trainings_share_the_answer_says_so(replicated, tmp_p
             pixels = np.full((8, 8), number, np.uint8)
             Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
     sources = {"made": {"kind": "folder", "path": str(tmp_path)}, "classic": {"kind": "classic"}}
+    sources["late"] = {"kind": "classic", "train_on": "arm"}
     plain = {"evaluation": TWICE | {"generator_replicates": 1}}
     amount = {"add": [{"source": "made", "added": 5}]}
-    arms = {"real": {}, "arm": amount, "classic": adding("classic")}
+    arms = {"real": {}, "arm": amount, "classic": adding("classic"), "late": adding("late")}
     world, searched, found = replicated(arms, sources=sources, **plain)
     answer = with_scope(ANSWER, searched, world.prepared, found, [])
     assert (answer.note, answer.generators) == (f"{SAME.format('made')}; only so", None)
@@ -247,4 +248,7 @@ def test_of_images_that_all_trainings_share_the_answer_says_so(replicated, tmp_p
     answer = with_scope(ANSWER, searched, world.prepared, found, audits)
     assert answer.note == f"{LEAKED.format(6, 80, 'made')}; {SAME.format('made')}; only so"
     other = ANSWER.model_copy(update={"arm": "classic"})
-    assert with_scope(other, searched, world.prepared, found, []).note == "only so"
+    assert with_scope(other, searched, world.prepared, found, audits).note == "only so"
+    late = ANSWER.model_copy(update={"arm": "late"})  # of a source that was trained on them
+    leaked = LEAKED.format(6, 80, "made")
+    assert with_scope(late, searched, world.prepared, found, audits).note == f"{leaked}; only so"
