@@ -51,22 +51,20 @@ def plan_work(data: StudyData, costs: Costs) -> list[PlannedWork]:
         for name, options in data.study.sources.items()
         if name in work.iterations and isinstance(options, TRAINED)
     }
+    again = ", at most" if work.again_at_most else ""
     plan = [
-        PlannedWork(stage, f"source {name}", amount, "iterations", amount * cost.iteration)
+        PlannedWork(stage, what, amount, "iterations", amount * cost.iteration)
         for name, cost in generators.items()
-        for stage, amount in _trained(data, work.iterations[name]).items()
+        for stage, what, amount in (
+            ("sources", f"source {name}", work.iterations[name]),
+            ("generators", f"source {name}{again}", work.again.get(name, 0)),
+        )
         if amount
     ]
     plan += _drawing(work, generators)
     for name, load in work.loads.items():
         plan += _classifier_plan(data, name, load, costs)
     return sorted(plan, key=lambda one: STAGES.index(one.stage))
-
-
-def _trained(data: StudyData, iterations: int) -> dict[str, int]:
-    """Return the iterations of a generator before the search, and of its further trainings."""
-    first = iterations // data.study.evaluation.generator_replicates
-    return {"sources": first, "generators": iterations - first}
 
 
 def _drawing(work: Workload, generators: Mapping[str, GeneratorCost]) -> Iterator[PlannedWork]:

@@ -3,8 +3,8 @@
 What depends on scores is counted so: a sliding window stops as early as it can, and its first
 amount is the one that other arms start from. Every other rule takes as many trainings as it will
 take in any case; which amounts its further rounds are about, and what it chooses, is not known, and
-the largest amounts are the most work. The test, the controls and the shares of the real images are
-counted as if the choice were the largest amount.
+the largest amounts are the most work. The test, the controls, the shares of the real images and the
+generators that are trained again are counted as if the choice were the largest amount.
 """
 
 from __future__ import annotations
@@ -103,11 +103,16 @@ class Workload:
     """All that a study asks for.
 
     Attributes:
-        iterations: Trained source -> iterations in all folds together.
+        iterations: Trained source -> iterations in all folds together, before the search.
+        again: Trained source -> iterations in all folds together once the choice is declared, of
+            those behind the baseline and that arm of the candidates that takes most of them.
+        again_at_most: Whether another choice takes fewer of those.
         loads: Classifier -> what it is asked.
     """
 
     iterations: Mapping[str, int]
+    again: Mapping[str, int]
+    again_at_most: bool
     loads: Mapping[str, Load]
 
 
@@ -132,7 +137,9 @@ def workload(study: StudyFile, counts: Sequence[Counts], took: Took | None = Non
         for name in used_sources(study)
         if isinstance(options := study.sources[name], TRAINED)
     }
-    return Workload(iterations, counting.loads)
+    choices = counting.trained_again(iterations)
+    most = max(choices, key=lambda one: sum(one.values()), default={})
+    return Workload(iterations, most, any(one != most for one in choices), counting.loads)
 
 
 def asked_amounts(rule: SearchRule, rising: bool) -> list[float]:
@@ -152,9 +159,10 @@ class _Counting:
         self._amounts = {name: self._asked(name) for name in study.arms}
         self._chosen = {name: self._start_of_others(name) for name in study.arms}
         self._tested = {name: max(amounts) for name, amounts in self._amounts.items()}
+        self._least = {name: min(amounts) for name, amounts in self._amounts.items()}
         for name, (amounts, chosen) in took.items():
             self._amounts[name] = list(amounts)
-            self._chosen[name] = self._tested[name] = chosen
+            self._chosen[name] = self._tested[name] = self._least[name] = chosen
         self.loads: dict[str, Load] = {}
 
     def searches_and_tests(self) -> None:
@@ -218,12 +226,43 @@ class _Counting:
                     self._load(name).train("real shares", fold, recipe(share, fold), times)
 
     def iterations(self, options: TrainedOptions) -> int:
-        """Return the iterations of a trained source, in all folds and for every generator."""
+        """Return the iterations of one training of a source, in all folds."""
         counts, arm = self._counts, options.train_on
         if arm is not None:
             counts = [self._recipe(arm, self._chosen[arm], one).class_counts for one in counts]
-        total = sum(map(options.total_length, counts))
-        return total * self._study.evaluation.generator_replicates
+        return sum(map(options.total_length, counts))
+
+    def trained_again(self, once: Mapping[str, int]) -> list[dict[str, int]]:
+        """Return what generators take after the choice, for every one that there may be.
+
+        Args:
+            once: Trained source -> iterations of one training, in all folds.
+        """
+        further = self._study.evaluation.generator_replicates - 1
+        return [
+            {name: further * once[name] for name in once if further and name in behind}
+            for arm in rivals(self._study, self._study.arms)
+            for chosen in (self._tested, self._least)
+            for behind in [self._behind_verdict(arm, chosen)]
+        ]
+
+    def _behind_verdict(self, declared: str, chosen: Mapping[str, float]) -> set[str]:
+        """Return the sources behind the declared arm and the baseline; none if they are one set."""
+        arms = (self._study.baseline_arm, declared)
+        sets = [[self._drawn(arm, chosen, real) for real in self._counts] for arm in arms]
+        if sets[0] == sets[1] and len({*map(self._study.classifier_name, arms)}) == 1:
+            return set()
+        return set().union(*(self._lineage(arm, chosen) for arm in arms))
+
+    def _lineage(self, arm: str, chosen: Mapping[str, float]) -> set[str]:
+        """Return the sources that an arm draws from, and those that these are trained with."""
+        own = {name for real in self._counts for name in self._drawn(arm, chosen, real).sources}
+        before = {self._study.sources[name].train_on for name in own} - {None}
+        return own.union(*(self._lineage(one, chosen) for one in before if one is not None))
+
+    def _drawn(self, arm: str, chosen: Mapping[str, float], real: Counts) -> Recipe:
+        sizes = self._sizes(real)
+        return arm_recipe(self._study.arms, arm, chosen[arm], real, chosen, sizes)
 
     def _load(self, arm: str) -> Load:
         return self.loads.setdefault(self._study.classifier_name(arm), Load())

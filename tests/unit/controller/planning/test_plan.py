@@ -187,6 +187,17 @@ def test_generators_that_are_trained_several_times_are_counted_so(plan, stepping
     assert len(stepping) == 1
 
 
+def test_of_what_may_not_be_trained_again_the_plan_says_at_most(plan, stepping):
+    search = {"source": "gan", "rule": "sweep", "multiples": [1, 2]}
+    found = plan(
+        sources={"gan": ACGAN | {"iterations": 500}, "idle": ACGAN | {"iterations": 500}},
+        arms={"real": {}, "fixed": {"balance": "idle"}, "list": {"search": search}},
+        evaluation={"test_replicates": 6, "generator_replicates": 3},
+    )
+    again = [work for (stage, _), work in found.items() if stage == "generators"]
+    assert [(one.what, one.amount) for one in again] == [("source gan, at most", 2 * 500)]
+
+
 def test_a_discriminator_is_not_trained_to_the_end_for_an_estimate(plan, stepping):
     arms = {"real": {}, "critic": {"classifier": "critic"}}
     found = plan(

@@ -135,6 +135,59 @@ def test_an_audit_is_made_with_the_studys_own_classifier(made):
     assert loads["other"].trainings == 2 + 3
 
 
+GAN = {"kind": "acgan", "iterations": 100}
+BALANCED = {"balance": "gan"}
+
+
+@pytest.mark.parametrize(
+    ("arms", "again", "at_most"),
+    [
+        # "third" draws from another generator, but the verdict is about a searched arm.
+        (searching("sweep", "gan", multiples=[2, 3]) | {"third": {"balance": "b"}}, ["gan"], False),
+        # At K = 1 no image of it is added.
+        (searching("sweep", "gan", multiples=[1, 3]), ["gan"], True),
+        (searching("sliding-window", "gan"), ["gan"], True),
+        # Whichever of two arms scores better: the one whose generators take longer counts.
+        ({"real": {}, "one": BALANCED, "two": {"balance": "long"}}, ["long"], True),
+        ({"real": {}, "one": BALANCED, "two": BALANCED | {"classifier": "b"}}, ["gan"], False),
+        # Nothing is left to balance, so nothing to judge; else the baseline counts, too.
+        ({"base": BALANCED, "one": {"base": "base", "balance": "b"}}, [], False),
+        (
+            {"base": BALANCED, "one": {"base": "base", "add": [{"source": "b", "multiple": 2}]}},
+            ["gan", "b"],
+            False,
+        ),
+        # What it is trained on is trained again, too.
+        ({"late": {"balance": "late"}, "real": {}, "one": BALANCED}, ["gan", "late"], False),
+        (
+            searching("sweep", "late", multiples=[2]) | {"one": BALANCED},
+            ["late", "gan"],
+            False,
+        ),
+        ({"real": {}, "one": {"balance": "repeat"}, "two": {"real": 0.5}}, [], False),
+        ({"real": {}}, [], False),
+    ],
+)
+def test_only_generators_that_the_verdict_is_about_are_trained_again(arms, again, at_most):
+    sources = STUDY["sources"] | {"gan": GAN, "b": GAN, "long": GAN | {"iterations": 300}}
+    sources["late"] = GAN | {"train_on": "one" if "one" in arms else "real"}
+    evaluation = {"test_replicates": 6, "generator_replicates": 3}
+    changes = {
+        "sources": sources,
+        "arms": arms,
+        "baseline": next(iter(arms)),
+        "classifiers": {"b": {}},
+    }
+    study = StudyFile.model_validate(STUDY | changes | {"evaluation": evaluation})
+    work = workload(study, [REAL, REAL])
+    assert work.again == {name: 2 * work.iterations[name] for name in again}
+    assert work.again_at_most == at_most
+    once = study.model_copy(
+        update={"evaluation": study.evaluation.model_copy(update={"generator_replicates": 1})}
+    )
+    assert workload(once, [REAL, REAL]).again == {}
+
+
 ASKED = STUDY["evaluation"] | {"controls": True, "real_equivalence": True}
 
 
