@@ -57,6 +57,8 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.REPORT_UDIFF
 OWN_FILES = re.compile(r"(?<![\w/.])(?:benchmarks|docker|docs|studies)/\w[\w./-]*|Makefile")
 VERDICT = re.compile(r"^(?:Helps: |Harms: |No evidence ).*?(?= Note: |$)", re.MULTILINE)
 """The sentence of the verdict, without its note."""
+AGREEMENT = re.compile(r"\b(?:poor|slight|fair|moderate|substantial|almost perfect)\b")
+"""The words of Landis and Koch for a kappa."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -262,6 +264,7 @@ def plain(text: str, varies: bool) -> str:
     if varies:
         text = re.sub(r"^warning: source .*\n", "", text, flags=re.MULTILINE)
         text = re.sub(r"[+-]?\d[\d,.]*", "#", VERDICT.sub("(verdict)", text))
+        text = AGREEMENT.sub("(agreement)", text)
         text = re.sub(r"│ # (?:s|min|h) +│", "│ # s │", text)  # on a busy machine
     return text
 

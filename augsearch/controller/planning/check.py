@@ -13,9 +13,9 @@ import numpy as np
 
 from augsearch.controller.planning.costs import Costs
 from augsearch.controller.planning.plan import PlannedWork, plan_work
-from augsearch.controller.preparation import equip, read_data
+from augsearch.controller.preparation import Prepared, StudyData, equip, read_data
 from augsearch.data.splits import summary
-from augsearch.events import Event, Notify, Warned
+from augsearch.events import Event, Notify, StageStarted, Warned
 from augsearch.study.schema.study import StudyFile
 
 
@@ -54,6 +54,7 @@ def check_study(study: StudyFile, notify: Notify) -> CheckReport:
             warnings.append(event.message)
         notify(event)
 
+    notify(StageStarted("data"))
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="augsearch-check-") as name:
         folder = Path(name)
@@ -63,7 +64,7 @@ def check_study(study: StudyFile, notify: Notify) -> CheckReport:
         seconds = time.perf_counter() - started
         smallest = np.min(data.counts, axis=0)
         label = int(np.argmin(smallest))
-        costs = Costs(data, cache(partial(equip, data, folder)))
+        costs = Costs(data, cache(partial(_equip_to_measure, data, folder, notify)))
         seconds += costs.tools().seconds
         reading = PlannedWork("data", "reading", read, "images", seconds)
         plan = [reading, *plan_work(data, costs)]
@@ -75,3 +76,9 @@ def check_study(study: StudyFile, notify: Notify) -> CheckReport:
             plan=plan,
             measured_at=costs.oldest.isoformat() if costs.oldest else None,
         )
+
+
+def _equip_to_measure(data: StudyData, folder: Path, notify: Notify) -> Prepared:
+    """Say what takes the time before the tools are loaded, which is most of it."""
+    notify(StageStarted("measuring this machine"))
+    return equip(data, folder)

@@ -4,7 +4,7 @@ from PIL import Image
 
 from augsearch.controller.planning.check import check_study
 from augsearch.controller.planning.plan import PlannedWork
-from augsearch.events import Warned, silent
+from augsearch.events import StageStarted, Warned, silent
 from augsearch.seeds import Seed
 from augsearch.study.schema.study import StudyFile
 
@@ -61,3 +61,13 @@ def test_warnings_are_told_and_reported(clock, tmp_path):
     report = check_study(StudyFile.model_validate(STUDY | changes), told.append)
     assert report.warnings == [event.message for event in told if isinstance(event, Warned)]
     assert any("class-1/d.png" in warning for warning in report.warnings)
+
+
+def test_a_measurement_is_announced_where_there_is_one(clock, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
+    told = []
+    for _ in range(2):
+        check_study(StudyFile.model_validate(STUDY), told.append)
+    stages = [event.stage for event in told if isinstance(event, StageStarted)]
+    assert stages == ["data", "measuring this machine", "data"]
