@@ -63,7 +63,6 @@ class Mirror:
                 directory.outbox,
                 tracking_uri(study, directory.path),
                 study.tracking.experiment or study.name,
-                artifact_location=_artifact_location(study, directory.path),
                 title="" if study.tracking.experiment in (None, study.name) else study.name,
                 notify=notify,
                 foreign=foreign,
@@ -213,12 +212,6 @@ def tracking_uri(study: StudyFile, run: Path) -> str:
             "sqlite:////folder/mlflow.db."
         )
     return given or f"sqlite:///{run.parent / 'mlflow.db'}"
-
-
-def _artifact_location(study: StudyFile, run: Path) -> str | None:
-    if study.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI"):
-        return None
-    return (run.parent / "mlartifacts").as_uri()
 
 
 def arm_figures(arm: str, arms: Sequence[str], figures: Sequence[Path]) -> list[Path]:

@@ -29,8 +29,8 @@ from augsearch.tracking.outbox import (
     TagsSet,
 )
 from augsearch.tracking.store import (
+    artifact_location,
     creating,
-    default_artifact_location,
     sqlite_file,
     sqlite_uri,
 )
@@ -165,14 +165,7 @@ class Experiment:
         uri, name = self._destination.uri, self._destination.experiment
         experiment = client.get_experiment_by_name(name)
         if experiment is None:
-            location = self._destination.artifact_location
-            if self._foreign and location and not keeps_to_store(uri, location, ""):
-                # Asked of a store of the user's own, it would become the store's word.
-                raise TrackingError(
-                    "a new experiment's files must stay with its store but the run wants them at "
-                    f"{show(masked(location))}; make experiment {show(name)} there yourself first."
-                )
-            return client.create_experiment(name, location or default_artifact_location(uri, name))
+            return client.create_experiment(name, artifact_location(uri))
         if experiment.lifecycle_stage == "deleted":
             raise TrackingError(
                 f"experiment {name!r} must be active but was deleted; bring it back with "

@@ -113,13 +113,11 @@ class Destination:
     Attributes:
         uri: MLflow tracking URI.
         experiment: Name of the experiment.
-        artifact_location: Where a new experiment keeps its artifacts; None leaves it to MLflow.
         study_run: Random id that keeps this run directory's runs apart from all others.
     """
 
     uri: str
     experiment: str
-    artifact_location: str | None
     study_run: str
 
 
@@ -216,9 +214,7 @@ class Outbox:
         self.destination = destination
 
     @classmethod
-    def open(
-        cls, path: Path, uri: str, experiment: str, artifact_location: str | None = None
-    ) -> Outbox:
+    def open(cls, path: Path, uri: str, experiment: str) -> Outbox:
         """Open for appending; begin the file if it is not there, note a changed destination.
 
         Raises:
@@ -230,12 +226,10 @@ class Outbox:
             if path.exists() and (b"\n" in path.read_bytes() or cursor_path(path).exists()):
                 raise  # begun anew, everything would go out a second time under another id
             path.parent.mkdir(parents=True, exist_ok=True)
-            first = Destination(uri, experiment, artifact_location, secrets.token_hex(8))
+            first = Destination(uri, experiment, secrets.token_hex(8))
             _write_at(path, 0, [_line({"destination": asdict(first)})])
             return cls(path)
-        now = replace(
-            box.destination, uri=uri, experiment=experiment, artifact_location=artifact_location
-        )
+        now = replace(box.destination, uri=uri, experiment=experiment)
         if now != box.destination:
             box._append_lines([_line({"destination": asdict(now)})])
             box.destination = now

@@ -50,25 +50,18 @@ def absolute_uri(uri: str) -> str:
     return sqlite_uri(file) + (f"?{options}" if options else "")
 
 
-def default_artifact_location(uri: str, experiment: str) -> str | None:
-    """Return where artifacts go: beside a SQLite file; None leaves it to the server.
+def artifact_location(uri: str) -> str | None:
+    """Return where a new experiment's files go: beside a SQLite file; None leaves it to the server.
 
     MLflow's own default for a SQLite store is a folder in whatever directory the command was
-    started from.
+    started from. All experiments share one folder, in which every run has its own.
 
-    Raises:
-        TrackingError: The experiment's name leads out of that folder.
+    Example:
+        >>> artifact_location("sqlite:////my data/mlflow.db")
+        'file:///my%20data/mlartifacts'
     """
-    file = sqlite_file(uri)
-    if file is None:
-        return None
-    name = Path(experiment)
-    if name.is_absolute() or ".." in name.parts:
-        raise TrackingError(
-            f"the experiment's name becomes a folder beside {file}, and must not lead out of there "
-            f"as {experiment[:200]!r} does; set another tracking.experiment."
-        )
-    return str(file.parent / "mlartifacts" / name)
+    file = sqlite_file(absolute_uri(uri))
+    return None if file is None else (file.parent / "mlartifacts").as_uri()
 
 
 def ui_command(uri: str) -> str:

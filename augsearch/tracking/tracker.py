@@ -45,7 +45,6 @@ class Tracker:
         outbox: Path,
         uri: str,
         experiment: str,
-        artifact_location: str | None = None,
         title: str = "",
         notify: Notify = silent,
         foreign: bool = False,
@@ -56,14 +55,12 @@ class Tracker:
             outbox: The file, outbox.jsonl in the run directory.
             uri: MLflow tracking URI.
             experiment: Name of the experiment; made if it is not there.
-            artifact_location: Where a new experiment keeps artifacts; default: beside a SQLite
-                store, elsewhere the server's choice.
             title: Stands before the name of every run without a parent, for an experiment that
                 several studies share.
             notify: Takes warnings; called from the delivering thread.
             foreign: Whether the store may be somebody else's choice, as in `experiment`.
         """
-        self._outbox = Outbox.open(outbox, absolute_uri(uri), experiment, artifact_location)
+        self._outbox = Outbox.open(outbox, absolute_uri(uri), experiment)
         self._title = f"{title}: " if title else ""
         self._trials: dict[str, dict[tuple[float, int], _Trial]] = {}
         self._delivery = Delivery(self._outbox, notify, foreign)

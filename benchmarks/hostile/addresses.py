@@ -116,7 +116,6 @@ def cases(draw: st.DrawFn, run: Path, bulk: bool = True) -> Case:
     address = draw(st.sampled_from(_NEW_FILES)) if is_new else draw(_ADDRESSES)
     if not address:  # a run's default lies beside it, as it should, and that is outside the case
         command = ["sync", "."]
-    location = draw(st.sampled_from([None, None, None, *_PLACES]))
     study = json.loads((run / "study.json").read_text())
     named = draw(st.sampled_from(_NAMED))
     if draw(st.integers(0, 5)) == 0 and "\0" not in address and not is_new:
@@ -141,7 +140,7 @@ def cases(draw: st.DrawFn, run: Path, bulk: bool = True) -> Case:
     uri = study["tracking"]["uri"]
     files = {
         ARGUMENTS: json.dumps(told).encode(),
-        "outbox.jsonl": _outbox(address, location),
+        "outbox.jsonl": _outbox(address),
         "study.json": json.dumps(study).encode(),
         "study.toml": (text + (f"uri = {_toml(uri)}\n" if uri is not None else "")).encode(),
     }
@@ -149,10 +148,9 @@ def cases(draw: st.DrawFn, run: Path, bulk: bool = True) -> Case:
     return Case(files, links, ("pipe",) if "pipe" in address else ())
 
 
-def _outbox(address: str, location: object = None) -> bytes:
+def _outbox(address: str) -> bytes:
     named = {"uri": address, "experiment": "study", "study_run": "0" * 16}
-    first = {"destination": named | {"artifact_location": location}}
-    return b"\n".join([*as_lines([first, *numbered()]), b""])
+    return b"\n".join([*as_lines([{"destination": named}, *numbered()]), b""])
 
 
 def _toml(text: str) -> str:

@@ -142,7 +142,6 @@ def _good_destination(store: str) -> dict[str, Any]:
     return {
         "uri": f"sqlite:///{_HERE}/{store}",
         "experiment": "study",
-        "artifact_location": None,
         "study_run": "0123456789abcdef",
     }
 

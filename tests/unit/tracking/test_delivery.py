@@ -111,7 +111,7 @@ def test_the_layout(uri: str, tmp_path: Path, runs: Callable[..., Any], trial: T
     listed = client.list_artifacts(arm.info.run_id, "figures")
     assert [f.path for f in listed] == ["figures/roc.svg"]
     location = client.get_experiment(arm.info.experiment_id).artifact_location
-    assert location == str(tmp_path / "mlartifacts" / "study")
+    assert location == (tmp_path / "mlartifacts").as_uri()
 
 
 def test_a_nan_score_is_stored_once(uri: str, tmp_path: Path, curves: Curves) -> None:

@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from augsearch.errors import StorageError, TrackingError
 from augsearch.tracking.outbox import (
     Action,
+    Destination,
     FileAdded,
     Outbox,
     ParametersSet,
@@ -28,7 +30,7 @@ ACTIONS: list[tuple[str, Action]] = [
 
 
 def opened(folder: Path) -> Outbox:
-    return Outbox.open(folder / "outbox.jsonl", "http://localhost:1", "study", None)
+    return Outbox.open(folder / "outbox.jsonl", "http://localhost:1", "study")
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
@@ -140,6 +142,16 @@ def test_a_new_destination_keeps_the_study_run(tmp_path: Path) -> None:
     Outbox.open(tmp_path / "outbox.jsonl", "http://localhost:2", "study")
     second = Outbox(tmp_path / "outbox.jsonl").destination
     assert (second.uri, second.study_run) == ("http://localhost:2", first.study_run)
+
+
+def test_an_outbox_that_still_says_where_artifacts_go_is_read(tmp_path: Path) -> None:
+    place = {"artifact_location": "file:///elsewhere"}
+    earlier = Destination("http://localhost:1", "study", "0" * 16)
+    path = tmp_path / "outbox.jsonl"
+    path.write_text(json.dumps({"destination": asdict(earlier) | place}) + "\n")
+    before = path.read_bytes()
+    assert opened(tmp_path).destination == earlier
+    assert path.read_bytes() == before
 
 
 def test_two_run_directories_are_told_apart(tmp_path: Path) -> None:
