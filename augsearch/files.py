@@ -15,6 +15,8 @@ import os
 import platform
 import shutil
 import threading
+import time
+import traceback
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +47,10 @@ _BLANKS = str.maketrans("01", " \t")
 _MARK = b"crc32"
 _TAIL = len(_MARK) + 4
 
+_LONG = 200
+"""Characters of a path; Windows takes 259, but 247 of a folder, and a file may be for a time beside
+`path` under a longer name."""
+
 _checked: set[tuple[str, int, int, int]] = set()
 """Arrays whose checksum was right: path, inode, size and time of change."""
 
@@ -60,7 +66,25 @@ def real_path(path: Path) -> Path:
 def _beside(path: Path) -> Path:
     """Return a temporary path that is this thread's own, also in a folder that machines share."""
     own = f"{platform.node()}-{os.getpid()}-{threading.get_ident()}"
-    return path.with_name(f".{path.name}.{own}.tmp")
+    # Cut, so that the path is not longer than that of a pool's file: Windows takes 259 characters.
+    return path.with_name(f".{path.name[:40]}.{own}.tmp")
+
+
+def _rename(temporary: Path, path: Path) -> None:
+    """Rename a file, patiently on Windows: there nobody may have either open, not even a scanner.
+
+    Raises:
+        OSError: It cannot be renamed.
+    """
+    for pause_s in (0.01, 0.1, 1.0, 4.0):
+        try:
+            temporary.replace(path)
+            return
+        except PermissionError as error:
+            if not hasattr(error, "winerror"):
+                raise
+            time.sleep(pause_s)
+    temporary.replace(path)
 
 
 @contextlib.contextmanager
@@ -79,7 +103,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.replace(path)
+        _rename(temporary, path)
     except OSError as error:
         raise unwritable(path, error) from error
     finally:
@@ -103,12 +127,24 @@ def new_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         yield temporary
-        temporary.replace(path)
+        if path.exists():
+            path.rmdir()  # Windows renames nothing onto a folder
+        _rename(temporary, path)
     except OSError as error:
         raise unwritable(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         remove_empty(path.parent, kept)
+
+
+def let_go(error: BaseException | None) -> None:
+    """Let go of all that the calls which an error has ended were working on.
+
+    Windows removes no file that is still mapped into memory.
+    """
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def remove_empty(folder: Path, kept: Path) -> None:
@@ -121,6 +157,11 @@ def remove_empty(folder: Path, kept: Path) -> None:
 
 def unwritable(path: Path, error: OSError) -> StorageError:
     """Return the error to raise where writing `path` failed."""
+    if isinstance(error, FileNotFoundError) and len(str(path)) > _LONG:
+        return StorageError(
+            f"cannot write {path}: the path must be of a length that the system takes but has "
+            f"{len(str(path))} characters. Choose a shorter --out, or let Windows take long paths."
+        )
     return StorageError(
         f"cannot write {path}: {error.strerror or error}. Free some space or choose another "
         "--out; the same command then goes on where it stopped."
@@ -288,7 +329,8 @@ def exclusive(path: Path, owned: Path | None = None) -> Iterator[None]:
         StorageError: It cannot be written.
     """
     holder = path.with_name(path.name + ".holder")
-    lock = FileLock(path)
+    # Kept there, too: it tells a run directory from others.
+    lock = FileLock(path, preserve_lock_file=os.name == "nt")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)

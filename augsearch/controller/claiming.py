@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from augsearch.controller.directory import LOG, RunDirectory
@@ -13,7 +13,7 @@ from augsearch.controller.numbering import following, latest
 from augsearch.controller.sharing import NO_STORES, Stores
 from augsearch.errors import AugsearchError, RunDirectoryError, StorageError
 from augsearch.events import Notify, silent
-from augsearch.files import exclusive, read_json, remove_empty, write_json, write_text
+from augsearch.files import exclusive, let_go, read_json, remove_empty, write_json, write_text
 from augsearch.study.compare import differences
 from augsearch.study.schema.study import StudyFile
 
@@ -60,8 +60,9 @@ def claimed(
                     (directory.path / LOG).unlink(missing_ok=True)
                 directory.shared.check_ledger()
                 yield directory
-        except AugsearchError:
+        except AugsearchError as error:
             if new and not directory.settled:
+                let_go(error)
                 _remove(directory.path, kept)
             raise
 
@@ -140,5 +141,6 @@ def _remove(path: Path, kept: Path) -> None:
         if entry.is_dir():
             shutil.rmtree(entry, ignore_errors=True)
         else:
-            entry.unlink(missing_ok=True)
+            with suppress(OSError):  # Windows keeps what is open: the lock that is held
+                entry.unlink(missing_ok=True)
     remove_empty(path, kept)

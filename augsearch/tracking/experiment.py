@@ -260,12 +260,14 @@ def _create_whole(uri: str) -> None:
     MLflow makes the tables one by one, and a store that was left in the middle of it cannot be
     used or mended afterwards.
     """
-    from mlflow import MlflowClient
+    from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     file = sqlite_file(uri)
     if file is not None and not (file.exists() and file.stat().st_size):
         with replacing(file) as temporary:
-            MlflowClient(tracking_uri=sqlite_uri(temporary))
+            store = SqlAlchemyStore(sqlite_uri(temporary), DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH)
+            store.engine.dispose()  # Windows renames no file that is open
 
 
 def _answers(uri: str) -> None:

@@ -254,7 +254,7 @@ class Outbox:
 
     def flush(self) -> None:
         """Wait until what was appended is on the disk, where a power cut does not reach it."""
-        with self.path.open("rb") as file:
+        with self.path.open("rb+") as file:  # Windows waits for no file that is only read
             os.fsync(file.fileno())
 
     def __contains__(self, entry_id: str) -> bool:

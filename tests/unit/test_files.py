@@ -3,6 +3,8 @@ import os
 import subprocess
 import sys
 import threading
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from augsearch.errors import RunDirectoryError, StorageError
 from augsearch.files import (
     exclusive,
+    let_go,
     map_array,
     new_folder,
     read_array,
@@ -227,3 +230,53 @@ def test_a_device_is_not_replaced_by_a_file(tmp_path):
 def test_a_circle_of_links_has_a_real_path(tmp_path):
     (tmp_path / "loop").symlink_to("loop")
     assert real_path(tmp_path / "loop" / "x") == tmp_path / "loop" / "x"
+
+
+def test_a_file_that_a_scanner_has_open_on_windows_is_renamed_a_little_later(tmp_path, monkeypatch):
+    scanned = PermissionError(13, "Access is denied")
+    refusals, replace, pauses = [scanned, scanned], os.replace, []
+
+    def refuse_at_first(source, target):
+        if refusals:
+            raise refusals.pop()
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", refuse_at_first)
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    with pytest.raises(StorageError, match="Access is denied"):  # elsewhere it stays so
+        write_text(tmp_path / "a", "new")
+    assert not pauses
+    scanned.winerror, refusals[:] = 5, [scanned, scanned]
+    write_text(tmp_path / "a", "new")
+    assert (tmp_path / "a").read_text() == "new"
+    assert len(pauses) == 2
+
+
+def test_a_path_that_is_too_long_for_windows_is_named_as_such(tmp_path):
+    refused = pytest.raises(StorageError, match=r"has \d{3} characters\. Choose a shorter --out")
+    with refused, replacing(tmp_path.joinpath(*["x" * 60] * 4)):
+        raise FileNotFoundError(2, "No such file or directory")
+
+
+def test_a_temporary_name_is_no_longer_than_that_of_a_pools_extent(tmp_path):
+    path = tmp_path / f"class0_281474976710656-281474976710720_{'0' * 64}.npy"
+    with replacing(path) as temporary:
+        temporary.touch()
+    assert len(temporary.name) < len(path.name)
+
+
+def test_what_an_error_holds_can_be_let_go_of(tmp_path):
+    write_array(tmp_path / "a.npy", np.arange(3))
+
+    def read():
+        array = map_array(tmp_path / "a.npy", np.int64, 1, 3)
+        raise KeyError(len(array))
+
+    with pytest.raises(ValueError) as raised:
+        try:
+            read()
+        except KeyError:
+            raise ValueError from None
+    assert str(tmp_path) in Path("/proc/self/maps").read_text()
+    let_go(raised.value)
+    assert str(tmp_path) not in Path("/proc/self/maps").read_text()

@@ -15,7 +15,9 @@ from augsearch.controller.planning.costs import Costs
 from augsearch.controller.planning.plan import PlannedWork, plan_work
 from augsearch.controller.preparation import Prepared, StudyData, equip, read_data
 from augsearch.data.splits import summary
+from augsearch.errors import AugsearchError
 from augsearch.events import Event, Notify, StageStarted, Warned
+from augsearch.files import let_go
 from augsearch.study.schema.study import StudyFile
 
 
@@ -47,6 +49,16 @@ def check_study(study: StudyFile, notify: Notify) -> CheckReport:
     Raises:
         AugsearchError: Anything in study or data that has to be put right.
     """
+    # A call of its own: by its end no file in the folder is mapped any more, as Windows wants it.
+    with tempfile.TemporaryDirectory(prefix="augsearch-check-", ignore_cleanup_errors=True) as name:
+        try:
+            return _checked(study, Path(name), notify)
+        except AugsearchError as error:
+            let_go(error)
+            raise
+
+
+def _checked(study: StudyFile, folder: Path, notify: Notify) -> CheckReport:
     warnings: list[str] = []
 
     def listen(event: Event) -> None:
@@ -56,26 +68,24 @@ def check_study(study: StudyFile, notify: Notify) -> CheckReport:
 
     notify(StageStarted("data"))
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="augsearch-check-") as name:
-        folder = Path(name)
-        data = read_data(study, folder, listen)
-        data = replace(data, study=data.supply.ended(listen))
-        read = len(data.images) + (len(data.external.labels) if data.external else 0)
-        seconds = time.perf_counter() - started
-        smallest = np.min(data.counts, axis=0)
-        label = int(np.argmin(smallest))
-        costs = Costs(data, cache(partial(_equip_to_measure, data, folder, notify)))
-        seconds += costs.tools().seconds
-        reading = PlannedWork("data", "reading", read, "images", seconds)
-        plan = [reading, *plan_work(data, costs)]
-        return CheckReport(
-            parts=summary(data.dataset, data.split),
-            smallest_class=(data.images.classes[label], int(smallest[label])),
-            skipped=data.dataset.skipped,
-            warnings=warnings,
-            plan=plan,
-            measured_at=costs.oldest.isoformat() if costs.oldest else None,
-        )
+    data = read_data(study, folder, listen)
+    data = replace(data, study=data.supply.ended(listen))
+    read = len(data.images) + (len(data.external.labels) if data.external else 0)
+    seconds = time.perf_counter() - started
+    smallest = np.min(data.counts, axis=0)
+    label = int(np.argmin(smallest))
+    costs = Costs(data, cache(partial(_equip_to_measure, data, folder, notify)))
+    seconds += costs.tools().seconds
+    reading = PlannedWork("data", "reading", read, "images", seconds)
+    plan = [reading, *plan_work(data, costs)]
+    return CheckReport(
+        parts=summary(data.dataset, data.split),
+        smallest_class=(data.images.classes[label], int(smallest[label])),
+        skipped=data.dataset.skipped,
+        warnings=warnings,
+        plan=plan,
+        measured_at=costs.oldest.isoformat() if costs.oldest else None,
+    )
 
 
 def _equip_to_measure(data: StudyData, folder: Path, notify: Notify) -> Prepared:

@@ -372,15 +372,15 @@ def test_a_deleted_experiment_is_an_error_that_says_what_to_do(
 def test_a_new_store_is_there_whole_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def torn(tracking_uri: str) -> None:
-        Path(tracking_uri.removeprefix("sqlite:///")).write_bytes(b"half of the tables")
+    def torn(uri: str, artifacts: str) -> None:
+        Path(uri.removeprefix("sqlite:///")).write_bytes(b"half of the tables")
         raise KeyboardInterrupt
 
     uri = f"sqlite:///{tmp_path}/store/mlflow.db"
     tracker = Tracker(outbox_of(tmp_path), uri, "study")
     tracker.start_arm("real", {})
     with monkeypatch.context() as patch:
-        patch.setattr("mlflow.MlflowClient", torn)
+        patch.setattr("mlflow.store.tracking.sqlalchemy_store.SqlAlchemyStore", torn)
         with pytest.raises(KeyboardInterrupt):
             tracker._delivery.drain()
     assert [file.name for file in (tmp_path / "store").iterdir()] == ["mlflow.db.lock"]

@@ -1,5 +1,6 @@
 import json
 import math
+import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -198,3 +199,14 @@ def test_a_line_of_another_shape_is_refused(tmp_path: Path, line: bytes) -> None
     box.path.write_bytes(box.path.read_bytes() + line + b"\n")
     with pytest.raises(TrackingError, match=f"line {len(ACTIONS) + 2} is not what was written"):
         Outbox(box.path)
+
+
+def test_a_file_is_opened_for_writing_to_wait_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def as_on_windows(number: int) -> None:
+        os.pwrite(number, b"", 0)  # an OSError where it is only read
+
+    box = Outbox.open(tmp_path / "outbox.jsonl", "sqlite:///x.db", "study")
+    monkeypatch.setattr(os, "fsync", as_on_windows)
+    box.flush()
