@@ -65,9 +65,7 @@ def main() -> None:
     # Looking for garbage after every 700 new objects, the default, is a fifth of the time that
     # torch takes to load. What is large is freed by counting references either way.
     gc.set_threshold(50_000, 20)
-    # Nor is garbage looked for at the very end, in all of the libraries' objects: almost a second
-    # where torch and torchvision are loaded. The process gives its memory back as it is.
-    atexit.register(gc.freeze)
+    atexit.register(_spare_the_last_search)
     try:
         app(standalone_mode=True)
     except AugsearchError as error:
@@ -79,6 +77,17 @@ def main() -> None:
             raise
         typer.echo(printable(f"augsearch: {said}"), err=True)
         sys.exit(2)
+
+
+def _spare_the_last_search() -> None:
+    """Have no garbage looked for at the very end, in all of the libraries' objects.
+
+    That is almost a second where torch and torchvision are loaded; the process gives its memory
+    back as it is. Triton, from 3.9 on (torch 2.15), would list on stderr what is left of it.
+    """
+    triton = sys.modules.get("triton")
+    if triton is None or tuple(map(int, triton.__version__.split(".")[:2])) < (3, 9):
+        gc.freeze()
 
 
 def _problem(error: Exception) -> str | None:

@@ -1,7 +1,10 @@
 """The command line answers before anything heavy is loaded."""
 
+import atexit
+import gc
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -95,3 +98,36 @@ def test_other_errors_of_torch_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(entry, "app", run)
     with pytest.raises(RuntimeError, match="mat1"):
         entry.main()
+
+
+@pytest.mark.parametrize(
+    ("triton", "spared"), [(None, True), ("3.8.1", True), ("3.9.0", False), ("3.10.0+git1", False)]
+)
+def test_the_last_search_for_garbage_is_spared_unless_triton_would_list_what_is_left(
+    triton: str | None, spared: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = []
+    monkeypatch.setattr(gc, "freeze", lambda: gone.append("frozen"))
+    monkeypatch.setattr(entry, "app", lambda **settings: None)
+    monkeypatch.setattr(atexit, "register", lambda action: action())
+    loaded = triton and SimpleNamespace(__version__=triton)
+    monkeypatch.setitem(sys.modules, "triton", loaded)
+    entry.main()
+    assert bool(gone) == spared
+
+
+def test_a_command_that_has_loaded_torch_ends_in_silence() -> None:
+    code = (
+        "from augsearch.cli import entry\n"
+        "import torch._dynamo\n"
+        "entry.app = lambda **settings: None\n"
+        "entry.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert done.stdout + done.stderr == ""
