@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augsearch.data.dicom.packages import need_dicom
-from augsearch.export.images import SAYS, Origin, Row
+from augsearch.export.manifest import SAYS, Origin, Row
 from augsearch.files import replacing
 from augsearch.records import content_key
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -16,36 +15,13 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from augsearch.execution.folds import Added
+from augsearch.export.manifest import MANIFEST, SAYS, Origin, Row, write_manifest
 
 ImageFormat = Literal["png", "dicom"]
-
-MANIFEST = "manifest.csv"
-SAYS = "Synthetic image, not a patient. Not for diagnosis."
 
 _SUFFIX: dict[ImageFormat, str] = {"png": "png", "dicom": "dcm"}
 _FOLDER_NAME = re.compile(r"[^\x00-\x1f./\\:\x7f][^\x00-\x1f/\\:\x7f]{0,99}")
 """Class names that can be the name of a folder."""
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where all images of an export come from.
-
-    Attributes:
-        study: Name of the study.
-        run: Hash of the study file and its data.
-        arm: Name of the arm.
-        version: Of augsearch.
-        fold: The fold whose training images the sources were fitted to, from 0.
-        stream: The stream of the pools that the images were taken from.
-    """
-
-    study: str
-    run: str
-    arm: str
-    version: str
-    fold: int
-    stream: int
 
 
 @dataclass(frozen=True)
@@ -59,29 +35,6 @@ class SourceFacts:
 
     kind: str
     fingerprint: str
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line of the manifest.
-
-    Attributes:
-        image: Path within the export.
-        label: Name of the class.
-        source: Name of the source.
-        kind: Of the source.
-        number: Of the image within the stream of its source and class, from 0.
-        sha256: Of the pixels: 8 bits a channel, row by row.
-        generator: Fingerprint of the source's generators; empty if it has none.
-    """
-
-    image: str
-    label: str
-    source: str
-    kind: str
-    number: int
-    sha256: str
-    generator: str
 
 
 def write_images(
@@ -131,7 +84,7 @@ def write_images(
             )
             _WRITERS[file_format](folder / row.image, pixels, row, origin)
             rows.append(row)
-    _write_manifest(folder / MANIFEST, rows)
+    write_manifest(folder / MANIFEST, rows)
     return rows
 
 
@@ -188,11 +141,3 @@ def _write_dicom(path: Path, pixels: NDArray[np.uint8], row: Row, origin: Origin
 
 
 _WRITERS = {"png": _write_png, "dicom": _write_dicom}
-
-
-def _write_manifest(path: Path, rows: Sequence[Row]) -> None:
-    columns = [field.name for field in fields(Row)]
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows([getattr(row, column) for column in columns] for row in rows)

@@ -14,15 +14,8 @@ from augsearch.controller.exports.chosen import ChosenTraining, run_hash
 from augsearch.controller.exports.facts import write_card
 from augsearch.errors import SourceError
 from augsearch.export.cards import Table
-from augsearch.export.images import (
-    MANIFEST,
-    ImageFormat,
-    Origin,
-    Row,
-    SourceFacts,
-    folder_names,
-    write_images,
-)
+from augsearch.export.images import ImageFormat, SourceFacts, folder_names, write_images
+from augsearch.export.manifest import MANIFEST, Origin, Row
 from augsearch.study.controls import KINDS
 
 CARD = "DATASET_CARD.md"

@@ -9,7 +9,7 @@ from pydicom.uid import UID
 from augsearch.data.dicom import packages
 from augsearch.errors import DataError, StorageError
 from augsearch.export.dicom import write_secondary_capture
-from augsearch.export.images import Origin, Row
+from augsearch.export.manifest import Origin, Row
 
 ORIGIN = Origin("sinus", "a1b2", "search", "0.1.0", 2, 0)
 ROW = Row("", "flüssig\\links", "acgan", "acgan", 17, "", "")

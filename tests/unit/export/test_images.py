@@ -10,7 +10,8 @@ from PIL import Image
 from augsearch.data.dataset import load_dataset
 from augsearch.data.layouts import recognise
 from augsearch.execution.folds import Added
-from augsearch.export.images import Origin, SourceFacts, folder_names, write_images
+from augsearch.export.images import SourceFacts, folder_names, write_images
+from augsearch.export.manifest import Origin
 from augsearch.records import ImageBlock, Portion
 from augsearch.seeds import Seed
 from augsearch.study.schema.data import CsvData, Images
