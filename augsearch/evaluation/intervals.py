@@ -10,7 +10,6 @@ from scipy.special import expit, logit, ndtr
 
 from augsearch.data.conventions import FEWEST_DRAWN
 from augsearch.evaluation import confusion
-from augsearch.evaluation.auc_bootstrap import FEWEST_IMAGES, bootstrap_variance
 from augsearch.evaluation.delong import auc_influence, variance_of
 from augsearch.evaluation.metrics import check, get_metric
 from augsearch.evaluation.patients import Patients, count_of, fewest_of, numbered
@@ -39,16 +38,20 @@ def metric_interval(
 
     The interval is that of the recipe: over new images and, with R > 1, new trainings.
 
-    AUC: DeLong variance on replicate-averaged influence (with fewer than 10 images in a class the
-    variance and degrees of freedom of the bootstrap, as in `verdict`) plus s²/R (`standard_error`),
-    t distribution, on the logit scale: A ± t·SE becomes expit(logit A ± t·SE / (A (1 - A))), which
-    stays within 0 and 1 and is lopsided near 1, as it should be (Pepe 2003, section 5.2). An AUC of
-    0 or 1 has no such interval.
+    AUC: DeLong variance on replicate-averaged influence plus s²/R (`standard_error`), t
+    distribution, on the logit scale: A ± t·SE becomes expit(logit A ± t·SE / (A (1 - A))), which
+    stays within 0 and 1 and is lopsided near 1, as it should be (Pepe 2003, section 5.2). The
+    images' degrees of freedom are those of the smallest class, m - 1: its images carry nearly all
+    of the variance where they are few. Simulated over AUCs of 0.7 to 0.95, scores of six shapes
+    and 40 to 400 images of the other class, it holds the truth in 95 % for every m of 8 to 40; with
+    n - 2 degrees for n images in 91.8 % at m = 10 and 94.7 % at m = 40. An AUC of 0.9 or 0.95, of
+    10 images beside 400, it holds in 90 % (n - 2: 86 %): so few may show nothing of what is hard.
+    An AUC of 0 or 1 has no such interval.
 
     Other metrics: percentiles of 1,000 bootstrap draws; each takes images with replacement within
     each class and replicates with replacement. As for `endpoint_gain` they lie farther out than
     nominal where images and trainings are few (the expanded percentile interval of Hesterberg 2015,
-    with the images' degrees of freedom those of the smallest class). Draws where the metric is
+    with the same degrees of freedom). Draws where the metric is
     undefined (no positive decision in a ppv) are left out. If all draws give one value, as where
     every image is decided rightly, they tell nothing of other images, and there is no interval.
     Balanced accuracy, in which a class of few images counts as much as one of many, allows for
@@ -119,12 +122,8 @@ def _auc_limits(
 ) -> tuple[float, float]:
     aucs, influence = auc_influence(labels, probabilities, patients)
     mean = float(aucs.mean())
-    image_variance, freedom = variance_of(influence.mean(axis=0)), influence.shape[1] - 2.0
-    if fewest < FEWEST_IMAGES:  # a gain over what tells no two images apart
-        nothing = np.zeros_like(probabilities[:1])
-        image_variance, freedom = bootstrap_variance(labels, nothing, probabilities, patients)
     runs, nested = (aucs, False) if groups is None else (group_means(aucs, groups), True)
-    found = standard_error(image_variance, (runs,), freedom, nested)
+    found = standard_error(variance_of(influence.mean(axis=0)), (runs,), fewest - 1.0, nested)
     width = found.half_width(confidence)
     if not (width > 0 and 0 < mean < 1):
         return math.nan, math.nan
