@@ -130,7 +130,7 @@ def unsteady_clock(jumps: Path, moments: random.Random, longest: float) -> None:
     def jump() -> None:
         offset = moments.choice((-1, 1)) * YEAR ** moments.uniform(0.1, 1)
         clock.move_to(true + time.monotonic() - begun + offset)
-        with jumps.open("a") as file:
+        with jumps.open("a", encoding="utf-8") as file:
             file.write(f"{time.time() - true - (time.monotonic() - begun):.3f}\n")
 
     def go_on() -> None:

@@ -113,7 +113,7 @@ def _command(arguments: list[str]) -> int:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     finally:
         if names := os.environ.get("FAULTS_MODULES"):
-            Path(names).write_text("\n".join(sys.modules))
+            Path(names).write_text("\n".join(sys.modules), encoding="utf-8")
     return 0
 
 

@@ -89,7 +89,7 @@ def _silence(root: Path) -> None:
 
 def _status(key: str) -> int:
     """Return a line of this process's status, in KiB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{key}:"))
 
 
@@ -99,7 +99,7 @@ def _address_space() -> int:
 
 def _reset_peak() -> int:
     """Set the peak of the resident memory to what it is now, and return that, in KiB."""
-    Path("/proc/self/clear_refs").write_text("5")
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
     return _status("VmRSS")
 
 

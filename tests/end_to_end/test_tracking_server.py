@@ -43,7 +43,7 @@ def wait_for(url: str, server: "subprocess.Popen[bytes]", log: Path, limit_s: fl
         with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/health", timeout=2):
             return
         time.sleep(0.2)
-    pytest.fail(f"the MLflow server did not start:\n{log.read_text()[-2000:]}")
+    pytest.fail(f"the MLflow server did not start:\n{log.read_text(encoding='utf-8')[-2000:]}")
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,7 @@ def under_windows_rules(tmp_path):
     def run(*commands):
         script, refusals = Path(__file__).with_name("windows_rules.py"), tmp_path / "refusals"
         done = subprocess.run(
-            [sys.executable, script, refusals, json.dumps(commands)],
+            [sys.executable, "-X", "warn_default_encoding", script, refusals, json.dumps(commands)],
             cwd=tmp_path,
             env=os.environ | {"TMPDIR": str(tmp_path / "temporary")},
             capture_output=True,

@@ -1,11 +1,12 @@
 """Commands where files are handled as strictly as on Windows, as far as Linux can tell.
 
-Run as `python windows_rules.py REFUSALS COMMANDS`: a file for what was refused, a line each, and a
-JSON list of commands, each a list of arguments. It ends by printing their exit codes.
+Run as `python -X warn_default_encoding windows_rules.py REFUSALS COMMANDS`: a file for what was
+refused, a line each, and a JSON list of commands, each a list of arguments. It ends by printing
+their exit codes.
 
 What this process has open or mapped is not renamed, replaced or removed; nothing is renamed onto a
 folder; names have no character or end that Windows keeps for itself, and differ by more than case;
-what is synced is open for writing.
+what is synced is open for writing; text has an encoding that is said.
 """
 
 import errno
@@ -16,6 +17,7 @@ import re
 import sys
 import sysconfig
 import threading
+import warnings
 from pathlib import Path
 
 _RESERVED = re.compile(r'[<>:"|?*\\\x00-\x1f]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)', re.I)
@@ -103,6 +105,8 @@ if __name__ == "__main__":
     refusals, commands = Path(sys.argv[1]), json.loads(sys.argv[2])
     os.fsync = fsync
     sys.addaudithook(hook)
+    # There it is not UTF-8.
+    warnings.filterwarnings("error", category=EncodingWarning, module="augsearch")
 
     from augsearch.cli import main
 

@@ -277,6 +277,6 @@ def test_what_an_error_holds_can_be_let_go_of(tmp_path):
             read()
         except KeyError:
             raise ValueError from None
-    assert str(tmp_path) in Path("/proc/self/maps").read_text()
+    assert str(tmp_path) in Path("/proc/self/maps").read_text(encoding="utf-8")
     let_go(raised.value)
-    assert str(tmp_path) not in Path("/proc/self/maps").read_text()
+    assert str(tmp_path) not in Path("/proc/self/maps").read_text(encoding="utf-8")

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import warnings
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, BinaryIO
 
@@ -67,13 +68,14 @@ def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 
 def _limit_memory() -> None:
-    try:
-        import resource
-    except ImportError:  # Windows has no such limits
+    if sys.platform == "win32":  # has no such limits
         return
+    import resource
+
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     limit = _MOST_BYTES if hard == resource.RLIM_INFINITY else min(_MOST_BYTES, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    with suppress(ValueError):  # macOS maps more than that into every process, and refuses
+        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def test_every_study_loads_and_names_its_paper(path: Path) -> None:
     study = load_study_file(path)
     assert study.name == path.stem
     assert sorted(search_order(study)) == sorted(study.arms)
-    first = path.read_text().splitlines()[0]
+    first = path.read_text(encoding="utf-8").splitlines()[0]
     if path.stem in PUBLISHED:
         assert path.stem[-4:] in first  # the year
 

@@ -4,6 +4,7 @@ import numpy as np
 import pydicom
 import pytest
 
+from augsearch.data.dicom import frame_worker
 from augsearch.data.dicom.decoding import decode_dicom
 from augsearch.data.dicom.frames import FrameDecoder
 from augsearch.errors import DataError
@@ -77,3 +78,11 @@ def test_frames_of_several_threads_are_not_mixed_up(save_dicom, ramp, tmp_path):
     decoder.close()
     assert np.array_equal(found, alone)
     assert len({image.tobytes() for image in found}) == len(paths)
+
+
+def test_a_system_that_refuses_the_limit_decodes_without(monkeypatch):
+    def refuse(*_):
+        raise ValueError("current limit exceeds maximum limit")  # as macOS does
+
+    monkeypatch.setattr("resource.setrlimit", refuse)
+    frame_worker._limit_memory()
