@@ -75,7 +75,7 @@ def run(
             err=True,
         )
     if as_json:
-        typer.echo(result.model_dump_json(indent=2))
+        typer.echo(json.dumps(result.model_dump(mode="json"), indent=2))
     else:
         print_result(loaded, result, loaded.directory(out))
 

@@ -6,6 +6,7 @@ import atexit
 import gc
 import os
 import sys
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -66,6 +67,8 @@ def main() -> None:
     # torch takes to load. What is large is freed by counting references either way.
     gc.set_threshold(50_000, 20)
     atexit.register(_spare_the_last_search)
+    if isinstance(sys.stdout, TextIOWrapper):  # a file or pipe on Windows has few letters
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app(standalone_mode=True)
     except AugsearchError as error:

@@ -2,12 +2,15 @@
 
 import atexit
 import gc
+import io
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from PIL import Image
 from typer.testing import CliRunner
 
 from augsearch.cli import entry
@@ -131,3 +134,22 @@ def test_a_command_that_has_loaded_torch_ends_in_silence() -> None:
         timeout=120,
     )
     assert done.stdout + done.stderr == ""
+
+
+def test_letters_that_the_output_lacks_end_no_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("alpha", "größer ω"):
+        (tmp_path / name).mkdir()
+        Image.new("L", (16, 16)).save(tmp_path / name / "1.png")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["augsearch", "init", ".", "--out", "studie ω.toml"])
+    written = io.BytesIO()
+    with io.TextIOWrapper(written, encoding="cp1252") as output:
+        monkeypatch.setattr(sys, "stdout", output)
+        with pytest.raises(SystemExit) as ended:
+            entry.main()
+        output.flush()
+        said = written.getvalue().decode("cp1252")
+    assert not ended.value.code
+    assert said.startswith(r"wrote studie \u03c9.toml")
