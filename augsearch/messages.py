@@ -1,13 +1,15 @@
-"""How messages write values, problems, the word that was probably meant, and URLs with secrets."""
+"""How messages write values, problems, commands, the word that was probably meant, and secrets."""
 
 from __future__ import annotations
 
 import datetime
 import difflib
 import json
+import os
 import re
+import shlex
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 
 def show(value: object) -> str:
@@ -60,6 +62,33 @@ def hint(word: object, known: Iterable[str]) -> str:
 def unknown(word: str, known: Iterable[str]) -> str:
     """Return "but got 'word'" with a hint, to end a sentence about a rule."""
     return f"but got {show(word)}{hint(word, known)}"
+
+
+_ON_WINDOWS = os.name == "nt"
+_NEEDS_NO_QUOTES = re.compile(r"[\w+=:./\\-]+")
+
+
+def command_line(words: Sequence[str], variables: Mapping[str, str] | None = None) -> str:
+    """Write a command to paste into a shell; on Windows that may be cmd or PowerShell.
+
+    Args:
+        words: Program and arguments.
+        variables: What the command needs in its environment.
+
+    Example:
+        >>> command_line(["augsearch", "check", "study.toml"])
+        'augsearch check study.toml'
+    """
+    given = dict(variables or {})
+    if not _ON_WINDOWS:
+        settings = [f"{name}={shlex.quote(value)}" for name, value in given.items()]
+        return " ".join([*settings, shlex.join(words)])
+    # The two agree on double quotes alone, and set variables each in its own way.
+    quoted = [word if _NEEDS_NO_QUOTES.fullmatch(word) else f'"{word}"' for word in words]
+    settings = [f"{name} = {value}" for name, value in given.items()]
+    return " ".join(
+        quoted + ([f"(with {', '.join(settings)} in the environment)"] if given else [])
+    )
 
 
 _USER = re.compile(r"://(?:[^\s/@]*:\S*|[^\s/@]+)@")

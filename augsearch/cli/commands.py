@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -25,7 +24,7 @@ from augsearch.cli.options import (
 )
 from augsearch.cli.printing import print_check, print_lab, print_result
 from augsearch.errors import AugsearchError
-from augsearch.messages import masked, printable
+from augsearch.messages import command_line, masked, printable
 
 
 def run(
@@ -118,7 +117,7 @@ def init(
     if target.exists() and not force:
         raise AugsearchError(f"{target} exists already; add --force to replace it, or --out FILE.")
     write_text(target, scaffold_study(folder, relative_to=target.parent))
-    typer.echo(f"wrote {target}; next: {shlex.join(['augsearch', 'check', str(target)])}")
+    typer.echo(f"wrote {target}; next: {command_line(['augsearch', 'check', str(target)])}")
 
 
 def schema(
@@ -219,4 +218,4 @@ def _command(
     for name, url in places.items():
         if url is not None and url != os.environ.get(f"AUGSEARCH_{name.upper()}"):
             options += [f"--{name}", masked(url)]
-    return shlex.join(["augsearch", "run", str(study), *options])
+    return command_line(["augsearch", "run", str(study), *options])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from augsearch.cli.options import AsJson, StudyPath
+from augsearch.messages import command_line
 
 if TYPE_CHECKING:
     from augsearch.controller.jobs import Job
@@ -53,7 +53,7 @@ def submit(
     typer.echo(f"sent: {job.name}" if new else f"sent before: {job.name} is {_words(job)}")
     typer.echo(f"run directory on the cluster: {job.out}")
     typer.echo(
-        "follow: " + shlex.join(["augsearch", "logs", job.name, "--follow", "--address", address])
+        "follow: " + command_line(["augsearch", "logs", job.name, "--follow", "--address", address])
     )
     if server.is_open:
         typer.echo(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 
 from augsearch.cli.options import AsJson
 from augsearch.cli.printing import print_assessment
+from augsearch.messages import command_line
 
 reader = typer.Typer(
     help="Let readers tell the class, and real from synthetic images.", no_args_is_help=True
@@ -43,7 +43,7 @@ def reader_make(
     typer.echo(f"synthetic images from: {', '.join(made.sources)}")
     typer.echo(f"page: {made.page} (give readers this file alone)")
     typer.echo(f"key:  {made.key}")
-    command = shlex.join(["augsearch", "reader", "score", str(run)])
+    command = command_line(["augsearch", "reader", "score", str(run)])
     typer.echo(f"next: {command} answers-*.json")
 
 

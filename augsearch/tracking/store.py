@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 import shutil
 import sys
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from augsearch.errors import TrackingError
 from augsearch.files import real_path
-from augsearch.messages import masked
+from augsearch.messages import command_line, masked
 
 _SQLITE = "sqlite:///"
 _MAGIC = b"SQLite format 3\0"
@@ -74,9 +73,9 @@ def ui_command(uri: str) -> str:
     if uri.startswith(("http://", "https://")):
         return masked(uri)
     # An environment that is not activated has its commands off the PATH, beside its Python.
-    beside = Path(sys.executable).with_name("mlflow")
-    mlflow = "mlflow" if shutil.which("mlflow") or not beside.exists() else str(beside)
-    return shlex.join([mlflow, "ui", "--backend-store-uri", absolute_uri(uri)])
+    beside = shutil.which("mlflow", path=Path(sys.executable).parent)
+    mlflow = "mlflow" if shutil.which("mlflow") or beside is None else beside
+    return command_line([mlflow, "ui", "--backend-store-uri", absolute_uri(uri)])
 
 
 @contextlib.contextmanager

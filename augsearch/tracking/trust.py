@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import sqlite3
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from augsearch.errors import TrackingError
 from augsearch.files import real_path
-from augsearch.messages import masked, show
+from augsearch.messages import command_line, masked, show
 from augsearch.tracking.store import absolute_uri, sqlite_file
 
 _NAMED = "MLFLOW_TRACKING_URI"
@@ -41,9 +40,9 @@ def sync_command(run: Path, uri: str) -> str:
         >>> sync_command(Path("runs/x"), "sqlite:///runs/mlflow.db")
         'augsearch sync runs/x'
     """
-    command = shlex.join(["augsearch", "sync", str(run)])
     needs_no_name = is_named(uri) or (_is_local(uri) and _is_at_home(uri, real_path(run)))
-    return command if needs_no_name else f"{_NAMED}={_shown(uri)} {command}"
+    variables = {} if needs_no_name else {_NAMED: _shown(uri)}
+    return command_line(["augsearch", "sync", str(run)], variables)
 
 
 def no_sign_in(uri: str) -> None:
@@ -59,7 +58,8 @@ def no_sign_in(uri: str) -> None:
         f"else's. It names {show(masked(uri))}, MLflow would sign in there with what this "
         f"environment holds (MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_PASSWORD and the like), "
         f"and {_NAMED} {_instead()}. Nothing was sent. If that server is yours, set "
-        f"{_NAMED}={_shown(uri)} for this command; if not, take the passwords out of it."
+        f"{_NAMED}={command_line([_shown(uri)])} for this command; if not, take the passwords "
+        "out of it."
     )
 
 
@@ -81,7 +81,7 @@ def nothing_made_elsewhere(uri: str, run: Path) -> None:
         "a store on this machine must be a SQLite file with MLflow's tables, or a new one beside "
         "the run, unless you name it: the run may be somebody else's. It names "
         f"{show(masked(uri))}. Nothing was sent. If that place is yours, set "
-        f"{_NAMED}={_shown(uri)} for this command."
+        f"{_NAMED}={command_line([_shown(uri)])} for this command."
     )
 
 
@@ -134,7 +134,8 @@ def _is_inside(target: Path, base: Path) -> bool:
 def _scheme(uri: str) -> str:
     """Return the scheme without the driver of a database, "" for a path."""
     try:
-        return urlsplit(uri).scheme.partition("+")[0]
+        scheme = urlsplit(uri).scheme.partition("+")[0]
+        return "" if len(scheme) == 1 else scheme  # a drive of Windows
     except ValueError:  # "http://[" and the like; nothing local is written so
         return "unknown"
 
@@ -160,9 +161,10 @@ def _server(uri: str) -> str:
 
 
 def _shown(uri: str) -> str:
-    """Return what MLFLOW_TRACKING_URI may be set to, for a shell, if it is of a bearable length."""
+    """Return what MLFLOW_TRACKING_URI may be set to, if it can be shown and pasted."""
     address = _server(uri)
-    return "URL" if len(address) > 300 or masked(address) != address else shlex.quote(address)
+    active = set(address) & set('"$`%')  # in double quotes, too
+    return "URL" if len(address) > 300 or active or masked(address) != address else address
 
 
 def _instead() -> str:

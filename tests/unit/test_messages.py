@@ -1,6 +1,9 @@
+import shlex
+
 import pytest
 
-from augsearch.messages import hint, lines, masked, names, printable, show
+from augsearch import messages
+from augsearch.messages import command_line, hint, lines, masked, names, printable, show
 
 
 @pytest.mark.parametrize(
@@ -48,3 +51,15 @@ def test_what_is_long_is_cut() -> None:
         assert len(text) < 13_000
     assert names(["a", "b", "c"], 2) == "'a', 'b' and 1 more"
     assert lines(["a", "b"], 1) == "\n  a\n  and 1 more"
+
+
+def test_a_command_is_written_for_the_shells_of_the_system(monkeypatch) -> None:
+    words = ["mlflow", "ui", "--backend-store-uri", r"sqlite:///C:\my runs\mlflow.db"]
+    variables = {"MLFLOW_TRACKING_URI": "http://host:5000"}
+    assert shlex.split(command_line(words)) == words
+    assert command_line(words[:2], variables) == "MLFLOW_TRACKING_URI=http://host:5000 mlflow ui"
+    monkeypatch.setattr(messages, "_ON_WINDOWS", True)
+    assert command_line(words).endswith(r' --backend-store-uri "sqlite:///C:\my runs\mlflow.db"')
+    assert command_line([r"C:\env\Scripts\mlflow.exe", "ui"]) == r"C:\env\Scripts\mlflow.exe ui"
+    told = "mlflow ui (with MLFLOW_TRACKING_URI = http://host:5000 in the environment)"
+    assert command_line(words[:2], variables) == told

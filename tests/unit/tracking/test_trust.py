@@ -176,6 +176,7 @@ def places(empty_store: Path, tmp_path: Path) -> Path:
         ("sqlite://", False),
         ("file://{elsewhere}/new", False),
         ("{elsewhere}/new", False),
+        (r"C:\elsewhere\new", False),
     ],
 )
 def test_a_foreign_run_has_no_database_made_elsewhere(
