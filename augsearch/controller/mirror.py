@@ -96,7 +96,7 @@ class Mirror:
         elif isinstance(event, PictureMade):
             # .../source-NAME-fold0/class1/samples/000500.png, below samples of its own
             place = event.path.parent.parent.relative_to(self._directory.artifacts)
-            self._tracker.artifact(event.path, folder=f"samples/{place}")
+            self._tracker.artifact(event.path, folder=f"samples/{place.as_posix()}")
 
     def trial(
         self, arm: str, evaluation: Evaluation, cells: Sequence[tuple[int, int]], round_: int

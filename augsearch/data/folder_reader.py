@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from augsearch.data.conventions import IMAGE_SUFFIXES
-from augsearch.data.folders import images_below, subfolders, visible
+from augsearch.data.folders import composed, images_below, subfolders, visible
 from augsearch.data.listing import Entry, Listing, choose, files_of, stamps_of
 from augsearch.errors import DataError
 from augsearch.messages import hint, lines, names
@@ -28,17 +28,17 @@ def read_folder(data: FolderData) -> Listing:
     entries: list[Entry] = []
     ignored: list[str] = []
     unmatched: list[str] = []
-    for folder in folders:
+    for label, folder in folders.items():
         before = len(entries)
         for path in visible(folder):
-            name = f"{folder.name}/{path.name}"
+            name = f"{label}/{path.name}"
             if path.suffix.lower() not in IMAGE_SUFFIXES:
                 ignored.append(name)
                 continue
             group = _patient(path.name, pattern) if pattern else name
             if not group:
                 unmatched.append(name)
-            entries.append(Entry(name, folder.name, group, path=path))
+            entries.append(Entry(name, label, group, path=path))
         if len(entries) == before:
             remedy = (
                 'move up those in its folders, or write a table of them (data.kind = "csv")'
@@ -47,7 +47,7 @@ def read_folder(data: FolderData) -> Listing:
                 'data.kind = "dicom" if it holds DICOM files'
             )
             raise DataError(
-                f"{folder} must hold images of class {folder.name!r} but has no PNG, JPEG, TIFF or "
+                f"{folder} must hold images of class {label!r} but has no PNG, JPEG, TIFF or "
                 f"BMP file; {remedy}"
             )
     if unmatched:
@@ -63,25 +63,26 @@ def read_folder(data: FolderData) -> Listing:
     return Listing(kept, classes, files_of, stamps_of(kept), warnings)
 
 
-def class_folders(path: Path, classes: tuple[str, ...] | None) -> list[Path]:
-    """Return the folders of the classes to use, sorted.
+def class_folders(path: Path, classes: tuple[str, ...] | None) -> dict[str, Path]:
+    """Return the folders of the classes to use, by class, sorted by their names.
 
     Raises:
         DataError: There are none, or one of `classes` is not there.
     """
-    found = {folder.name: folder for folder in subfolders(path)}
+    found = {composed(folder.name): folder for folder in subfolders(path)}
     if not found:
         raise DataError(
             f"{path} must hold one folder of images per class but has no folders; for a table of "
             'images and labels use data.kind = "csv"'
         )
     for label in classes or ():
-        if label not in found:
+        if composed(label) not in found:
             raise DataError(
                 f"{path} has no folder for class {label!r}{hint(label, found)}; "
                 f"the folders there are {names(found)}"
             )
-    return [folder for label, folder in found.items() if classes is None or label in classes]
+    spelt = {composed(label): label for label in classes or found}
+    return {spelt[name]: folder for name, folder in found.items() if name in spelt}
 
 
 def _patient(file_name: str, pattern: Pattern) -> str:

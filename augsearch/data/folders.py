@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from pathlib import Path
 
 from augsearch.data.conventions import IMAGE_SUFFIXES
@@ -10,7 +11,13 @@ from augsearch.data.conventions import IMAGE_SUFFIXES
 
 def visible(folder: Path) -> list[Path]:
     """Return all that lies right in a folder and is not hidden."""
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    found = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return sorted(found, key=lambda path: path.name)  # paths of Windows know no case
+
+
+def composed(name: str) -> str:
+    """Return a name with its accents as parts of their letters; macOS often keeps them apart."""
+    return unicodedata.normalize("NFC", name)
 
 
 def subfolders(folder: Path) -> list[Path]:
@@ -30,7 +37,7 @@ def files_below(folder: Path) -> list[Path]:
         links = [name for name in folders if (Path(place) / name).is_symlink()]
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(place) / name for name in files + links if not name.startswith(".")]
-    return sorted(found)
+    return sorted(found, key=lambda path: path.parts)
 
 
 def images_below(folder: Path) -> bool:

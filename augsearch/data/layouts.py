@@ -17,7 +17,13 @@ from augsearch.data.conventions import (
     sorted_labels,
 )
 from augsearch.data.csv_reader import table_rows
-from augsearch.data.folders import files_below, image_files, images_below, subfolders
+from augsearch.data.folders import (
+    composed,
+    files_below,
+    image_files,
+    images_below,
+    subfolders,
+)
 from augsearch.errors import DataError
 from augsearch.messages import names
 
@@ -77,7 +83,9 @@ def recognise(folder: Path) -> Layout:
 
 
 def _recognise(folder: Path) -> Layout:
-    files = sorted(folder.iterdir()) if folder.is_dir() else [folder]
+    files = [folder]
+    if folder.is_dir():
+        files = sorted(folder.iterdir(), key=lambda path: path.name)
     tables = [path for path in files if path.suffix.lower() == ".csv"]
     arrays = [path for path in files if path.suffix.lower() == ".npz"]
     found = next(filter(None, map(_table, tables)), None)
@@ -116,7 +124,7 @@ def negative_first(classes: Iterable[str]) -> list[str]:
 
 
 def _class_folders(folder: Path) -> Layout | None:
-    files = {path.name: found for path in subfolders(folder) if (found := _images(path))}
+    files = {composed(path.name): own for path in subfolders(folder) if (own := _images(path))}
     if len(files) >= 2:
         counts = {name: len(files[name]) for name in negative_first(files)}
         return Layout("folder", folder, counts, channels=_channels(map(min, files.values())))
@@ -131,7 +139,7 @@ def _class_folders(folder: Path) -> Layout | None:
 
 
 def _dicom_folders(folder: Path) -> Layout | None:
-    files = {path.name: files_below(path) for path in subfolders(folder)}
+    files = {composed(path.name): files_below(path) for path in subfolders(folder)}
     counts = {name: n for name, own in files.items() if (n := sum(map(is_dicom, own)))}
     if len(counts) < 2:
         return None

@@ -20,8 +20,11 @@ from augsearch.export.manifest import MANIFEST, SAYS, Origin, Row, write_manifes
 ImageFormat = Literal["png", "dicom"]
 
 _SUFFIX: dict[ImageFormat, str] = {"png": "png", "dicom": "dcm"}
-_FOLDER_NAME = re.compile(r"[^\x00-\x1f./\\:\x7f][^\x00-\x1f/\\:\x7f]{0,99}")
-"""Class names that can be the name of a folder."""
+_NO_FOLDER = re.compile(
+    r'^$|^\.|[\x00-\x1f\x7f/\\:*?"<>|]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)|.{101}',
+    re.IGNORECASE,
+)
+"""In class names that cannot be the name of a folder on some system: an export is passed on."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def folder_names(classes: Sequence[str]) -> list[str]:
         ['class0', 'class1']
     """
     different = len({name.casefold() for name in classes}) == len(classes)
-    if different and all(_FOLDER_NAME.fullmatch(name) for name in classes):
+    if different and not any(_NO_FOLDER.search(name) for name in classes):
         return list(classes)
     return [f"class{label}" for label in range(len(classes))]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from augsearch.background import in_order
 from augsearch.data.decoding import decode_image
-from augsearch.data.folders import image_files
+from augsearch.data.folders import composed, image_files, subfolders
 from augsearch.errors import DataError, SourceError
 from augsearch.events import Advanced
 from augsearch.files import read_json, write_json
@@ -61,8 +61,9 @@ class FolderSource(Source):
         return [len(self._files(name, classes)) for name in classes]
 
     def _files(self, name: str, classes: Sequence[str]) -> list[Path]:
-        folder = self._path / name
-        if not folder.is_dir():
+        found = {composed(folder.name): folder for folder in subfolders(self._path)}
+        folder = found.get(composed(name))
+        if folder is None:
             raise SourceError(
                 f"{self._path} must have one folder per class ({names(classes)}) but {name!r} is "
                 "missing; name the folders like the classes, and make an empty one for a class "

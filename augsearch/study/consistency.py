@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from augsearch.messages import unknown
 from augsearch.study.classifiers import classifier_problems
@@ -24,6 +24,7 @@ from augsearch.study.untested import untested_problems
 def find_problems(study: StudyFile) -> list[Problem]:
     """Return every broken rule of a study whose tables are each valid by themselves."""
     checks = (
+        _names,
         _sources,
         _bases,
         _baseline,
@@ -42,6 +43,25 @@ def find_problems(study: StudyFile) -> list[Problem]:
         table_problems,
     )
     return [problem for check in checks for problem in check(study)]
+
+
+def _names(study: StudyFile) -> Iterator[Problem]:
+    tables: dict[Location, Iterable[str]] = {
+        ("sources",): study.sources,
+        ("classifiers",): study.classifiers,
+        ("arms",): study.arms,
+        ("report", "tables"): study.report.tables,
+    }
+    for table, names in tables.items():
+        first: dict[str, str] = {}
+        for name in names:
+            other = first.setdefault(name.casefold(), name)
+            if other != name:
+                yield (
+                    (*table, name),
+                    f"must differ from {other} by more than case; files are called so, and macOS "
+                    "and Windows would take the two for one",
+                )
 
 
 def _sources(study: StudyFile) -> Iterator[Problem]:

@@ -185,7 +185,7 @@ class Tracker:
         run = layout.study_run() if arm is None else layout.arm_run(arm)
         base = self._outbox.path.parent.resolve()
         place = path.resolve()
-        shown = str(place.relative_to(base))
+        shown = place.relative_to(base).as_posix()
         name = f"artifact:{run.run}:{folder}:{shown}:{_content(place)}"
         self._append([self._opened(run), (name, FileAdded(run.run, shown, folder))])
 

@@ -99,7 +99,7 @@ def _fingerprint(folder: Path) -> str:
     paths = sorted(folder.rglob("generator.safetensors"))
     digest = hashlib.sha256()
     for path in paths:
-        digest.update(str(path.relative_to(folder)).encode())
+        digest.update(path.relative_to(folder).as_posix().encode())
         digest.update(path.read_bytes())
     return digest.hexdigest() if paths else ""
 

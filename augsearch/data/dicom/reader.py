@@ -97,17 +97,17 @@ def _pseudonymous(
 def _of_folders(data: DicomData) -> Listing:
     entries: list[Entry] = []
     others = 0
-    for folder in class_folders(data.path, data.classes):
+    for label, folder in class_folders(data.path, data.classes).items():
         before = len(entries)
         for path in files_below(folder):
             if is_dicom(path):
-                name = f"{folder.name}/{path.relative_to(folder).as_posix()}"
-                entries.append(Entry(name, folder.name, name, path=path))
+                name = f"{label}/{path.relative_to(folder).as_posix()}"
+                entries.append(Entry(name, label, name, path=path))
             else:
                 others += 1
         if len(entries) == before:
             raise DataError(
-                f"{folder} must hold images of class {folder.name!r} but has no DICOM file; "
+                f"{folder} must hold images of class {label!r} but has no DICOM file; "
                 "remove the folder, or list the class folders to use in data.classes"
             )
     kept, classes, warnings = choose(entries, data.classes)

@@ -1,4 +1,4 @@
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ from augsearch.data.csv_reader import read_csv
 from augsearch.data.dataset import load_dataset, read_listing
 from augsearch.data.decoding import fit_array
 from augsearch.data.folder_reader import read_folder
+from augsearch.data.folders import files_below
 from augsearch.errors import DataError
 from augsearch.seeds import Seed
 from augsearch.study.schema.data import (
@@ -57,6 +58,32 @@ def test_classes_are_chosen_and_ordered_by_the_user(folders: Path) -> None:
     assert {entry.label for entry in listing.entries} == {"a", "b"}
     with pytest.raises(DataError, match=r"no folder for class 'aa' \(did you mean 'a'\?\)"):
         read_folder(FolderData(kind="folder", path=folders, classes=("aa", "b")))
+
+
+def test_accents_that_macos_keeps_apart_belong_to_their_letters(tmp_path: Path) -> None:
+    image(tmp_path / "la\u0308sion" / "1.png")
+    image(tmp_path / "clear" / "1.png")
+    assert read_folder(FolderData(kind="folder", path=tmp_path)).classes == ("clear", "l\u00e4sion")
+    for written in ("l\u00e4sion", "la\u0308sion"):
+        data = FolderData(kind="folder", path=tmp_path, classes=("clear", written))
+        listing = read_folder(data)
+        assert listing.classes == ("clear", written)
+        assert {entry.label for entry in listing.entries} == {"clear", written}
+
+
+def test_the_order_of_files_is_that_of_their_names_on_every_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def as_on_windows(one: Path, other: Path) -> bool:
+        return str(one).casefold() < str(other).casefold()
+
+    monkeypatch.setattr(PurePath, "__lt__", as_on_windows)
+    for name in ("x/a.png", "x/B.png", "Y/c.png"):
+        image(tmp_path / name)
+    listing = read_folder(FolderData(kind="folder", path=tmp_path))
+    assert [entry.name for entry in listing.entries] == ["Y/c.png", "x/B.png", "x/a.png"]
+    files = [path.relative_to(tmp_path).as_posix() for path in files_below(tmp_path)]
+    assert files == ["Y/c.png", "x/B.png", "x/a.png"]
 
 
 def test_the_file_name_tells_the_patient(folders: Path) -> None:

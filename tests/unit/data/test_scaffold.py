@@ -54,6 +54,15 @@ def test_class_folders(tmp_path: Path) -> None:
     assert study.evaluation.controls
 
 
+def test_a_class_is_called_with_its_accents_as_parts_of_letters(tmp_path: Path) -> None:
+    folder = class_folders(tmp_path / "data", **{"la\u0308sion": 60, "normal": 60})
+    text, study = written(folder, tmp_path)
+    assert study.data == FolderData(
+        kind="folder", path=folder.resolve(), classes=("normal", "l\u00e4sion")
+    )
+    assert "\u0308" not in text
+
+
 def test_what_is_suggested_as_iterations_is_what_the_preset_has(tmp_path: Path) -> None:
     text, study = written(class_folders(tmp_path / "images", well=60, ill=60), tmp_path)
     source = study.sources["acgan"]

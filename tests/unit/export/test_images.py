@@ -100,6 +100,10 @@ def test_dicom_files_say_that_they_are_synthetic(tmp_path):
         ("x\0y", "c"),
         (".hidden", "c"),
         ("a" * 101, "c"),
+        ("grade >= 2", "c"),
+        ("suspicious?", "c"),
+        ("susp.", "c"),
+        ("Con", "c"),
     ],
 )
 def test_class_names_that_no_folder_can_have(tmp_path, classes):

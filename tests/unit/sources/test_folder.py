@@ -54,6 +54,12 @@ def test_other_and_hidden_files_are_passed_over(images):
     assert fit(images).size(0) == 8
 
 
+def test_accents_that_macos_keeps_apart_belong_to_their_letters(images):
+    (images / "class-0").rename(images / "la\u0308sion")
+    source = FolderSource(FolderOptions(kind="folder", path=images))
+    assert list(source.sizes(("l\u00e4sion", "class-1"))) == [8, 1]
+
+
 def test_asking_for_more_than_there_are_says_what_to_do(images):
     message = (
         "source 'made' has only 8 images of class 'class-0' but 9 are needed; "

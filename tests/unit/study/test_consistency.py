@@ -55,6 +55,16 @@ sources.classic.kind = "classic"
             "7: arms.b.balance: cannot be combined with base; set balance in arm real or drop base",
         ),
         (
+            "arms.real = {}\narms.Real.balance = 'acgan'",
+            "6: arms.Real: must differ from real by more than case; files are called so, and macOS "
+            "and Windows would take the two for one",
+        ),
+        (
+            "sources.Classic.kind = 'classic'\narms.real = {}",
+            "5: sources.Classic: must differ from classic by more than case; files are called so, "
+            "and macOS and Windows would take the two for one",
+        ),
+        (
             "arms.s.search.source = 'acgan'\narms.b.base = 's'",
             "5: arms: one must train on all real images and neither search nor add, to compare "
             "with; add [arms.real]",
