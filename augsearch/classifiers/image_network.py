@@ -46,8 +46,9 @@ class ImageNetwork(nn.Module):
         self.register_buffer("mean_image", mean_image)
         self.register_buffer("scale", torch.tensor(1 / (255 * sd)).float().view(-1, 1, 1))
         self.register_buffer("offset", torch.tensor(-mean / sd).float().view(-1, 1, 1))
-        self.register_buffer("weight", torch.from_numpy(head.weight))
-        self.register_buffer("bias", torch.from_numpy(head.bias))
+        # Copies: they may be parts of one array, which torch.export writes whole, with a warning.
+        self.register_buffer("weight", torch.tensor(head.weight))
+        self.register_buffer("bias", torch.tensor(head.bias))
         self.eval()
 
     @property

@@ -24,7 +24,8 @@ from augsearch.export.pyfunc import write_pyfunc
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 256, (70, 8, 8, 3), dtype=np.uint8)
 CLASSES = ["clear", "fluid", "other"]
-HEAD = LinearHead(RANDOM.normal(size=(3, 4)), RANDOM.normal(size=3), outputs="sigmoid")
+PARAMETERS = RANDOM.normal(size=(3, 5))  # in one array, as heads by Adam have them
+HEAD = LinearHead(PARAMETERS[:, :4], PARAMETERS[:, 4], outputs="sigmoid")
 
 
 def body(dtype=torch.float32):
