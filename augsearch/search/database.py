@@ -188,8 +188,9 @@ def calling_optuna() -> Iterator[None]:
         with _optuna_quiet:
             yield
     except (NoSuchModuleError, ImportError) as error:
+        lacking = masked(str(error)).rstrip(".")
         raise StorageError(
-            f"the search's ledger needs a database driver that is not there: {masked(str(error))}. "
+            f"the search's ledger needs a database driver that is not there: {lacking}. "
             "For PostgreSQL: pip install 'augsearch[postgres]'."
         ) from error
     except (optuna.exceptions.StorageInternalError, SQLAlchemyError) as error:

@@ -89,8 +89,8 @@ def open_file_system(url: str) -> tuple[Any, str]:
         except (ValueError, ImportError) as error:
             raise StorageError(
                 f"the artifact store must be a URL that fsspec takes but got {masked(url)}: "
-                f"{masked(str(error))}. Give file:///folder, s3://bucket/folder (install "
-                "augsearch[s3]) or another one."
+                f"{masked(str(error))}. Give file:///folder, s3://bucket/folder (after "
+                "pip install 'augsearch[s3]') or another one."
             ) from error
     return system, str(path).rstrip("/")
 

@@ -319,6 +319,7 @@ def test_a_wrong_password_is_named_at_once_and_not_repeated(postgres):
     [
         ("postgres://ann:S3cret@host/db", "needs a database driver that is not there"),
         ("oracle+nodriver://ann:S3cret@host/db", "needs a database driver that is not there"),
+        ("mysql://ann:S3cret@host/db", "install appropriate one\\. For PostgreSQL: pip install"),
         ("ann:S3cret@host/db", "its URL but got"),
         ("postgresql://ann:S3cret@host:port/db", "its URL but got 'postgresql://\\*\\*\\*@host"),
     ],

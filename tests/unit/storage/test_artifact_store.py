@@ -1,12 +1,14 @@
 """What one machine made is on the other: whole, checked, and nothing beside it."""
 
 import pickle
+import sys
 import threading
 from pathlib import Path
 
 import fsspec
 import pytest
 from fsspec.core import url_to_fs
+from fsspec.registry import _registry
 
 from augsearch.errors import StorageError
 from augsearch.events import Disturbed
@@ -216,6 +218,13 @@ def test_a_store_that_cannot_be_used_is_named_without_its_password(url, message,
     with pytest.raises(StorageError, match=message) as caught:
         store.push(here)
     assert "secret" not in str(caught.value) + repr(store)
+
+
+def test_without_the_extra_the_message_names_the_command_that_installs_it(here, monkeypatch):
+    monkeypatch.delitem(_registry, "s3", raising=False)
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    with pytest.raises(StorageError, match=r"s3fs.*pip install 'augsearch\[s3\]'"):
+        ArtifactStore("s3://bucket/x", here).push(here)
 
 
 def test_a_bucket_that_is_missing_is_not_made(s3, here):
