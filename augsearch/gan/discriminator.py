@@ -100,6 +100,9 @@ class Discriminator(nn.Module):
         return self.heads(self.features(images, rng))
 
 
+_DRAWS_64_BITS = ("cpu", "cuda")
+
+
 class Dropout(nn.Module):
     """Dropout that draws from a given generator; torch's own knows the global one only."""
 
@@ -117,12 +120,16 @@ class Dropout(nn.Module):
         """Return 0 for what is left out, else 1 / (1 - share), in the dtype of `maps`.
 
         Sixteen random bits decide each value: four to a draw of 64, which costs a tenth of torch's
-        bernoulli_ on a CPU, where it draws 53 bits for each value on one core alone.
+        bernoulli_ on a CPU, where it draws 53 bits for each value on one core alone. Apple's devices
+        have no more than 32 random bits in 64, and draw a number for each value.
         """
         n_values, n_maps, *sides = maps.numel(), *maps.shape[1:]
-        words = torch.empty(-(-n_values // 4), dtype=torch.int64, device=maps.device)
-        bits = words.random_(-(2**63), None, generator=rng).view(torch.int16)[:n_values]
-        kept = bits >= round(self.share * 2**16) - 2**15
+        if maps.device.type in _DRAWS_64_BITS:
+            words = torch.empty(-(-n_values // 4), dtype=torch.int64, device=maps.device)
+            bits = words.random_(-(2**63), None, generator=rng).view(torch.int16)[:n_values]
+            kept = bits >= round(self.share * 2**16) - 2**15
+        else:
+            kept = torch.rand(n_values, generator=rng, device=maps.device) >= self.share
         factors = kept.to(maps.dtype).mul_(1 / (1 - self.share))
         return factors.view(len(maps), *sides, n_maps).movedim(-1, 1)
 

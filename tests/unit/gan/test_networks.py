@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -280,6 +282,21 @@ def test_dropout_leaves_out_the_stated_share_in_training_only() -> None:
     assert torch.equal(dropout.eval()(ones, _rng()), ones)
 
 
+@pytest.fixture(params=["cpu", "mps"])
+def random_bits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw as on a device; on an MPS device a whole number of 64 bits has 32 random ones."""
+    if request.param == "cpu":
+        return
+    draw = torch.Tensor.random_
+
+    def widened(tensor: torch.Tensor, *given: Any, **options: Any) -> torch.Tensor:
+        return draw(tensor, *given, **options).bitwise_right_shift_(32)
+
+    monkeypatch.setattr(torch.Tensor, "random_", widened)
+    monkeypatch.setattr("augsearch.gan.discriminator._DRAWS_64_BITS", ())
+
+
+@pytest.mark.usefixtures("random_bits")
 @pytest.mark.parametrize("share", [0.5, 0.3])
 def test_dropout_leaves_out_its_share_and_keeps_the_mean(share: float) -> None:
     dropout = Dropout(share)
