@@ -148,7 +148,7 @@ def check_tables(example: Example) -> None:
 
     Of sources, classifiers and arms each is a table of its own.
     """
-    from augsearch.study.consistency import find_problems
+    from augsearch.study.rules.consistency import find_problems
     from augsearch.study.schema.study import StudyFile
 
     given, whole = tomllib.loads(example.parsed), {}

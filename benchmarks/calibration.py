@@ -27,12 +27,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from augsearch.evaluation.confidence_set import confidence_set
-from augsearch.evaluation.delong import delong_test
-from augsearch.evaluation.endpoints import endpoint_gain
-from augsearch.evaluation.max_t import max_t
+from augsearch.evaluation.inference.confidence_set import confidence_set
+from augsearch.evaluation.inference.delong import delong_test
+from augsearch.evaluation.inference.endpoints import endpoint_gain
+from augsearch.evaluation.inference.max_t import max_t
+from augsearch.evaluation.inference.verdict import verdict
 from augsearch.evaluation.metrics import auc, get_metric
-from augsearch.evaluation.verdict import verdict
 from augsearch.files import write_json, write_text
 from augsearch.seeds import Seed
 

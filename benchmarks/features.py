@@ -30,9 +30,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
-from augsearch.classifiers.backbones import TorchvisionBackbone
 from augsearch.classifiers.captured import Captured
-from augsearch.classifiers.feature_store import FeatureStore
+from augsearch.classifiers.frozen.backbones import TorchvisionBackbone
+from augsearch.classifiers.frozen.feature_store import FeatureStore
 from augsearch.classifiers.network_inputs import batch_size
 from augsearch.classifiers.torchvision_networks import headless
 from augsearch.device import Precision, has_bf16, pick_device
@@ -40,7 +40,7 @@ from augsearch.records import LabelledImages
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext, Pool
 from augsearch.sources.folder import FolderSource
-from augsearch.sources.store import PoolStore
+from augsearch.sources.pools.store import PoolStore
 from augsearch.study.schema.sources import FolderOptions
 
 NAME, SEED = "densenet121", Seed.of(0)

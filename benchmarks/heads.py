@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from plain_loop import train_plainly
 from torch import nn
 
-from augsearch.classifiers.adam_heads import HeadCell, train_adam_heads
+from augsearch.classifiers.frozen.adam_heads import HeadCell, train_adam_heads
 from augsearch.device import pick_device, thread_count, threads
 from augsearch.seeds import Seed
 from augsearch.study.schema.classifier import AdamHead

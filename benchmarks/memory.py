@@ -61,12 +61,12 @@ def megabytes() -> float:
 
 def stream(count: int, side: int) -> dict[str, float]:
     """Send images through, and return the memory before and at the peak."""
-    from augsearch.classifiers.feature_bank import FeatureBank
-    from augsearch.classifiers.feature_store import FeatureStore
+    from augsearch.classifiers.frozen.feature_bank import FeatureBank
+    from augsearch.classifiers.frozen.feature_store import FeatureStore
     from augsearch.events import silent
     from augsearch.records import Portion, TrainingSet
     from augsearch.seeds import Seed
-    from augsearch.sources.store import PoolStore
+    from augsearch.sources.pools.store import PoolStore
 
     importlib.import_module("torchvision")  # a run has loaded it by then
     start = megabytes()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from augsearch.classifiers.adam_heads import HeadCell
+from augsearch.classifiers.frozen.adam_heads import HeadCell
 from augsearch.seeds import Seed
 from augsearch.study.schema.classifier import AdamHead
 

@@ -32,9 +32,9 @@ from measure import interleaved, record, table
 from plain_loop import train_plainly
 from torch import Tensor, nn
 
-from augsearch.classifiers.backbones import TorchvisionBackbone
-from augsearch.classifiers.feature_store import FeatureStore
-from augsearch.classifiers.frozen import FrozenClassifier
+from augsearch.classifiers.frozen.backbones import TorchvisionBackbone
+from augsearch.classifiers.frozen.classifier import FrozenClassifier
+from augsearch.classifiers.frozen.feature_store import FeatureStore
 from augsearch.classifiers.torchvision_networks import headless
 from augsearch.data.demo import draw_demo
 from augsearch.device import pick_device

@@ -21,10 +21,10 @@ import numpy as np
 from measure import interleaved, record, table
 from numpy.typing import NDArray
 
-from augsearch.evaluation.confidence_set import confidence_set
-from augsearch.evaluation.delong import DeLongResult, auc_covariance, delong_test
-from augsearch.evaluation.max_t import max_t
-from augsearch.evaluation.verdict import verdict
+from augsearch.evaluation.inference.confidence_set import confidence_set
+from augsearch.evaluation.inference.delong import DeLongResult, auc_covariance, delong_test
+from augsearch.evaluation.inference.max_t import max_t
+from augsearch.evaluation.inference.verdict import verdict
 from augsearch.seeds import Seed
 
 Floats = NDArray[np.float64]

@@ -77,9 +77,9 @@ def _frozen(
     seed: Seed,
     device: str,
 ) -> Classifier:
-    from augsearch.classifiers.backbones import TorchvisionBackbone
-    from augsearch.classifiers.feature_store import FeatureStore
-    from augsearch.classifiers.frozen import FrozenClassifier
+    from augsearch.classifiers.frozen.backbones import TorchvisionBackbone
+    from augsearch.classifiers.frozen.classifier import FrozenClassifier
+    from augsearch.classifiers.frozen.feature_store import FeatureStore
     from augsearch.classifiers.torchvision_networks import SMALLEST_INPUT
 
     # Images too small for the networks, such as the 8 x 8 digits, are enlarged.

@@ -14,7 +14,7 @@ from torch import nn
 
 from augsearch.classifiers.network_inputs import Transform
 from augsearch.classifiers.randomness import seeded
-from augsearch.classifiers.weights import imagenet_file, load_into, read_weights
+from augsearch.classifiers.weights.loading import imagenet_file, load_into, read_weights
 from augsearch.errors import WeightsError
 from augsearch.messages import unknown
 from augsearch.seeds import Seed

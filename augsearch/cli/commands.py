@@ -161,7 +161,7 @@ def lab(
     """Compare search rules on simulated curves, and replay a run's history under other rules."""
     from dataclasses import asdict
 
-    from augsearch.controller.lab import search_lab
+    from augsearch.controller.finished_runs.lab import search_lab
     from augsearch.display import make_display
 
     with make_display(quiet) as display:
@@ -183,9 +183,9 @@ def report(
     quiet: Quiet = False,
 ) -> None:
     """Write the report of a finished run again, or compare several runs side by side."""
-    from augsearch.controller.compare import compare_runs
-    from augsearch.controller.revisit import render_again
-    from augsearch.controller.sharing import Stores
+    from augsearch.controller.finished_runs.compare import compare_runs
+    from augsearch.controller.finished_runs.revisit import render_again
+    from augsearch.controller.run_directory.sharing import Stores
     from augsearch.display import make_display
 
     if len(runs) > 1:

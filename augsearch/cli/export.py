@@ -35,8 +35,8 @@ def export(
     quiet: Quiet = False,
 ) -> None:
     """Write the images, the model or the features of a finished run's arm, with a card."""
-    from augsearch.controller.export import export_run
-    from augsearch.controller.sharing import Stores
+    from augsearch.controller.finished_runs.export import export_run
+    from augsearch.controller.run_directory.sharing import Stores
     from augsearch.display import make_display
 
     with make_display(quiet) as display:

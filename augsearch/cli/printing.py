@@ -32,7 +32,7 @@ def print_result(study: Study, result: StudyResult, directory: Path) -> None:
     from augsearch.amounts import amount_words
     from augsearch.controller.mirror import tracking_uri
     from augsearch.messages import printable
-    from augsearch.report.sentences import endpoint_sentences, verdict_sentence, with_interval
+    from augsearch.report.words.sentences import endpoint_sentences, verdict_sentence, with_interval
     from augsearch.tracking.store import ui_command
 
     settings = study.settings
@@ -65,8 +65,8 @@ def _print_paper_tables(console: Console, study: Study, directory: Path) -> None
     from rich.markup import escape
     from rich.table import Table
 
-    from augsearch.report.sentences import chosen_on_tuning
     from augsearch.report.tables import pieces, read_table
+    from augsearch.report.words.sentences import chosen_on_tuning
 
     settings = study.settings
     searched = any(arm.search for arm in settings.arms.values())

@@ -34,7 +34,7 @@ def reader_make(
     ] = None,
 ) -> None:
     """Write one HTML page that shows readers real and synthetic images of a run."""
-    from augsearch.controller.reader import make_reader_page
+    from augsearch.controller.finished_runs.reader import make_reader_page
 
     made = make_reader_page(run, real, synthetic, out)
     for origin, counts in (("real", made.real), ("synthetic", made.synthetic)):
@@ -58,7 +58,7 @@ def reader_score(
     """Print how well readers did, on real and synthetic images apart, and how far they agree."""
     from dataclasses import asdict
 
-    from augsearch.controller.reader import score_readers
+    from augsearch.controller.finished_runs.reader import score_readers
 
     assessment = score_readers(run, answers)
     if as_json:

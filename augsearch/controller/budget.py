@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 
 from augsearch.amounts import amount_words
-from augsearch.controller.directory import RunDirectory
-from augsearch.controller.opening import OPENED
+from augsearch.controller.run_directory.directory import RunDirectory
+from augsearch.controller.run_directory.opening import OPENED
 from augsearch.errors import TimeUpError
 from augsearch.events import Advanced, Event, StageStarted, TrialCompleted
 from augsearch.execution.reach import rule_of_arm
-from augsearch.search.ledger import stored_evaluations
+from augsearch.search.ledger.ledger import stored_evaluations
 from augsearch.search.settings import Direction
 from augsearch.study.schema.study import StudyFile
 

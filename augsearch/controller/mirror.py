@@ -7,8 +7,8 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from augsearch.controller.directory import RunDirectory
-from augsearch.controller.links import no_ways_out
+from augsearch.controller.run_directory.directory import RunDirectory
+from augsearch.controller.run_directory.links import no_ways_out
 from augsearch.errors import RunDirectoryError, TrackingError
 from augsearch.events import (
     Event,
@@ -22,7 +22,7 @@ from augsearch.events import (
 from augsearch.execution.recipes import sources_of_arm
 from augsearch.messages import cut, has_password, masked, show
 from augsearch.records import Evaluation
-from augsearch.report.sentences import verdict_sentence
+from augsearch.report.words.sentences import verdict_sentence
 from augsearch.search.tuning import Setting, SettingTrial
 from augsearch.study.audit_result import AuditResult
 from augsearch.study.compare import flatten

@@ -8,24 +8,24 @@ from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from importlib.metadata import version
 
-from augsearch.controller.answer import declare, declared_arm, open_test_set
-from augsearch.controller.arms import SearchedArm, search_arm
-from augsearch.controller.auditing import audit_sources, is_audited, kept_audits
 from augsearch.controller.budget import Budget
-from augsearch.controller.claiming import same_text, settle
-from augsearch.controller.conclusion import Conclusion
-from augsearch.controller.controls import search_controls
-from augsearch.controller.curves import smoothed_curves
-from augsearch.controller.directory import RunDirectory
-from augsearch.controller.fitting import empty_folds, fit_sources
-from augsearch.controller.generator_replicates import replicate_generators
-from augsearch.controller.keeping import Keeper
 from augsearch.controller.mirror import Mirror
-from augsearch.controller.preparation import Prepared, prepare
-from augsearch.controller.real_equivalence import real_curve
-from augsearch.controller.reporting import write_run_report
-from augsearch.controller.results import study_result
-from augsearch.controller.untested import judge_on_tuning_set
+from augsearch.controller.outcome.conclusion import Conclusion
+from augsearch.controller.outcome.curves import smoothed_curves
+from augsearch.controller.outcome.reporting import write_run_report
+from augsearch.controller.outcome.results import study_result
+from augsearch.controller.run_directory.claiming import same_text, settle
+from augsearch.controller.run_directory.directory import RunDirectory
+from augsearch.controller.run_directory.keeping import Keeper
+from augsearch.controller.stages.answer import declare, declared_arm, open_test_set
+from augsearch.controller.stages.arms import SearchedArm, search_arm
+from augsearch.controller.stages.auditing import audit_sources, is_audited, kept_audits
+from augsearch.controller.stages.controls import search_controls
+from augsearch.controller.stages.fitting import empty_folds, fit_sources
+from augsearch.controller.stages.generator_replicates import replicate_generators
+from augsearch.controller.stages.preparation import Prepared, prepare
+from augsearch.controller.stages.real_equivalence import real_curve
+from augsearch.controller.stages.untested import judge_on_tuning_set
 from augsearch.data.splits import write_external_csv, write_split_csv
 from augsearch.device import thread_count
 from augsearch.errors import AugsearchError, RunDirectoryError, TimeUpError

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from augsearch.controller.claiming import claimed
-from augsearch.controller.numbering import latest
-from augsearch.controller.sharing import Stores
+from augsearch.controller.run_directory.claiming import claimed
+from augsearch.controller.run_directory.numbering import latest
+from augsearch.controller.run_directory.sharing import Stores
 from augsearch.device import torch_as_new
 from augsearch.events import Notify, silent
 from augsearch.files import real_path

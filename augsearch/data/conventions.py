@@ -40,8 +40,8 @@ PART_OF = {
 """What a split column or folder may be called, in lower case, and the part that it means."""
 
 FEW_IMAGES = 50
-"""Training images of a class below which a GAN was seen to harm: somewhere between 20 and 50, of one
-GAN on photographs of pets (Gupta and Brown 2026, arXiv:2603.16134)."""
+"""Training images of a class below which a GAN was seen to harm: somewhere between 20 and 50, of
+one GAN on photographs of pets (Gupta and Brown 2026, arXiv:2603.16134)."""
 
 FEWEST_DRAWN = 3
 """Test images (or patients) of a class from which on a bootstrap over them gives an interval: two

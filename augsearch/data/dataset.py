@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from augsearch.data.array_readers import read_demo, read_digits, read_medmnist
-from augsearch.data.csv_reader import read_csv
-from augsearch.data.dicom.reader import read_dicom
-from augsearch.data.folder_reader import read_folder
-from augsearch.data.listing import Entry, Listing, check_text, force_classes
 from augsearch.data.pixels import Decoded, decode_to_file
+from augsearch.data.readers.array_readers import read_demo, read_digits, read_medmnist
+from augsearch.data.readers.csv_reader import read_csv
+from augsearch.data.readers.dicom.reader import read_dicom
+from augsearch.data.readers.folder_reader import read_folder
+from augsearch.data.readers.listing import Entry, Listing, check_text, force_classes
 from augsearch.errors import DataError, StorageError
 from augsearch.events import Notify, Warned, silent
 from augsearch.files import map_array, read_json, write_json

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from augsearch.background import in_order
 from augsearch.data.colour import in_colour
 from augsearch.data.decoding import fit_array
-from augsearch.data.listing import Entry, Listing
+from augsearch.data.readers.listing import Entry, Listing
 from augsearch.errors import DataError
 from augsearch.events import Advanced, Notify
 from augsearch.files import add_checksum, replacing

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from augsearch.data.conventions import FEW_IMAGES
-from augsearch.data.layouts import Layout, recognise
+from augsearch.data.readers.layouts import Layout, recognise
 from augsearch.errors import DataError
 from augsearch.study.presets import ACGAN_PRESETS
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from augsearch.data.assignment import deal_groups
 from augsearch.data.dataset import Dataset
-from augsearch.data.listing import PARTS
+from augsearch.data.readers.listing import PARTS
 from augsearch.errors import DataError
 from augsearch.files import replacing
 from augsearch.messages import lines, names

@@ -15,18 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augsearch.classifiers.base import Classifier, FittedClassifier
-from augsearch.data.held_out import HeldOut
-from augsearch.evaluation.audit import audited
-from augsearch.evaluation.copies import (
+from augsearch.data.leaks.held_out import HeldOut
+from augsearch.evaluation.images.audit import audited
+from augsearch.evaluation.images.copies import (
     copy_threshold,
     count_copies,
     equal_images,
     nearest_training,
     thumbnails,
 )
-from augsearch.evaluation.floors import set_distances
+from augsearch.evaluation.images.floors import set_distances
+from augsearch.evaluation.images.ms_ssim import within_class_ms_ssim
 from augsearch.evaluation.metrics import Metric
-from augsearch.evaluation.ms_ssim import within_class_ms_ssim
 from augsearch.execution.audit_images import SourceImages, equal_shares
 from augsearch.execution.folds import FoldImages
 from augsearch.records import ImageBlock, LabelledImages, Portion, TrainingSet, pixels_of

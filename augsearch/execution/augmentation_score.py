@@ -33,10 +33,10 @@ from augsearch.search.settings import whole_number
 from augsearch.seeds import Seed
 from augsearch.sources.arrays import ArraySource
 from augsearch.sources.base import FitContext, Source
+from augsearch.sources.pools.store import PoolStore
 from augsearch.sources.registry import create_source
-from augsearch.sources.store import PoolStore
-from augsearch.study.consistency import source_problems
 from augsearch.study.lines import dotted
+from augsearch.study.rules.consistency import source_problems
 from augsearch.study.schema.classifier import ClassifierOptions
 from augsearch.study.schema.sources import SourceOptions
 from augsearch.study.wording import explain

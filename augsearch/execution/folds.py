@@ -10,8 +10,8 @@ import numpy as np
 from augsearch.execution.recipes import Recipe
 from augsearch.records import Portion, TrainingSet
 from augsearch.seeds import Seed
-from augsearch.sources.numbering import STREAM
-from augsearch.sources.store import PoolStore
+from augsearch.sources.pools.numbering import STREAM
+from augsearch.sources.pools.store import PoolStore
 
 FIRST_TEST_STREAM = 1 << 16
 """Replicates of the test draw from streams that no replicate of a search ever touches."""

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 from augsearch.execution.recipes import Recipe, fixed_amount
 from augsearch.search.base import SearchRule
-from augsearch.search.halving import Halving
+from augsearch.search.rules.halving import Halving
+from augsearch.search.rules.registry import rule_of
+from augsearch.search.rules.sliding_window import SlidingWindow
+from augsearch.search.rules.sweep import Sweep
+from augsearch.search.rules.tpe import TpeRule
 from augsearch.search.settings import Direction
-from augsearch.search.sliding_window import SlidingWindow
-from augsearch.search.study_rules import rule_of
-from augsearch.search.sweep import Sweep
-from augsearch.search.tpe import TpeRule
 from augsearch.study.schema.arms import Arm
 
 Sizes = Mapping[str, Sequence[int | None]]

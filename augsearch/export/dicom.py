@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from augsearch.data.dicom.packages import need_dicom
+from augsearch.data.readers.dicom.packages import need_dicom
 from augsearch.export.manifest import SAYS, Origin, Row
 from augsearch.files import replacing
 from augsearch.records import content_key

@@ -120,8 +120,8 @@ class Dropout(nn.Module):
         """Return 0 for what is left out, else 1 / (1 - share), in the dtype of `maps`.
 
         Sixteen random bits decide each value: four to a draw of 64, which costs a tenth of torch's
-        bernoulli_ on a CPU, where it draws 53 bits for each value on one core alone. Apple's devices
-        have no more than 32 random bits in 64, and draw a number for each value.
+        bernoulli_ on a CPU, where it draws 53 bits for each value on one core alone. Devices of
+        Apple have no more than 32 random bits in 64, and draw a number for each value.
         """
         n_values, n_maps, *sides = maps.numel(), *maps.shape[1:]
         if maps.device.type in _DRAWS_64_BITS:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from augsearch.lab.replay import Contender, Replay, contenders, replay
 from augsearch.lab.simulation import WINDOWS
 from augsearch.records import Evaluation
-from augsearch.search.halving import Halving
+from augsearch.search.rules.halving import Halving
+from augsearch.search.rules.sliding_window import SlidingWindow
 from augsearch.search.settings import Direction
-from augsearch.search.sliding_window import SlidingWindow
 
 Floats = NDArray[np.float64]
 

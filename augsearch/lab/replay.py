@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from augsearch.records import Evaluation
-from augsearch.search.halving import Halving
 from augsearch.search.rounds import rounds
-from augsearch.search.sliding_window import SlidingWindow
+from augsearch.search.rules.halving import Halving
+from augsearch.search.rules.sliding_window import SlidingWindow
+from augsearch.search.rules.sweep import Sweep
 from augsearch.search.smoothing import smoothed_optimum
-from augsearch.search.sweep import Sweep
 
 Scores = Callable[[float, int], Sequence[float] | None]
 """(amount, round) -> the scores of that round's trainings; None where there are none."""

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from augsearch.lab.curves import GAIN, LARGEST, SHAPES, curve
 from augsearch.lab.noise import Noise, auc_variance
 from augsearch.lab.replay import Contender, contenders, replay
-from augsearch.search.halving import Halving
-from augsearch.search.sliding_window import SlidingWindow
+from augsearch.search.rules.halving import Halving
+from augsearch.search.rules.sliding_window import SlidingWindow
 from augsearch.seeds import Seed
 
 Floats = NDArray[np.float64]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from augsearch.report.contents import ShownAudit
-from augsearch.report.sentences import metric_title
+from augsearch.report.words.sentences import metric_title
 from augsearch.study.audit_result import AuditResult, Beside, CopiesFound
 
 HEADS = (

@@ -12,7 +12,7 @@ from augsearch.report.figures.forests import gain_forest
 from augsearch.report.figures.overlays import overlaid_curves
 from augsearch.report.figures.palette import inline
 from augsearch.report.page import page
-from augsearch.report.sentences import verdict_sentences
+from augsearch.report.words.sentences import verdict_sentences
 from augsearch.study.results import ArmResult, StudyResult
 
 

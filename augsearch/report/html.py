@@ -11,25 +11,25 @@ from markupsafe import Markup
 from augsearch.amounts import amount_words
 from augsearch.files import write_text
 from augsearch.report.audits import audit_table
-from augsearch.report.captions import tuning_caption
 from augsearch.report.contents import ReportContents
 from augsearch.report.cost import arm_costs, stage_shares
 from augsearch.report.figures import all_figures
 from augsearch.report.figures.metrics_along import METRICS
 from augsearch.report.figures.palette import inline
-from augsearch.report.methods import methods
 from augsearch.report.missing import not_shown
 from augsearch.report.page import page
 from augsearch.report.paper_tables import PaperTable, paper_tables
 from augsearch.report.samples import table_confusions
-from augsearch.report.search_words import score_caption, search_caption
-from augsearch.report.sentences import (
+from augsearch.report.tables import write_paper_tables, write_tables
+from augsearch.report.words.captions import tuning_caption
+from augsearch.report.words.methods import methods
+from augsearch.report.words.search_words import score_caption, search_caption
+from augsearch.report.words.sentences import (
     decided,
     endpoint_sentences,
     scope_sentence,
     verdict_sentences,
 )
-from augsearch.report.tables import write_paper_tables, write_tables
 from augsearch.study.compare import flatten
 
 

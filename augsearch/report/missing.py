@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from augsearch.data.firewall import tells_near_duplicates
-from augsearch.data.near_duplicates import SMALLEST
+from augsearch.data.leaks.firewall import tells_near_duplicates
+from augsearch.data.leaks.near_duplicates import SMALLEST
 from augsearch.report.contents import ReportContents
 from augsearch.study.controls import KINDS
 from augsearch.study.order import used_sources

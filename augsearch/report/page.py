@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from augsearch.report.figures.galleries import gallery_png
 from augsearch.report.figures.palette import dark_style
-from augsearch.report.sentences import metric_title, with_interval
+from augsearch.report.words.sentences import metric_title, with_interval
 from augsearch.study.results import Interval
 from augsearch.study.settings import value_words
 

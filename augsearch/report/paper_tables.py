@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from augsearch.report.captions import caption
 from augsearch.report.contents import ReportContents, Sample
 from augsearch.report.lines import PREFIXES, Line, lines_of
 from augsearch.report.samples import sample_of
 from augsearch.report.values import DELONG, Value, delong_value, fields, value_of
+from augsearch.report.words.captions import caption
 from augsearch.seeds import Seed
 from augsearch.study.schema.report import TableOptions
 

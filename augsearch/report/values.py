@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from augsearch.evaluation.agreement import landis_koch
-from augsearch.evaluation.delong import delong_test
-from augsearch.evaluation.intervals import metric_interval
+from augsearch.evaluation.inference.delong import delong_test
+from augsearch.evaluation.inference.intervals import metric_interval
 from augsearch.report.contents import Sample
 from augsearch.report.samples import first
 from augsearch.seeds import Seed

@@ -2,14 +2,14 @@
 
 from augsearch.search.base import SearchRule
 from augsearch.search.gaussian_process import Smoothed, smoothed
-from augsearch.search.halving import Halving
 from augsearch.search.optimal import BatchScore, SearchResult, find_optimal_multiple
 from augsearch.search.rounds import merged
+from augsearch.search.rules.halving import Halving
+from augsearch.search.rules.sliding_window import SlidingWindow
+from augsearch.search.rules.sweep import Saturation, Sweep
+from augsearch.search.rules.tpe import TpeRule
 from augsearch.search.scoring import RoundScore
-from augsearch.search.sliding_window import SlidingWindow
 from augsearch.search.smoothing import SmoothedOptimum, smoothed_history, smoothed_optimum
-from augsearch.search.sweep import Saturation, Sweep
-from augsearch.search.tpe import TpeRule
 
 __all__ = [
     "BatchScore",

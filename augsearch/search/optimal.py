@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 from augsearch.events import Notify, silent
 from augsearch.records import Evaluation
 from augsearch.search.base import SearchRule
-from augsearch.search.database import LedgerError
-from augsearch.search.halving import Halving
-from augsearch.search.ledger import Ledger, open_ledger
+from augsearch.search.ledger.database import LedgerError
+from augsearch.search.ledger.ledger import Ledger, open_ledger
 from augsearch.search.rounds import rounds
+from augsearch.search.rules.halving import Halving
+from augsearch.search.rules.sliding_window import SlidingWindow
+from augsearch.search.rules.sweep import Saturation, Sweep
+from augsearch.search.rules.tpe import TpeRule
 from augsearch.search.scoring import BatchScore, EndingScore, OneAtATime, Score, checked_scores
 from augsearch.search.settings import DIRECTIONS, Direction, check_known, whole_number
-from augsearch.search.sliding_window import SlidingWindow
 from augsearch.search.smoothing import SmoothedOptimum, smoothed_optimum
-from augsearch.search.sweep import Saturation, Sweep
-from augsearch.search.tpe import TpeRule
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage

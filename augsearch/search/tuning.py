@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from augsearch.events import Notify, silent
 from augsearch.records import Evaluation
-from augsearch.search.connection import opened_study
-from augsearch.search.database import patiently
+from augsearch.search.ledger.connection import opened_study
+from augsearch.search.ledger.database import patiently
+from augsearch.search.ledger.trials import complete, completed, kept_scores, left_open
 from augsearch.search.settings import Direction, sign_of
-from augsearch.search.trials import complete, completed, kept_scores, left_open
 from augsearch.seeds import Seed
 from augsearch.study.schema.tune import Range, TuneOptions, Value
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from augsearch.errors import SourceError
 from augsearch.records import LabelledImages
 from augsearch.sources.base import FitContext, Pool, Source
-from augsearch.sources.finite_pool import FinitePool
+from augsearch.sources.pools.finite_pool import FinitePool
 
 
 @final

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from augsearch.records import LabelledImages
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext, Pool, Source
-from augsearch.sources.numbering import BLOCK, by_blocks
-from augsearch.sources.order import BalancedOrder
+from augsearch.sources.pools.numbering import BLOCK, by_blocks
+from augsearch.sources.pools.order import BalancedOrder
 from augsearch.study.schema.sources import ClassicOptions
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from augsearch.background import in_order
 from augsearch.data.decoding import decode_image
-from augsearch.data.folders import composed, image_files, subfolders
+from augsearch.data.readers.folders import composed, image_files, subfolders
 from augsearch.errors import DataError, SourceError
 from augsearch.events import Advanced
 from augsearch.files import read_json, write_json
@@ -20,7 +20,7 @@ from augsearch.messages import lines, names
 from augsearch.reading import content_hash
 from augsearch.records import LabelledImages
 from augsearch.sources.base import FitContext, Pool, Source
-from augsearch.sources.finite_pool import FinitePool
+from augsearch.sources.pools.finite_pool import FinitePool
 from augsearch.study.schema.data import Images
 from augsearch.study.schema.sources import FolderOptions
 

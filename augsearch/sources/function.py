@@ -30,7 +30,7 @@ from augsearch.errors import SourceError
 from augsearch.plugins import raised
 from augsearch.records import LabelledImages
 from augsearch.sources.base import FitContext, Pool, Source
-from augsearch.sources.numbering import BLOCK, by_blocks
+from augsearch.sources.pools.numbering import BLOCK, by_blocks
 from augsearch.study.schema.sources import CallableOptions
 
 Images = Callable[[int, int, int], Any]

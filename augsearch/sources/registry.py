@@ -26,7 +26,7 @@ def create_source(options: SourceOptions) -> Source:
     source = _created(options)
     if options.select is None:
         return source
-    from augsearch.sources.select import Selection
+    from augsearch.sources.selection.select import Selection
 
     return Selection(source, options.select)
 
@@ -34,7 +34,7 @@ def create_source(options: SourceOptions) -> Source:
 def _created(options: SourceOptions) -> Source:
     match options:
         case AcganOptions() | DcganOptions() | WganOptions():
-            from augsearch.sources.generator import GeneratorSource
+            from augsearch.sources.generators.generator import GeneratorSource
 
             return GeneratorSource(options)
         case ClassicOptions():

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from augsearch.records import LabelledImages
 from augsearch.sources.base import FitContext, Pool, Source
-from augsearch.sources.order import BalancedOrder
+from augsearch.sources.pools.order import BalancedOrder
 
 
 @final

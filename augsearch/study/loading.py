@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from augsearch.errors import StudyFileError
 from augsearch.reading import read_whole
-from augsearch.study.consistency import find_problems
 from augsearch.study.lines import Location, Problem, dotted, key_lines, line_of, longest_key
+from augsearch.study.rules.consistency import find_problems
 from augsearch.study.schema.study import StudyFile
 from augsearch.study.wording import explain
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from augsearch.errors import SourceError
 from augsearch.records import LabelledImages, content_key
 from augsearch.sources.base import FitContext, Pool, Source
-from augsearch.sources.numbering import BLOCK, STREAM
+from augsearch.sources.pools.numbering import BLOCK, STREAM
 from augsearch.testing.randomness import global_seed
 
 FAR = STREAM + 5

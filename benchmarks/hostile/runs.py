@@ -14,10 +14,10 @@ from unittest import mock
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from augsearch.controller.compare import compare_runs
-from augsearch.controller.lab import search_lab
-from augsearch.controller.reader import make_reader_page, score_readers
-from augsearch.controller.revisit import render_again
+from augsearch.controller.finished_runs.compare import compare_runs
+from augsearch.controller.finished_runs.lab import search_lab
+from augsearch.controller.finished_runs.reader import make_reader_page, score_readers
+from augsearch.controller.finished_runs.revisit import render_again
 from hostile.arena import Case
 from hostile.mutations import mutated
 

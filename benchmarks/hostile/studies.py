@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from augsearch.controller.claiming import claimed, settle
+from augsearch.controller.run_directory.claiming import claimed, settle
 from augsearch.controller.study import load_study
 from hostile.arena import Case
 from hostile.mutations import mutated

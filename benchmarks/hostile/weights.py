@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 from torch import nn
 
-from augsearch.classifiers.keras_weights import read_keras_weights
-from augsearch.classifiers.weights import load_into, read_weights
+from augsearch.classifiers.weights.keras_weights import read_keras_weights
+from augsearch.classifiers.weights.loading import load_into, read_weights
 from hostile.arena import RAN, Case
 from hostile.arrays import Payload
 from hostile.mutations import mutated

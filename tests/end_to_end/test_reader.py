@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from sklearn.metrics import accuracy_score, cohen_kappa_score
 
-from augsearch.controller.reader import make_reader_page
+from augsearch.controller.finished_runs.reader import make_reader_page
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from augsearch.controller.reader import make_reader_page
+from augsearch.controller.finished_runs.reader import make_reader_page
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 

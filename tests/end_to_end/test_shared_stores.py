@@ -11,8 +11,8 @@ import pytest
 from augsearch import load_study
 from augsearch.errors import StorageError
 from augsearch.events import TrialCompleted, Warned
-from augsearch.search import database as patience
-from augsearch.search.ledger import stored_evaluations
+from augsearch.search.ledger import database as patience
+from augsearch.search.ledger.ledger import stored_evaluations
 
 
 def everything_in(*folders):

@@ -16,7 +16,7 @@ import pytest
 from augsearch.controller.study import load_study
 from augsearch.data.demo import DemoCase, draw_cases
 from augsearch.events import Warned
-from augsearch.report.sentences import verdict_sentence
+from augsearch.report.words.sentences import verdict_sentence
 from augsearch.seeds import Seed
 from augsearch.study.controls import control_kind
 

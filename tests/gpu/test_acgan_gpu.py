@@ -10,7 +10,7 @@ from augsearch.gan.create import create_gan
 from augsearch.records import LabelledImages
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext, Pool
-from augsearch.sources.generator import GeneratorSource
+from augsearch.sources.generators.generator import GeneratorSource
 from augsearch.sources.generators.networks import read_discriminator, read_generator
 from augsearch.sources.generators.pool import GeneratorPool
 from augsearch.study.schema.generators import TRAINED, AcganOptions, TrainedOptions

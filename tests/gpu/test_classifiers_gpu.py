@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from augsearch.classifiers.adam_heads import HeadCell, train_adam_heads
-from augsearch.classifiers.backbones import TorchvisionBackbone
 from augsearch.classifiers.discriminator import DiscriminatorClassifier
+from augsearch.classifiers.frozen.adam_heads import HeadCell, train_adam_heads
+from augsearch.classifiers.frozen.backbones import TorchvisionBackbone
 from augsearch.classifiers.linear_head import LinearHead
 from augsearch.device import Precision, has_triton
 from augsearch.records import ImageBlock
@@ -89,7 +89,9 @@ def test_heads_do_not_depend_on_the_epochs_laid_out_at_a_time(
 ) -> None:
     cells = _cells(2)[:20]
     at_once = _train(cells, "cuda")
-    monkeypatch.setattr("augsearch.classifiers.adam_heads.cuda._CHUNK", 1)  # one, ten launches
+    monkeypatch.setattr(
+        "augsearch.classifiers.frozen.adam_heads.cuda._CHUNK", 1
+    )  # one, ten launches
     for one, other in zip(_train(cells, "cuda"), at_once, strict=True):
         np.testing.assert_array_equal(one.weight, other.weight)
 

@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from augsearch.classifiers import feature_store
-from augsearch.classifiers.backbones import TorchvisionBackbone
-from augsearch.classifiers.feature_store import FeatureStore
+from augsearch.classifiers.frozen import feature_store
+from augsearch.classifiers.frozen.backbones import TorchvisionBackbone
+from augsearch.classifiers.frozen.feature_store import FeatureStore
 from augsearch.classifiers.network_inputs import begin_row_by_row
 from augsearch.records import ImageBlock
 from augsearch.seeds import Seed

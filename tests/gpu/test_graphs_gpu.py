@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from augsearch.classifiers.backbones import TorchvisionBackbone
 from augsearch.classifiers.captured import Captured
 from augsearch.classifiers.discriminator import DiscriminatorClassifier
 from augsearch.classifiers.end_to_end.classifier import EndToEnd
+from augsearch.classifiers.frozen.backbones import TorchvisionBackbone
 from augsearch.gan.create import create_gan
 from augsearch.seeds import Seed
 from augsearch.study.schema.classifier import EndToEndOptions

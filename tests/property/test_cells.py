@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augsearch.classifiers.base import Backbone
-from augsearch.classifiers.feature_store import FeatureStore
-from augsearch.classifiers.frozen import FrozenClassifier
+from augsearch.classifiers.frozen.classifier import FrozenClassifier
+from augsearch.classifiers.frozen.feature_store import FeatureStore
 from augsearch.evaluation.metrics import get_metric
 from augsearch.execution.cells import ArmScore
 from augsearch.execution.folds import FoldImages
@@ -17,8 +17,8 @@ from augsearch.execution.recipes import arm_recipe
 from augsearch.records import ImageBlock, Portion
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext
+from augsearch.sources.pools.store import PoolStore
 from augsearch.sources.repeat import Repeat
-from augsearch.sources.store import PoolStore
 from augsearch.study.schema.arms import Addition, Arm, WindowSearch
 from augsearch.study.schema.classifier import AdamHead, LogisticHead
 from augsearch.testing.images import toy_images

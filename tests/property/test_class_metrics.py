@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from augsearch.evaluation import confusion
 from augsearch.evaluation import ms_ssim as module
-from augsearch.evaluation.ms_ssim import ms_ssim, within_class_ms_ssim
+from augsearch.evaluation.images.ms_ssim import ms_ssim, within_class_ms_ssim
 from augsearch.seeds import Seed
 
 Floats = NDArray[np.float64]

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.encaps import encapsulate, get_frame
 
-from augsearch.data.dicom.decoding import decode_dicom
-from augsearch.data.dicom.frames import FrameDecoder
-from augsearch.data.dicom.patients import discreet, read_person
+from augsearch.data.readers.dicom.decoding import decode_dicom
+from augsearch.data.readers.dicom.frames import FrameDecoder
+from augsearch.data.readers.dicom.patients import discreet, read_person
 from augsearch.errors import DataError
 from augsearch.study.schema.data import Images
 

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from augsearch.evaluation.delong import auc_covariance, auc_influence, delong_test
-from augsearch.evaluation.diversity import pairwise_spread
+from augsearch.evaluation.images.diversity import pairwise_spread
+from augsearch.evaluation.inference.delong import auc_covariance, auc_influence, delong_test
+from augsearch.evaluation.inference.verdict import verdict
 from augsearch.evaluation.metrics import auc, get_metric
 from augsearch.evaluation.ranking import placements
-from augsearch.evaluation.verdict import verdict
 from augsearch.seeds import Seed
 from augsearch.study.metric_names import KNOWN_METRICS
 

@@ -12,8 +12,8 @@ from augsearch.gan.dcgan_step import DcganStep
 from augsearch.records import LabelledImages
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext
-from augsearch.sources.generator import GeneratorSource
 from augsearch.sources.generators.checkpoint import read_tensors
+from augsearch.sources.generators.generator import GeneratorSource
 from augsearch.sources.generators.strategies import cut_to_smallest, of_class
 from augsearch.sources.generators.training import Schedule, Training
 from augsearch.study.schema.generators import DcganOptions

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from augsearch.classifiers.adam_heads import HeadCell, train_adam_heads
+from augsearch.classifiers.frozen.adam_heads import HeadCell, train_adam_heads
 from augsearch.classifiers.linear_head import LinearHead
 from augsearch.device import threads
 from augsearch.seeds import Seed

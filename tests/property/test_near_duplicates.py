@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augsearch.data.demo import draw_demo
-from augsearch.data.near_duplicates import Signatures, near_duplicates
+from augsearch.data.leaks.near_duplicates import Signatures, near_duplicates
 from augsearch.seeds import Seed
 
 DRAWN = draw_demo(24, size=32, channels=1, seed=Seed.of(5)).pixels

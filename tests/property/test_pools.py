@@ -9,9 +9,9 @@ from augsearch.records import content_key
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext
 from augsearch.sources.classic import Classic
-from augsearch.sources.numbering import STREAM
-from augsearch.sources.order import BalancedOrder
-from augsearch.sources.store import PoolStore
+from augsearch.sources.pools.numbering import STREAM
+from augsearch.sources.pools.order import BalancedOrder
+from augsearch.sources.pools.store import PoolStore
 from augsearch.study.schema.sources import ClassicOptions
 from augsearch.testing.images import toy_images
 

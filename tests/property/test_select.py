@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from augsearch.seeds import Seed
 from augsearch.sources.base import Expert, FitContext, Pool, Source
-from augsearch.sources.numbering import STREAM, by_blocks
-from augsearch.sources.pools import UnlabelledPool
-from augsearch.sources.select import Selection
+from augsearch.sources.pools.kinds import UnlabelledPool
+from augsearch.sources.pools.numbering import STREAM, by_blocks
+from augsearch.sources.selection.select import Selection
 from augsearch.study.schema.selection import SelectOptions
 from augsearch.testing.images import toy_images
 

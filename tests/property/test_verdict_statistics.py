@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from augsearch.evaluation.auc_bootstrap import bootstrap_variance
-from augsearch.evaluation.confidence_set import confidence_set
-from augsearch.evaluation.delong import auc_influence, variance_of
-from augsearch.evaluation.endpoints import endpoint_gain
-from augsearch.evaluation.max_t import max_t
+from augsearch.evaluation.inference.auc_bootstrap import bootstrap_variance
+from augsearch.evaluation.inference.confidence_set import confidence_set
+from augsearch.evaluation.inference.delong import auc_influence, variance_of
+from augsearch.evaluation.inference.endpoints import endpoint_gain
+from augsearch.evaluation.inference.max_t import max_t
 from augsearch.evaluation.metrics import get_metric
 from augsearch.seeds import Seed
 

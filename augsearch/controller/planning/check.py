@@ -13,7 +13,7 @@ import numpy as np
 
 from augsearch.controller.planning.costs import Costs
 from augsearch.controller.planning.plan import PlannedWork, plan_work
-from augsearch.controller.preparation import Prepared, StudyData, equip, read_data
+from augsearch.controller.stages.preparation import Prepared, StudyData, equip, read_data
 from augsearch.data.splits import summary
 from augsearch.errors import AugsearchError
 from augsearch.events import Event, Notify, StageStarted, Warned

@@ -36,7 +36,7 @@ from augsearch.controller.planning.probes import (
     measure_generator,
     measure_tools,
 )
-from augsearch.controller.preparation import (
+from augsearch.controller.stages.preparation import (
     Prepared,
     StudyData,
 )

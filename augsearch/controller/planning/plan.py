@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from augsearch.controller.planning.costs import Costs
 from augsearch.controller.planning.probes import ClassifierCost, GeneratorCost
 from augsearch.controller.planning.workload import Load, Share, Workload, workload
-from augsearch.controller.preparation import StudyData
+from augsearch.controller.stages.preparation import StudyData
 from augsearch.study.schema.classifier import DiscriminatorOptions, EndToEndOptions
 from augsearch.study.schema.generators import TRAINED, AcganOptions
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from augsearch.classifiers.base import Classifier, FittedClassifier
-from augsearch.controller.preparation import Prepared
+from augsearch.controller.stages.preparation import Prepared
 from augsearch.device import thread_count
 from augsearch.records import ImageBlock, Portion, TrainingSet
 from augsearch.study.schema.classifier import EndToEndOptions, FrozenOptions
@@ -141,7 +141,7 @@ def measure_generator(prepared: Prepared, options: TrainedOptions) -> GeneratorC
     from augsearch.gan.create import create_gan
     from augsearch.sources.generators.pool import GeneratorPool
     from augsearch.sources.generators.strategies import without_classes
-    from augsearch.sources.numbering import BLOCK
+    from augsearch.sources.pools.numbering import BLOCK
 
     train = prepared.train_of(0)
     if not isinstance(options, AcganOptions):

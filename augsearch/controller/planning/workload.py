@@ -16,15 +16,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from augsearch.controller.auditing import is_audited
-from augsearch.controller.controls import adds_searched, lacks_real, twin
-from augsearch.controller.preparation import judging_name, rivals
-from augsearch.controller.real_equivalence import distinct_shares, share_recipe, suffices
+from augsearch.controller.stages.auditing import is_audited
+from augsearch.controller.stages.controls import adds_searched, lacks_real, twin
+from augsearch.controller.stages.preparation import judging_name, rivals
+from augsearch.controller.stages.real_equivalence import distinct_shares, share_recipe, suffices
 from augsearch.execution.reach import rule_of_arm
 from augsearch.execution.recipes import Recipe, arm_recipe
 from augsearch.records import Evaluation
 from augsearch.search.base import SearchRule
-from augsearch.search.sliding_window import SlidingWindow
+from augsearch.search.rules.sliding_window import SlidingWindow
 from augsearch.study.controls import KINDS
 from augsearch.study.order import search_order, used_sources
 from augsearch.study.schema.arms import Arm, WindowSearch

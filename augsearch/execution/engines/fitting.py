@@ -8,7 +8,7 @@ from augsearch.errors import SourceError
 from augsearch.events import Notify
 from augsearch.records import LabelledImages
 from augsearch.sources.base import FitContext, Pool, Source
-from augsearch.sources.quarantine import quarantined
+from augsearch.sources.selection.quarantine import quarantined
 
 
 @dataclass(frozen=True, eq=False)

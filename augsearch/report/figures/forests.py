@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from augsearch.report.figures.drawing import WIDTH, control_title, in_style, panels, shortened, svg
 from augsearch.report.figures.palette import CHOSEN, CURVE, FRAME, GREY
-from augsearch.report.sentences import metric_title, with_interval
+from augsearch.report.words.sentences import metric_title, with_interval
 from augsearch.study.results import Interval
 
 Gains = Mapping[str, Interval]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from augsearch.evaluation.tsne import MIN_IMAGES, tsne_embedding
+from augsearch.evaluation.images.tsne import MIN_IMAGES, tsne_embedding
 from augsearch.report.figures.drawing import WIDTH, in_style, legend, panels, shortened, svg
 from augsearch.report.figures.palette import FRAME, colour, marker
 from augsearch.seeds import Seed

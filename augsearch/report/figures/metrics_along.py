@@ -11,7 +11,7 @@ from augsearch.amounts import amount_words
 from augsearch.report.contents import TuningOutputs
 from augsearch.report.figures.drawing import WIDTH, in_style, is_lowest, panels, svg
 from augsearch.report.figures.palette import CHOSEN, CURVE
-from augsearch.report.sentences import metric_title
+from augsearch.report.words.sentences import metric_title
 from augsearch.study.results import ArmResult
 
 METRICS = ("accuracy", "sensitivity", "specificity", "f1", "ppv", "npv", "auc", "kappa")

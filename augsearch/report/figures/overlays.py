@@ -11,7 +11,7 @@ from augsearch.amounts import Unit, amount_axis, amount_words
 from augsearch.report.figures.drawing import canvas, in_style, legend, svg
 from augsearch.report.figures.palette import PAPER, colour, line_style, marker
 from augsearch.report.figures.search_curves import number_amounts, standard_error
-from augsearch.report.sentences import metric_title
+from augsearch.report.words.sentences import metric_title
 from augsearch.study.results import ArmResult
 
 

@@ -26,7 +26,7 @@ from augsearch.report.figures.palette import (
     line_style,
     marker,
 )
-from augsearch.report.sentences import metric_title
+from augsearch.report.words.sentences import metric_title
 from augsearch.study.results import ArmResult, HistoryEntry
 from augsearch.study.schema.arms import SaturationSearch, SearchOptions, WindowSearch
 

@@ -14,8 +14,8 @@ from augsearch.errors import SourceError
 from augsearch.gan.discriminator import Discriminator
 from augsearch.gan.generator import Generator
 from augsearch.seeds import Seed
-from augsearch.sources.numbering import BLOCK, by_blocks
-from augsearch.sources.pools import ScoredPool
+from augsearch.sources.pools.kinds import ScoredPool
+from augsearch.sources.pools.numbering import BLOCK, by_blocks
 
 
 @final

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from augsearch.errors import StorageError
-from augsearch.evaluation.diversity import pairwise_spread
+from augsearch.evaluation.images.diversity import pairwise_spread
 from augsearch.events import PictureMade, Warned
 from augsearch.files import read_json, write_json
 from augsearch.gan.average import calibrated

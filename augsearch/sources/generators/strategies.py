@@ -15,7 +15,7 @@ from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext, Pool
 from augsearch.sources.generators.fitting import Fitting
 from augsearch.sources.generators.pool import ClassPools
-from augsearch.sources.pools import UnlabelledPool
+from augsearch.sources.pools.kinds import UnlabelledPool
 from augsearch.study.schema.generators import AcganOptions, TrainedOptions
 
 

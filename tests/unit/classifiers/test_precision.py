@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from augsearch.classifiers.backbones import TorchvisionBackbone
-from augsearch.classifiers.feature_store import FeatureStore
-from augsearch.classifiers.frozen import FrozenClassifier
+from augsearch.classifiers.frozen.backbones import TorchvisionBackbone
+from augsearch.classifiers.frozen.classifier import FrozenClassifier
+from augsearch.classifiers.frozen.feature_store import FeatureStore
 from augsearch.data.demo import draw_demo
 from augsearch.device import Precision, has_bf16
 from augsearch.records import ImageBlock, Portion, TrainingSet

@@ -77,7 +77,8 @@ def test_a_study_is_read_with_numpy_alone() -> None:
 
 
 def test_a_check_loads_nothing_that_only_a_run_needs() -> None:
-    code = "import sys\nimport augsearch.controller.planning.check, augsearch.classifiers.frozen"
+    modules = "augsearch.controller.planning.check, augsearch.classifiers.frozen.classifier"
+    code = f"import sys\nimport {modules}"
     assert _loaded(ONLY_TO_RUN, code) == "['torch']"
 
 

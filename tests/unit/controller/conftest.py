@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from augsearch.classifiers.base import Classifier, FittedClassifier
-from augsearch.controller import preparation
-from augsearch.controller.arms import search_arm
-from augsearch.controller.directory import RunDirectory
-from augsearch.controller.fitting import empty_folds, fit_sources
 from augsearch.controller.mirror import Mirror
-from augsearch.controller.preparation import prepare
+from augsearch.controller.run_directory.directory import RunDirectory
+from augsearch.controller.stages import preparation
+from augsearch.controller.stages.arms import search_arm
+from augsearch.controller.stages.fitting import empty_folds, fit_sources
+from augsearch.controller.stages.preparation import prepare
 from augsearch.events import silent
 from augsearch.sources.base import Source
 from augsearch.sources.registry import create_source

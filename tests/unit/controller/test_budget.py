@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from augsearch.controller.budget import Budget
-from augsearch.controller.directory import RunDirectory
-from augsearch.controller.opening import OPENED
 from augsearch.controller.run import run_in
+from augsearch.controller.run_directory.directory import RunDirectory
+from augsearch.controller.run_directory.opening import OPENED
 from augsearch.errors import TimeUpError
 from augsearch.events import Advanced, StageStarted, TrialCompleted, Warned, silent
 from augsearch.records import Evaluation

@@ -8,7 +8,7 @@ from augsearch.controller.mirror import Mirror, arm_figures, tracking_uri
 from augsearch.errors import TrackingError
 from augsearch.events import SettingTried, TrainingLogged, silent
 from augsearch.records import Evaluation
-from augsearch.report.sentences import verdict_sentence
+from augsearch.report.words.sentences import verdict_sentence
 from augsearch.search.tuning import SettingTrial
 from augsearch.study.audit_result import AuditResult
 from augsearch.study.results import (

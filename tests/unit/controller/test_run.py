@@ -4,15 +4,15 @@ import sys
 
 import pytest
 
-from augsearch.controller.claiming import settle
 from augsearch.controller.run import run_in
+from augsearch.controller.run_directory.claiming import settle
 from augsearch.events import silent
 
 LOOK = """
 import sys
 from pathlib import Path
 from augsearch.controller import run
-from augsearch.controller.directory import RunDirectory
+from augsearch.controller.run_directory.directory import RunDirectory
 from augsearch.events import silent
 from augsearch.study.schema.study import StudyFile
 

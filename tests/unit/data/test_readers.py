@@ -5,12 +5,12 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from augsearch.data.array_readers import read_demo, read_digits, read_medmnist
-from augsearch.data.csv_reader import read_csv
 from augsearch.data.dataset import load_dataset, read_listing
 from augsearch.data.decoding import fit_array
-from augsearch.data.folder_reader import read_folder
-from augsearch.data.folders import files_below
+from augsearch.data.readers.array_readers import read_demo, read_digits, read_medmnist
+from augsearch.data.readers.csv_reader import read_csv
+from augsearch.data.readers.folder_reader import read_folder
+from augsearch.data.readers.folders import files_below
 from augsearch.errors import DataError
 from augsearch.seeds import Seed
 from augsearch.study.schema.data import (

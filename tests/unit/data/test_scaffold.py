@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from augsearch.data.layouts import negative_first, recognise
+from augsearch.data.readers.layouts import negative_first, recognise
 from augsearch.data.scaffold import scaffold_study
 from augsearch.errors import DataError
 from augsearch.study.loading import load_study_file

@@ -79,7 +79,7 @@ def test_the_interface_is_documented(site):
         "augsearch.find_optimal_multiple",
         "augsearch.AugmentationScore",
         "augsearch.load_study",
-        "augsearch.evaluation.verdict.verdict",
+        "augsearch.evaluation.inference.verdict.verdict",
         "augsearch.sources.base.Source",
         "augsearch.classifiers.base.Classifier",
         "augsearch.search.base.SearchRule",

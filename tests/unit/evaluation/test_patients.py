@@ -5,16 +5,16 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from augsearch.evaluation.auc_bootstrap import bootstrap_variance
-from augsearch.evaluation.confidence_set import confidence_set
-from augsearch.evaluation.delong import auc_covariance, auc_influence
-from augsearch.evaluation.endpoints import endpoint_gain
-from augsearch.evaluation.intervals import metric_interval
-from augsearch.evaluation.max_t import max_t
+from augsearch.evaluation.inference.auc_bootstrap import bootstrap_variance
+from augsearch.evaluation.inference.confidence_set import confidence_set
+from augsearch.evaluation.inference.delong import auc_covariance, auc_influence
+from augsearch.evaluation.inference.endpoints import endpoint_gain
+from augsearch.evaluation.inference.intervals import metric_interval
+from augsearch.evaluation.inference.max_t import max_t
+from augsearch.evaluation.inference.verdict import FEW_IMAGES, ONE_IMAGE, verdict
 from augsearch.evaluation.metrics import get_metric
 from augsearch.evaluation.patients import fewest_of, numbered, sums_of
 from augsearch.evaluation.resampling import bootstrap_scores, resampled_images
-from augsearch.evaluation.verdict import FEW_IMAGES, ONE_IMAGE, verdict
 from augsearch.seeds import Seed
 
 Floats = NDArray[np.float64]

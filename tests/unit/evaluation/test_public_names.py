@@ -22,7 +22,7 @@ def test_the_published_functions_are_importable_from_the_room_itself():
 
 
 def test_the_verdict_is_the_function_even_after_its_module_was_asked_for():
-    importlib.import_module("augsearch.evaluation.verdict")
+    importlib.import_module("augsearch.evaluation.inference.verdict")
     labels = np.repeat([0, 1], 20)
     scores = np.tile(labels * 0.5 + 0.25, (3, 1))
     answer = evaluation.verdict(labels, scores, scores)

@@ -8,7 +8,7 @@ from augsearch.execution.folds import FoldImages
 from augsearch.records import ImageBlock, Portion
 from augsearch.seeds import Seed
 from augsearch.sources.base import Pool
-from augsearch.sources.store import PoolStore
+from augsearch.sources.pools.store import PoolStore
 
 
 class NearestMean(Classifier):

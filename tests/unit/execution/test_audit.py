@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 
 from augsearch.classifiers.base import Backbone
-from augsearch.classifiers.feature_store import FeatureStore
-from augsearch.classifiers.frozen import FrozenClassifier
+from augsearch.classifiers.frozen.classifier import FrozenClassifier
+from augsearch.classifiers.frozen.feature_store import FeatureStore
 from augsearch.data.demo import draw_demo
 from augsearch.errors import SourceError
-from augsearch.evaluation.copies import thumbnails
+from augsearch.evaluation.images.copies import thumbnails
 from augsearch.evaluation.metrics import get_metric
 from augsearch.execution.audit import PAIRS, AuditedFold, audit_source
 from augsearch.execution.folds import FoldImages
 from augsearch.records import Portion
 from augsearch.seeds import Seed
 from augsearch.sources.base import Pool
-from augsearch.sources.numbering import by_blocks
-from augsearch.sources.store import PoolStore
+from augsearch.sources.pools.numbering import by_blocks
+from augsearch.sources.pools.store import PoolStore
 from augsearch.study.audit_result import AuditResult
 from augsearch.study.schema.classifier import LogisticHead
 

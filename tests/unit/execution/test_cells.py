@@ -9,7 +9,7 @@ from augsearch.execution.cells import ArmScore, fresh_trainings
 from augsearch.execution.recipes import Recipe
 from augsearch.search import RoundScore
 from augsearch.seeds import Seed
-from augsearch.sources.numbering import STREAM
+from augsearch.sources.pools.numbering import STREAM
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import pytest
 
 from augsearch.execution.reach import Shortage, end_of, least_addition, rule_of_arm, shortage
 from augsearch.execution.recipes import Recipe
-from augsearch.search.halving import Halving
-from augsearch.search.sliding_window import SlidingWindow
-from augsearch.search.sweep import Sweep
-from augsearch.search.tpe import TpeRule
+from augsearch.search.rules.halving import Halving
+from augsearch.search.rules.sliding_window import SlidingWindow
+from augsearch.search.rules.sweep import Sweep
+from augsearch.search.rules.tpe import TpeRule
 from augsearch.study.schema.arms import Arm
 
 REAL = Recipe((10, 6))

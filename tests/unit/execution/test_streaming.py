@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from augsearch.classifiers import feature_store
 from augsearch.classifiers.base import Backbone
-from augsearch.classifiers.feature_bank import FeatureBank
-from augsearch.classifiers.feature_store import FeatureStore
+from augsearch.classifiers.frozen import feature_store
+from augsearch.classifiers.frozen.feature_bank import FeatureBank
+from augsearch.classifiers.frozen.feature_store import FeatureStore
 from augsearch.events import silent
 from augsearch.records import Portion, TrainingSet
 from augsearch.seeds import Seed
-from augsearch.sources import store
 from augsearch.sources.base import Pool
-from augsearch.sources.store import PoolStore
+from augsearch.sources.pools import store
+from augsearch.sources.pools.store import PoolStore
 
 SIDE = 32
 

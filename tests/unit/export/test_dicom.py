@@ -6,7 +6,7 @@ import pydicom
 import pytest
 from pydicom.uid import UID
 
-from augsearch.data.dicom import packages
+from augsearch.data.readers.dicom import packages
 from augsearch.errors import DataError, StorageError
 from augsearch.export.dicom import write_secondary_capture
 from augsearch.export.manifest import Origin, Row

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from augsearch.data.dataset import load_dataset
-from augsearch.data.layouts import recognise
+from augsearch.data.readers.layouts import recognise
 from augsearch.execution.folds import Added
 from augsearch.export.images import SourceFacts, folder_names, write_images
 from augsearch.export.manifest import Origin

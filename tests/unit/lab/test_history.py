@@ -6,7 +6,7 @@ import pytest
 from augsearch.lab.findings import ReplayedRule, replay_all, resolution
 from augsearch.lab.history import History
 from augsearch.records import Evaluation
-from augsearch.search.sliding_window import SlidingWindow
+from augsearch.search.rules.sliding_window import SlidingWindow
 
 ONE_EACH = [Evaluation.of(k, [s]) for k, s in enumerate((0.70, 0.74, 0.79, 0.77, 0.76, 0.75), 1)]
 

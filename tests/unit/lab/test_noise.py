@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from augsearch.evaluation.delong import auc_covariance
+from augsearch.evaluation.inference.delong import auc_covariance
 from augsearch.lab.curves import MULTIPLES
 from augsearch.lab.noise import LUCK_SD, REPLICATES, Noise, auc_variance
 from augsearch.seeds import Seed

@@ -2,9 +2,9 @@ import pytest
 
 from augsearch.lab.replay import Contender, replay
 from augsearch.records import Evaluation
-from augsearch.search.halving import Halving
 from augsearch.search.optimal import find_optimal_multiple
-from augsearch.search.sliding_window import SlidingWindow
+from augsearch.search.rules.halving import Halving
+from augsearch.search.rules.sliding_window import SlidingWindow
 from augsearch.search.smoothing import smoothed_optimum
 
 CURVE = {1: 0.8, 2: 0.83, 3: 0.81, 4: 0.86, 5: 0.82, 6: 0.81, 7: 0.85, 8: 0.80}

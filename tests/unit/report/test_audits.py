@@ -4,7 +4,7 @@ import pytest
 from augsearch.report.audits import HEADS, audit_table
 from augsearch.report.contents import ShownAudit
 from augsearch.report.html import write_report
-from augsearch.report.methods import methods
+from augsearch.report.words.methods import methods
 from augsearch.study.audit_result import (
     AuditResult,
     Beside,

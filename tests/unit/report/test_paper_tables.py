@@ -13,8 +13,8 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from augsearch.evaluation.delong import delong_test
-from augsearch.evaluation.intervals import metric_interval
+from augsearch.evaluation.inference.delong import delong_test
+from augsearch.evaluation.inference.intervals import metric_interval
 from augsearch.report.contents import Outputs
 from augsearch.report.paper_tables import paper_tables
 from augsearch.report.tables import write_paper_tables

@@ -13,11 +13,11 @@ from sqlalchemy.exc import OperationalError
 
 from augsearch.errors import RunDirectoryError, StorageError
 from augsearch.events import Disturbed
-from augsearch.search import database as patience
 from augsearch.search import find_optimal_multiple
-from augsearch.search.database import LostConnectionError, calling_optuna
-from augsearch.search.ledger import stored_evaluations
-from augsearch.search.ownership import Ownership, ledger_url, owned
+from augsearch.search.ledger import database as patience
+from augsearch.search.ledger.database import LostConnectionError, calling_optuna
+from augsearch.search.ledger.ledger import stored_evaluations
+from augsearch.search.ledger.ownership import Ownership, ledger_url, owned
 from augsearch.search.tuning import try_settings
 from augsearch.seeds import Seed
 from augsearch.study.schema.tune import TuneOptions
@@ -256,7 +256,7 @@ def test_a_study_has_one_owner_whatever_machine_it_runs_on(database):
 
 def test_a_killed_owner_leaves_the_study_free(database):
     code = (
-        "import sys, time; from augsearch.search.ownership import owned\n"
+        "import sys, time; from augsearch.search.ledger.ownership import owned\n"
         "with owned(sys.argv[1], 'run'): print('held', flush=True); time.sleep(600)"
     )
     process = subprocess.Popen(

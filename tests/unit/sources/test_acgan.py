@@ -13,7 +13,7 @@ from augsearch.gan.acgan_step import AcganStep
 from augsearch.records import LabelledImages
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext
-from augsearch.sources.generator import GeneratorSource
+from augsearch.sources.generators.generator import GeneratorSource
 from augsearch.study.schema.generators import AcganOptions
 from augsearch.testing.sources import check_source
 

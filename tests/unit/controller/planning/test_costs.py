@@ -8,7 +8,7 @@ import pytest
 from augsearch.controller.planning import costs as module
 from augsearch.controller.planning.costs import Costs
 from augsearch.controller.planning.probes import GeneratorCost, ToolsCost
-from augsearch.controller.preparation import equip, read_data
+from augsearch.controller.stages.preparation import equip, read_data
 from augsearch.events import silent
 from augsearch.files import read_json, write_json
 from augsearch.study.schema import tables

@@ -8,7 +8,7 @@ import torch
 from augsearch.controller.planning.costs import Costs
 from augsearch.controller.planning.plan import PlannedWork, plan_work
 from augsearch.controller.planning.probes import doubled, measured
-from augsearch.controller.preparation import equip, read_data
+from augsearch.controller.stages.preparation import equip, read_data
 from augsearch.events import silent
 from augsearch.study.schema.study import StudyFile
 
@@ -223,7 +223,7 @@ def test_an_end_to_end_training_is_measured_by_one_epoch(plan, clock, monkeypatc
         made.append(options)
         return OneAtATime(clock)
 
-    monkeypatch.setattr("augsearch.controller.preparation.create_classifier", create)
+    monkeypatch.setattr("augsearch.controller.stages.preparation.create_classifier", create)
     table = {"kind": "end-to-end", "network": "roglin2022", "epochs": 40, "patience": 3}
     found = plan(classifier=table)
     assert [(one.epochs, one.patience) for one in made] == [(40, 3), (1, None)]

@@ -11,10 +11,10 @@ from augsearch.controller.planning.workload import asked_amounts, workload
 from augsearch.controller.run import run_in
 from augsearch.events import silent
 from augsearch.search import find_optimal_multiple
-from augsearch.search.halving import Halving
-from augsearch.search.sliding_window import SlidingWindow
-from augsearch.search.sweep import Sweep
-from augsearch.search.tpe import TpeRule
+from augsearch.search.rules.halving import Halving
+from augsearch.search.rules.sliding_window import SlidingWindow
+from augsearch.search.rules.sweep import Sweep
+from augsearch.search.rules.tpe import TpeRule
 from augsearch.study.schema.study import StudyFile
 
 STUDY = {
@@ -222,7 +222,7 @@ def test_controls_that_there_will_not_be_are_not_counted(arms):
 
 def test_a_whole_run_trains_what_was_counted(ready, made, monkeypatch):
     monkeypatch.setattr("augsearch.controller.run.write_run_report", lambda *_: None)
-    monkeypatch.setattr("augsearch.controller.results._tested", lambda *_: None)
+    monkeypatch.setattr("augsearch.controller.outcome.results._tested", lambda *_: None)
     asked = {"replicates": 1, "test_replicates": 3, "controls": True, "real_equivalence": True}
     world = ready(
         sources=made | {"repeat": {"kind": "repeat"}},

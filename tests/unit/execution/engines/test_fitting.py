@@ -8,7 +8,7 @@ from augsearch.events import silent
 from augsearch.execution.engines.fitting import Fitting
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext, Pool, Source
-from augsearch.sources.store import PoolStore
+from augsearch.sources.pools.store import PoolStore
 from augsearch.testing.images import toy_images
 
 CONTEXT = FitContext(name="own", fold=0, seed=Seed.of(0), folder=Path("unused"))

@@ -15,7 +15,7 @@ from augsearch.sources.generators.networks import (
     write_network,
 )
 from augsearch.sources.generators.pool import ClassPools, GeneratorPool
-from augsearch.sources.pools import UnlabelledPool
+from augsearch.sources.pools.kinds import UnlabelledPool
 
 GENERATOR = built(
     Generator, GeneratorDesign(8, 1, 2, 4, 4, (4, 4), 4), Seed.of("weights").torch_generator()

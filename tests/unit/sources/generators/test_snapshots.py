@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from augsearch.evaluation.diversity import pairwise_spread
+from augsearch.evaluation.images.diversity import pairwise_spread
 from augsearch.events import Event, PictureMade, Warned
 from augsearch.gan.discriminator import Discriminator, DiscriminatorDesign
 from augsearch.gan.generator import Generator, GeneratorDesign

@@ -12,7 +12,7 @@ from augsearch.records import LabelledImages
 from augsearch.seeds import Seed
 from augsearch.sources.base import FitContext, Source
 from augsearch.sources.generators.checkpoint import read_tensors
-from augsearch.sources.pools import ScoredPool, UnlabelledPool
+from augsearch.sources.pools.kinds import ScoredPool, UnlabelledPool
 from augsearch.sources.registry import create_source
 from augsearch.study.schema.generators import (
     AcganOptions,

@@ -1,6 +1,0 @@
-"""Linear heads trained by Adam in mini-batches, many at once."""
-
-from augsearch.classifiers.adam_heads.batches import HeadCell
-from augsearch.classifiers.adam_heads.training import train_adam_heads
-
-__all__ = ["HeadCell", "train_adam_heads"]

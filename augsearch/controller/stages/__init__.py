@@ -1,0 +1,1 @@
+"""The stages of a run, from reading the images to opening the test set."""

@@ -1,0 +1,1 @@
+"""Finding images, however they are laid out: folders, tables, arrays, DICOM."""

@@ -1,0 +1,1 @@
+"""What test scores allow to say: variances, intervals, the verdict."""

@@ -1,0 +1,1 @@
+"""The search rules, one file each, and which one an arm's table describes."""

@@ -1,0 +1,1 @@
+"""Pools: numbered images of a source, made or kept on disk."""

@@ -1,0 +1,1 @@
+"""Rules that hold between the tables of a study file."""
