@@ -45,3 +45,8 @@ def export(
         )
     for line in (*made.contents, made.verdict, f"folder: {made.folder}"):
         typer.echo(line)
+    if made.told:
+        from augsearch.messages import printable
+        from augsearch.tracking.store import ui_command
+
+        typer.echo(printable(f"MLflow: {ui_command(made.told)}"))

@@ -31,9 +31,10 @@ from augsearch.study.schema.study import StudyFile
 from augsearch.tracking.audits import audit_metrics, audit_tags, worst_verdict
 from augsearch.tracking.delivery import SyncReport, sync
 from augsearch.tracking.layout import DESCRIPTION
+from augsearch.tracking.outbox import last_destination
 from augsearch.tracking.store import sqlite_file
 from augsearch.tracking.tracker import Tracker
-from augsearch.tracking.trust import sync_command
+from augsearch.tracking.trust import is_there, sync_command
 
 _OF_ONE_ARM = ("search", "metrics", "ms-ssim")
 """Figures of a single arm, KIND-ARM.svg; the others show all arms."""
@@ -59,13 +60,16 @@ class Mirror:
         self._finished = False
         self._tracker: Tracker | None = None
         if study.tracking.enabled:
+            uri = tracking_uri(study, directory.path)
+            # What neither study nor environment name, the run alone does.
+            from_run = not _named(study) and uri != _beside(directory.path)
             self._tracker = Tracker(
                 directory.outbox,
-                tracking_uri(study, directory.path),
+                uri,
                 study.tracking.experiment or study.name,
                 title="" if study.tracking.experiment in (None, study.name) else study.name,
                 notify=notify,
-                foreign=foreign,
+                foreign=foreign or from_run,
             )
 
     def start(self, facts: Mapping[str, str]) -> None:
@@ -193,13 +197,16 @@ class Mirror:
 
 
 def tracking_uri(study: StudyFile, run: Path) -> str:
-    """Return the MLflow tracking URI: the study's, the environment's, or a file beside the run.
+    """Return the MLflow tracking URI: the study's, the environment's, or where the run is already.
+
+    A run that was told to a server stays there, whatever shell it is taken up in. A new one, and
+    one whose SQLite store is gone, has a file beside the run.
 
     Raises:
         TrackingError: The environment's has a password, which would be written into the run; or it
             is a store in memory.
     """
-    given = study.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI")
+    given = _named(study)
     if given and has_password(given):
         raise TrackingError(
             f"MLFLOW_TRACKING_URI must have no password in it but is {cut(masked(given), 500)}; "
@@ -211,7 +218,18 @@ def tracking_uri(study: StudyFile, run: Path) -> str:
             f"{show(given)}, which nobody could look at after the run; give "
             "sqlite:////folder/mlflow.db."
         )
-    return given or f"sqlite:///{run.parent / 'mlflow.db'}"
+    if given:
+        return given
+    earlier = last_destination(RunDirectory(run).outbox)
+    return earlier.uri if earlier and is_there(earlier.uri, run) else _beside(run)
+
+
+def _named(study: StudyFile) -> str | None:
+    return study.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI")
+
+
+def _beside(run: Path) -> str:
+    return f"sqlite:///{run.parent / 'mlflow.db'}"
 
 
 def arm_figures(arm: str, arms: Sequence[str], figures: Sequence[Path]) -> list[Path]:

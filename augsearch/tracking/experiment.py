@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
 _TAG = "augsearch.key"
+_DIRECTORY = "augsearch.run"
+"""Tag that tells the runs of several run directories of a study apart for the eye."""
 _MAX_METRICS = 1000
 _MAX_PARAMETERS = 50  # MLflow takes 100, but a request of more than 1 MB is refused
 
@@ -199,6 +201,7 @@ class Experiment:
             return
         tags = {
             _TAG: f"{self._destination.study_run}/{opened.run}",
+            _DIRECTORY: self._base.name,
             "mlflow.source.name": "augsearch",
         }
         run = client.create_run(

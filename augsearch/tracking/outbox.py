@@ -175,6 +175,16 @@ def cursor_path(outbox: Path) -> Path:
     return outbox.with_suffix(".cursor.json")
 
 
+def last_destination(path: Path) -> Destination | None:
+    """Return where an outbox's entries go, without reading them; None if it does not say so."""
+    lines = path.read_bytes().splitlines() if path.is_file() else []
+    destinations = [line for line in lines if line.startswith(b'{"destination"')]
+    try:
+        return _DESTINATION.validate_python(_opened(destinations[-1])["destination"])
+    except (ValueError, LookupError, RecursionError):
+        return None
+
+
 def damaged(path: Path, reason: str) -> TrackingError:
     """Return the error to raise where an outbox is not what was written."""
     return TrackingError(

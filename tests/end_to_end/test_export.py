@@ -221,21 +221,25 @@ def test_the_model_says_what_the_run_said(call, run, tmp_path):
     assert kept(run) == before
 
 
-def test_an_export_becomes_artifacts_of_the_arms_run(call, run, tmp_path):
+def test_an_export_becomes_artifacts_of_the_arms_run(call, run, tmp_path, monkeypatch):
     from mlflow import MlflowClient, pyfunc
 
     tracked = shutil.copytree(run, tmp_path / "runs" / "arms")
-    code, _, err = call(
+    store = f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)  # not the store of all tests' run
+    code, out, err = call(
         "export", tracked, "--what", "model", "--arm", "critic", "--track", "--quiet"
     )
     assert code == 0, err
+    assert out.splitlines()[-1].endswith(f"mlflow ui --backend-store-uri {store}")
     for _ in range(20):  # what a busy machine did not manage in ten seconds is still being sent
         if call("sync", tracked)[0] == 0:
             break
-    client = MlflowClient(f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}")
+    client = MlflowClient(store)
     (experiment,) = client.search_experiments(filter_string="name = 'arms'")
     runs = {one.info.run_name: one for one in client.search_runs([experiment.experiment_id])}
     own = runs["critic"].info
+    assert runs["critic"].data.tags["augsearch.run"] == "arms"
     assert own.status == "FINISHED"
     exports = {one.path for one in client.list_artifacts(own.run_id, "exports/model-critic")}
     assert {Path(path).name for path in exports} >= {"MODEL_CARD.md", "model.pt2", "mlflow"}

@@ -39,11 +39,13 @@ class Exported:
         folder: Where it lies.
         contents: What is in it, in sentences.
         verdict: What the run found, in a sentence.
+        told: MLflow's tracking URI, if the export is among the run's artifacts there or on its way.
     """
 
     folder: Path
     contents: Sequence[str]
     verdict: str
+    told: str | None
 
 
 def export_run(
@@ -95,18 +97,23 @@ def export_run(
                     contents = export_features(conclusion, chosen, folder, notify)
         if track:
             _track(conclusion, chosen, target, what, notify)
-        return _exported(conclusion, chosen, target, contents)
+        return _exported(conclusion, chosen, target, contents, track)
 
 
 def _exported(
-    conclusion: Conclusion, chosen: ChosenTraining, folder: Path, contents: Sequence[str]
+    conclusion: Conclusion,
+    chosen: ChosenTraining,
+    folder: Path,
+    contents: Sequence[str],
+    track: bool,
 ) -> Exported:
     amount = amount_words(chosen.amount, chosen.arm.arm.unit)
-    confidence = conclusion.prepared.study.evaluation.confidence
+    study = conclusion.prepared.study
     return Exported(
         folder,
         [f"arm {chosen.arm.name}, {amount}", *contents],
-        verdict_sentence(conclusion.result, confidence),
+        verdict_sentence(conclusion.result, study.evaluation.confidence),
+        tracking_uri(study, conclusion.directory.path) if track else None,
     )
 
 

@@ -1,5 +1,7 @@
 import json
 import math
+import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -235,6 +237,42 @@ def test_the_environment_names_the_server_where_the_study_does_not(ready, monkey
     with pytest.raises(TrackingError, match="must have no password in it but is http://") as caught:
         tracking_uri(study, run)
     assert "S3cret" not in str(caught.value)
+
+
+def test_a_run_stays_with_the_server_that_it_was_told_to(ready, monkeypatch, tmp_path):
+    study, run = ready().study, tmp_path / "one"
+    beside = f"sqlite:///{tmp_path}/mlflow.db"
+    store = tmp_path / "elsewhere" / "mlflow.db"
+    for uri, then in (
+        (beside, beside),
+        (DEAD, DEAD),
+        (f"sqlite:///{store}", beside),  # it is gone, or was never made
+    ):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        Outbox.open(run / "outbox.jsonl", tracking_uri(study, run), "study")
+        monkeypatch.delenv("MLFLOW_TRACKING_URI")
+        assert tracking_uri(study, run) == then
+    sqlite3.connect(tmp_path / "mlflow.db").execute("CREATE TABLE experiments (name TEXT)").close()
+    store.parent.mkdir()
+    shutil.copy(tmp_path / "mlflow.db", store)
+    assert tracking_uri(study, run) == f"sqlite:///{store}"
+    (run / "outbox.jsonl").write_text('{"destination": {"uri": 7}}\n')
+    assert tracking_uri(study, run) == beside
+
+
+def test_nobody_signs_in_at_a_server_that_the_run_alone_names(ready, monkeypatch):
+    told = []
+    monkeypatch.setattr(
+        "augsearch.controller.mirror.Tracker", lambda *_, foreign, **__: told.append(foreign)
+    )
+    world = ready(tracking={})
+    study, directory = world.study, world.directory
+    Mirror(study, directory, silent)
+    Outbox.open(directory.outbox, DEAD, "study")
+    Mirror(study, directory, silent)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", DEAD)
+    Mirror(study, directory, silent)
+    assert told == [False, True, False]
 
 
 @pytest.mark.parametrize("uri", ["sqlite://", "sqlite:///:memory:"])
