@@ -68,6 +68,8 @@ def prepare(call: dict, files: list[int]) -> None:
         os._exit(0)
     os.dup2(out, 1)
     os.dup2(err, 2)
+    # What Python opened at its start remembers another file: whether it can be gone back in.
+    sys.stdout = os.fdopen(1, "w", closefd=False)
     for file in files:
         os.close(file)
     os.chdir(call["folder"])
