@@ -175,7 +175,7 @@ def append_line(path: Path, line: str) -> None:
         StorageError: Nothing could be written.
     """
     try:
-        with path.open("a", encoding="utf-8") as file:
+        with path.open("a", encoding="utf-8", newline="\n") as file:
             file.write(f"{sealed(line)}\n")
     except OSError as error:
         raise unwritable(path, error) from error
@@ -189,9 +189,9 @@ def read_lines(path: Path) -> Iterator[bytes]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8, atomically."""
+    """Write `text` as UTF-8, atomically, with the line ends that it has: a checksum counts them."""
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(path: Path, value: Any) -> None:

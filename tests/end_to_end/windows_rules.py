@@ -6,11 +6,14 @@ their exit codes.
 
 What this process has open or mapped is not renamed, replaced or removed; nothing is renamed onto a
 folder; names have no character or end that Windows keeps for itself, and differ by more than case;
-what is synced is open for writing; text has an encoding that is said.
+what is synced is open for writing; text has an encoding that is said, and line ends of two
+characters where nothing is said of them.
 """
 
+import builtins
 import errno
 import fcntl
+import io
 import json
 import os
 import re
@@ -25,6 +28,7 @@ _ELSEWHERE = (sysconfig.get_path("purelib"), sys.base_prefix, "/dev/", "/proc/",
 _asking = threading.local()
 _names: dict[str, Path] = {}
 _refused: list[str] = []
+_open = open
 
 
 def refuse(number: int, path: Path, why: str) -> None:
@@ -93,6 +97,14 @@ def fsync(file, fsync=os.fsync) -> None:
     fsync(number)
 
 
+def written_there(file, mode="r", buffering=-1, encoding=None, errors=None, newline=None, *more):
+    if newline is None and "b" not in mode and set(mode) & set("wax"):
+        newline = "\r\n"
+    if "b" not in mode:
+        encoding = io.text_encoding(encoding)
+    return _open(file, mode, buffering, encoding, errors, newline, *more)
+
+
 def call(arguments: list[str]) -> int | str | None:
     sys.argv = ["augsearch", *arguments]
     try:
@@ -104,6 +116,7 @@ def call(arguments: list[str]) -> int | str | None:
 if __name__ == "__main__":
     refusals, commands = Path(sys.argv[1]), json.loads(sys.argv[2])
     os.fsync = fsync
+    builtins.open = io.open = written_there
     sys.addaudithook(hook)
     # There it is not UTF-8.
     warnings.filterwarnings("error", category=EncodingWarning, module="augsearch")

@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import subprocess
@@ -280,3 +281,15 @@ def test_what_an_error_holds_can_be_let_go_of(tmp_path):
     assert str(tmp_path) in Path("/proc/self/maps").read_text(encoding="utf-8")
     let_go(raised.value)
     assert str(tmp_path) not in Path("/proc/self/maps").read_text(encoding="utf-8")
+
+
+def test_text_keeps_its_line_ends_where_they_have_two_characters(tmp_path, monkeypatch):
+    def as_on_windows(file, mode="r", buffering=-1, encoding=None, errors=None, newline=None):
+        end = "\r\n" if newline is None and "w" in mode and "b" not in mode else newline
+        return open(file, mode, buffering, encoding, errors, end)  # noqa: PTH123
+
+    monkeypatch.setattr(io, "open", as_on_windows)
+    write_json(tmp_path / "a.json", {"a": 1, "b": [2]})
+    assert read_json(tmp_path / "a.json") == {"a": 1, "b": [2]}
+    write_text(tmp_path / "a.csv", "a,b\r\n1,2\r\n")
+    assert (tmp_path / "a.csv").read_bytes() == b"a,b\r\n1,2\r\n"

@@ -137,7 +137,7 @@ def _write(page: Page, directory: RunDirectory, out: Path | None) -> tuple[Path,
         raise DataError(f"{out} exists already and is not this page; name another --out.")
     key = folder / "key.json"
     with replacing(target) as temporary:  # there is no page without its key
-        temporary.write_text(page.html, encoding="utf-8")
+        temporary.write_text(page.html, encoding="utf-8", newline="\n")
         write_json(key, page.key.model_dump(mode="json", by_alias=True))
     return target, key
 

@@ -12,6 +12,7 @@ from augsearch.controller.finished_runs.exports.chosen import ChosenTraining
 from augsearch.controller.outcome.conclusion import Conclusion
 from augsearch.execution.recipes import describe
 from augsearch.export.cards import AuditFacts, Facts, Table, card
+from augsearch.files import write_text
 from augsearch.messages import names
 from augsearch.records import Portion
 from augsearch.report.audits import audit_numbers
@@ -34,7 +35,7 @@ def write_card(
     path: Path, template: str, conclusion: Conclusion, chosen: ChosenTraining, **more: object
 ) -> None:
     """Write the card of an export: what every one of them says, and what this one says besides."""
-    path.write_text(card(template, _facts(conclusion, chosen), **more), encoding="utf-8")
+    write_text(path, card(template, _facts(conclusion, chosen), **more))
 
 
 def _facts(conclusion: Conclusion, chosen: ChosenTraining) -> Facts:
