@@ -141,9 +141,13 @@ class WarmProcess:
 
 
 def read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that Python and OpenMP read once."""
-    own = ("PYTHON", "OMP_", "LD_")
-    return {name: value for name, value in environment.items() if name.startswith(own)}
+    """Return the variables that Python and OpenMP read once, but for those a call can follow."""
+    own, followed = ("PYTHON", "OMP_", "LD_"), ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.startswith(own) and name not in followed
+    }
 
 
 class CommandLine:

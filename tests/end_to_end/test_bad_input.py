@@ -1,5 +1,7 @@
 """Each mistake a user can make: one clear message, exit code 2, nothing half-written."""
 
+import functools
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -69,11 +71,21 @@ DATA_FAULTS = [
 ]
 
 
+@pytest.fixture
+def write(tmp_path):
+    return (tmp_path / "study.toml").write_text
+
+
+@pytest.fixture
+def refused(call, tmp_path):
+    return functools.partial(is_refused, call, tmp_path)
+
+
 @pytest.mark.parametrize(("spoil", "words"), DATA_FAULTS)
-def test_images_that_cannot_be_used(augsearch, spoil, words):
-    augsearch.write(FOLDER_STUDY, "study.toml")
-    spoil(augsearch.folder / "images")
-    refused(augsearch, words)
+def test_images_that_cannot_be_used(refused, write, tmp_path, spoil, words):
+    write(FOLDER_STUDY)
+    spoil(tmp_path / "images")
+    refused(words)
 
 
 STUDY_FAULTS = [
@@ -89,10 +101,10 @@ STUDY_FAULTS = [
 
 
 @pytest.mark.parametrize(("old", "new", "words"), STUDY_FAULTS)
-def test_study_files_that_cannot_be_used(augsearch, old, new, words):
-    make_images(augsearch.folder / "images")
-    augsearch.write(FOLDER_STUDY.replace(old, new), "study.toml")
-    refused(augsearch, words)
+def test_study_files_that_cannot_be_used(refused, write, tmp_path, old, new, words):
+    make_images(tmp_path / "images")
+    write(FOLDER_STUDY.replace(old, new))
+    refused(words)
 
 
 CSV_FAULTS = [
@@ -103,41 +115,39 @@ CSV_FAULTS = [
 
 
 @pytest.mark.parametrize(("table", "words"), CSV_FAULTS)
-def test_manifests_that_cannot_be_used(augsearch, table, words):
+def test_manifests_that_cannot_be_used(refused, write, tmp_path, table, words):
     for name in ("a.png", "b.png"):
-        Image.new("L", (16, 16)).save(augsearch.folder / name)
-    (augsearch.folder / "labels.csv").write_text(table)
-    augsearch.write(CSV_STUDY, "study.toml")
-    refused(augsearch, words)
+        Image.new("L", (16, 16)).save(tmp_path / name)
+    (tmp_path / "labels.csv").write_text(table)
+    write(CSV_STUDY)
+    refused(words)
 
 
-def test_bad_images_can_be_skipped(augsearch):
-    truncated(augsearch.folder / "images")
-    augsearch.write(
-        FOLDER_STUDY.replace("size = 16", 'size = 16\non_bad_image = "skip"'), "study.toml"
-    )
-    done = augsearch("check", "study.toml")
-    assert done.returncode == 0, done.stderr
-    assert "3.png" in done.stderr + done.stdout
+def test_bad_images_can_be_skipped(call, write, tmp_path):
+    truncated(tmp_path / "images")
+    write(FOLDER_STUDY.replace("size = 16", 'size = 16\non_bad_image = "skip"'))
+    code, out, err = call("check", "study.toml")
+    assert code == 0, err
+    assert "3.png" in err + out
 
 
-def test_copies_across_the_split_are_warned_of_or_refused(augsearch):
+def test_copies_across_the_split_are_warned_of_or_refused(call, refused, write, tmp_path):
     """Every image is there as PNG and as JPEG, which no split by file keeps together."""
     rng = np.random.default_rng(0)
     for name in ("ill", "well"):
-        (augsearch.folder / "images" / name).mkdir(parents=True)
+        (tmp_path / "images" / name).mkdir(parents=True)
         for index in range(15):
             coarse = Image.fromarray(rng.integers(0, 256, (9, 9), dtype=np.uint8))
             image = coarse.resize((48, 48), Image.Resampling.BICUBIC)
-            image.save(augsearch.folder / "images" / name / f"{index}.png")
-            image.save(augsearch.folder / "images" / name / f"{index}.jpg")
+            image.save(tmp_path / "images" / name / f"{index}.png")
+            image.save(tmp_path / "images" / name / f"{index}.jpg")
     study = FOLDER_STUDY.replace("size = 16", "size = 32")
-    augsearch.write(study, "study.toml")
-    done = augsearch("check", "study.toml")
-    assert done.returncode == 0, done.stderr
-    assert "scores come out too good" in done.stdout + done.stderr
-    augsearch.write("strict = true\n" + study, "study.toml")
-    refused(augsearch, ["scores come out too good", ".jpg' (", "test set", "strict = false"])
+    write(study)
+    code, out, err = call("check", "study.toml")
+    assert code == 0, err
+    assert "scores come out too good" in out + err
+    write("strict = true\n" + study)
+    refused(["scores come out too good", ".jpg' (", "test set", "strict = false"])
 
 
 def test_a_missing_study_file(augsearch):
@@ -147,21 +157,21 @@ def test_a_missing_study_file(augsearch):
     assert "Traceback" not in done.stderr
 
 
-def test_a_directory_that_is_not_a_run_is_left_alone(augsearch):
-    make_images(augsearch.folder / "images")
-    augsearch.write(FOLDER_STUDY, "study.toml")
-    done = augsearch("run", "study.toml", "--out", "images")
-    assert done.returncode == 2
-    assert "not empty and not a run" in done.stderr
-    assert len(list((augsearch.folder / "images").rglob("*"))) == 32
+def test_a_directory_that_is_not_a_run_is_left_alone(call, write, tmp_path):
+    make_images(tmp_path / "images")
+    write(FOLDER_STUDY)
+    code, _, err = call("run", "study.toml", "--out", "images")
+    assert code == 2
+    assert "not empty and not a run" in err
+    assert len(list((tmp_path / "images").rglob("*"))) == 32
 
 
-def refused(augsearch, words):
-    before = sorted(augsearch.folder.rglob("*"))
+def is_refused(call, folder, words):
+    before = sorted(folder.rglob("*"))
     for command in ("run", "check"):
-        done = augsearch(command, "study.toml")
-        assert done.returncode == 2, done.stderr
-        assert "Traceback" not in done.stderr
+        code, _, err = call(command, "study.toml")
+        assert code == 2, err
+        assert "Traceback" not in err
         for word in words:
-            assert word in done.stderr
-        assert sorted(augsearch.folder.rglob("*")) == before
+            assert word in err
+        assert sorted(folder.rglob("*")) == before

@@ -5,6 +5,8 @@ import signal
 import time
 from types import SimpleNamespace
 
+from augsearch.device import threads
+
 
 def test_killed_at_random_moments_a_run_ends_with_the_same_numbers(tiny_run, augsearch):
     command, _ = tiny_run
@@ -25,7 +27,7 @@ def test_killed_at_random_moments_a_run_ends_with_the_same_numbers(tiny_run, aug
     assert augsearch.numbers() == command.numbers()
 
 
-def test_a_run_goes_on_with_the_threads_that_it_began_with(tiny_run, augsearch, monkeypatch):
+def test_a_run_goes_on_with_the_threads_that_it_began_with(tiny_run, augsearch, call):
     augsearch.write(augsearch.untracked)
     process = augsearch.start("run", "tiny.toml")
     for line in process.stderr:
@@ -33,8 +35,8 @@ def test_a_run_goes_on_with_the_threads_that_it_began_with(tiny_run, augsearch, 
             break
     process.kill()
     process.communicate()
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    assert augsearch("run", "tiny.toml").returncode == 0
+    with threads(2):
+        assert call("run", "tiny.toml")[0] == 0
     assert augsearch.numbers() == tiny_run[0].numbers()
 
 

@@ -75,6 +75,8 @@ def prepare(call: dict, files: list[int]) -> None:
     os.chdir(call["folder"])
     os.environ.clear()
     os.environ.update(call["environment"])
+    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
+    sys.path[1:1] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
 
 
 def run(call: dict) -> None:
