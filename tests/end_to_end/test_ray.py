@@ -80,6 +80,8 @@ weights = "random"
 input_size = 32
 head = {kind = "logistic"}
 [arms.real]
+[evaluation]
+test_replicates = 1
 [tracking]
 enabled = false
 """
@@ -108,6 +110,7 @@ class Head:
             "max-worker-port": 19999,
             "object-store-memory": 200_000_000,
             "temp-dir": folder,
+            "include-log-monitor": False,
         }
         options = [f"--{name}={value}" for name, value in arguments.items()]
         ray = Path(sys.executable).with_name("ray")
@@ -162,6 +165,8 @@ def head():
         patch.setenv("OMP_NUM_THREADS", "1")
         # Else its workers let every other test go first.
         patch.setenv("RAY_worker_niceness", "0")
+        # Workers that are started before anyone asks have another environment than calls need.
+        patch.setenv("RAY_prestart_worker_first_driver", "0")
         head = Head(folder)
         try:
             head.wait()
