@@ -3,7 +3,9 @@
 SQLite and files do not wait until the disk has what they wrote. That is for power cuts, which no
 test makes; killed processes lose nothing. MLflow makes the tables of a new SQLite file in fifty
 migrations, a second's work, once in a process; later files begin as a copy of what the first one
-was then. Commands that start in a Python of their own have both as in use.
+was then. Optuna and MLflow compare a file's version with those of their migrations, programs that
+are loaded anew for every connection: here once in a process. Commands that start in a Python of
+their own have all of it as in use.
 """
 
 import contextlib
@@ -12,6 +14,8 @@ import sqlite3
 import sys
 from collections.abc import Callable
 
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
@@ -20,6 +24,11 @@ ORIGINAL: list[Callable[[Engine], None]] = []
 
 NEW_STORE: list[bytes] = []
 """MLflow's SQLite file as it was when that had just made the tables."""
+
+LOAD = ScriptDirectory.from_config
+
+MIGRATIONS: dict[str | None, ScriptDirectory] = {}
+"""Folder -> the migrations in it."""
 
 
 @event.listens_for(Engine, "connect")
@@ -49,4 +58,13 @@ def make_tables(engine: Engine) -> None:
             NEW_STORE.append(file.serialize())
 
 
+def migrations(config: Config) -> ScriptDirectory:
+    """Return those of a folder, loaded once."""
+    folder = config.get_main_option("script_location")
+    if folder not in MIGRATIONS:
+        MIGRATIONS[folder] = LOAD(config)
+    return MIGRATIONS[folder]
+
+
+ScriptDirectory.from_config = migrations
 os.fsync = lambda _file: None
