@@ -1,1 +1,1 @@
-"""Frozen backbones with cached features and batched heads."""
+"""What a classifier is, and those there are: frozen, end to end, visual words, discriminator."""
