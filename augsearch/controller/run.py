@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
-from importlib.metadata import version
 
 from augsearch.controller.budget import Budget
 from augsearch.controller.mirror import Mirror
 from augsearch.controller.outcome.conclusion import Conclusion
 from augsearch.controller.outcome.curves import smoothed_curves
+from augsearch.controller.outcome.facts import all_facts, first_facts
 from augsearch.controller.outcome.reporting import write_run_report
 from augsearch.controller.outcome.results import study_result
 from augsearch.controller.run_directory.claiming import same_text, settle
@@ -27,7 +26,6 @@ from augsearch.controller.stages.preparation import Prepared, prepare
 from augsearch.controller.stages.real_equivalence import real_curve
 from augsearch.controller.stages.untested import judge_on_tuning_set
 from augsearch.data.splits import write_external_csv, write_split_csv
-from augsearch.device import thread_count
 from augsearch.errors import AugsearchError, RunDirectoryError, TimeUpError
 from augsearch.events import Event, Notify, StageStarted
 from augsearch.execution.engines.base import Engine
@@ -36,11 +34,6 @@ from augsearch.execution.folds import FoldImages
 from augsearch.study.order import search_order, sources_of
 from augsearch.study.results import StudyResult
 from augsearch.study.schema.study import StudyFile
-
-LIBRARIES = ("augsearch", "torch", "torchvision", "optuna", "mlflow", "numpy", "scikit-learn")
-
-UNKNOWN = {"version.augsearch": "(version not recorded)"}
-"""Facts of a run that was finished before runs remembered them."""
 
 _MIRRORED = "mirrored"
 
@@ -140,8 +133,8 @@ def conclude(
         notify: Takes progress and warnings.
     """
     finished = directory.results
-    facts = directory.remember("facts", UNKNOWN if finished else run_facts(prepared))
-    mirror.start(facts)
+    mirror.start(first_facts(directory, prepared))
+    facts = all_facts(directory, prepared, notify)
     folds = empty_folds(prepared)
     searched = _search(prepared, directory, folds, mirror, notify)
     declared = declared_arm(searched, prepared)
@@ -262,15 +255,3 @@ def _same_arithmetic(directory: RunDirectory, prepared: Prepared) -> None:
             f"{directory.path} must go on where it began, on {before}, but this is {now}; "
             "go on there, or add --fresh to start anew beside it."
         )
-
-
-def run_facts(prepared: Prepared) -> dict[str, str]:
-    """Return versions, device and data fingerprint, for MLflow and the report."""
-    libraries = {f"version.{name}": version(name) for name in LIBRARIES}
-    return libraries | {
-        "version.python": platform.python_version(),
-        "device": prepared.device,
-        "bf16": str(prepared.engine.has_bf16(prepared.device)).lower(),
-        "threads": str(thread_count()),
-        "data.fingerprint": prepared.develop.key[:16],
-    }
