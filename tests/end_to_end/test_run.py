@@ -22,7 +22,7 @@ def test_a_run_ends_with_table_verdict_report_and_mlflow_command(tiny_run):
     assert len(text) > 10_000
     for stage, seconds in command.results()["seconds"].items():
         if stage != "report":  # which was still being written
-            assert f"<td>{stage}</td><td>{seconds:,.1f}</td>" in text
+            assert f'<th scope="row">{stage}</th><td>{seconds:,.1f}</td>' in text
     assert f"mlflow ui --backend-store-uri sqlite:///{command.folder}/runs/mlflow.db" in done.stdout
 
 

@@ -20,7 +20,7 @@ def test_runs_stand_side_by_side(runs):
     page = render_comparison(runs("one", "two"), {"seed": ["0", "1"]})
     assert page.count('<div class="verdict helps">') == 2
     assert page.count('role="img"') == 2
-    assert re.search(r"<td>seed</td><td>0</td><td>1</td>", page)
+    assert re.search(r'<th scope="row">seed</th><td>0</td><td>1</td>', page)
     assert "one: more" in page and "two: more" in page
 
 

@@ -1,5 +1,6 @@
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -137,8 +138,28 @@ def test_an_interval_is_broken_before_its_bracket_only(make, tmp_path):
     write_report(make(), tmp_path)
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     metrics = text.partition("<h2>Metrics</h2>")[2].partition("</table>")[0]
-    assert "<th>metric</th><th>real</th><th>more</th>" in metrics
-    assert '<td>AUC</td><td>0.800 <span class="range">(0.700 to 0.900)</span></td>' in metrics
+    heads = ["metric", "real", "more"]
+    assert "".join(f'<th scope="col">{one}</th>' for one in heads) in metrics
+    assert '<td>0.800 <span class="range">(0.700 to 0.900)</span></td>' in metrics
+
+
+def test_a_screen_reader_is_told_what_heads_what(make, tmp_path):
+    options = {"metrics": ("kappa",), "images": "tuning", "best_setting": True}
+    tables = {"t": TableOptions(title="T", **options)}
+    write_report(make(tables=tables), tmp_path)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for table in re.findall("<table.*?</table>", text, flags=re.DOTALL):
+        head, _, body = table.rpartition("</thead>")
+        assert "<th>" not in table
+        assert set(re.findall(r"scope=\"(\w+)\"", head)) <= {"col", "colgroup"}
+        assert set(re.findall(r"scope=\"(\w+)\"", body)) <= {"row"}
+        assert head or body.count("<tr>") == body.count("scope=")  # a list of keys and values
+    levels = [int(level) for level in re.findall(r"<h(\d)>", text)]
+    assert levels[0] == 1
+    assert all(later <= earlier + 1 for earlier, later in pairwise(levels))
+    assert '<html lang="en">' in text
+    assert all('alt="' in image for image in re.findall("<img[^>]*>", text))
+    assert all('aria-label="' in figure for figure in re.findall("<svg[^>]*>", text))
 
 
 def test_what_is_said_beside_the_verdict_stands_below_it(make, tmp_path):

@@ -38,7 +38,7 @@ def test_settings_that_differ_are_shown(run, tmp_path):
     tracked = STUDY | {"seed": 7, "tracking": {"uri": "elsewhere"}}
     out = compare_runs([run("a"), run("b", tracked)], tmp_path / "c.html")
     text = out.read_text()
-    assert "<td>seed</td><td>0</td><td>7</td>" in text
+    assert '<th scope="row">seed</th><td>0</td><td>7</td>' in text
     assert "elsewhere" not in text
     assert "All runs were tested on the same images" in text
 
