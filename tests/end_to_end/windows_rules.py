@@ -97,12 +97,12 @@ def fsync(file, fsync=os.fsync) -> None:
     fsync(number)
 
 
-def written_there(file, mode="r", buffering=-1, encoding=None, errors=None, newline=None, *more):
+def written_there(file, mode="r", buffering=-1, encoding=None, errors=None, newline=None, **more):
     if newline is None and "b" not in mode and set(mode) & set("wax"):
         newline = "\r\n"
     if "b" not in mode:
         encoding = io.text_encoding(encoding)
-    return _open(file, mode, buffering, encoding, errors, newline, *more)
+    return _open(file, mode, buffering, encoding, errors, newline, **more)
 
 
 def call(arguments: list[str]) -> int | str | None:

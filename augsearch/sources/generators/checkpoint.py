@@ -45,7 +45,8 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with safe_open(path, framework="pt") as file:
             entry: str = file.metadata()[_META]
             names: list[str] = file.keys()
-            tensors = {name: file.get_tensor(name) for name in names}
+            # Copied, as they would keep the file mapped: Windows replaces none that is.
+            tensors = {name: file.get_tensor(name).clone() for name in names}
         checksum, text = ("", entry) if entry.startswith("{") else entry.split(" ", 1)
         if checksum and checksum != _checksum(tensors, text):
             raise ValueError("its content does not match its checksum")

@@ -49,6 +49,14 @@ def test_a_restored_training_goes_on_as_if_nothing_had_happened(tmp_path: Path) 
     assert all(torch.equal(one[key], other[key]) for key in one)
 
 
+def test_what_was_read_keeps_no_file_mapped(tmp_path: Path) -> None:
+    path = tmp_path / "c.safetensors"
+    write_tensors(path, {"a": torch.ones(2)}, {"iteration": 2})
+    kept = read_tensors(path)
+    assert str(path) not in Path("/proc/self/maps").read_text()
+    assert torch.equal(kept[0]["a"], torch.ones(2))
+
+
 def test_any_changed_bit_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "c.safetensors"
     tensors = {"a": torch.tensor([1.0, 2.0]), "b": torch.tensor(3, dtype=torch.int64)}
