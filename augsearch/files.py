@@ -299,6 +299,7 @@ def read_array(path: Path) -> NDArray[Any]:
         # Mapped first: a header that claims more than the file has is refused, not allocated.
         return np.array(_mapped(path))
     except _NO_ARRAY as error:
+        let_go(error)  # who makes the file again does so while the error is handled
         raise _unreadable(path, error) from error
 
 

@@ -293,3 +293,14 @@ def test_text_keeps_its_line_ends_where_they_have_two_characters(tmp_path, monke
     assert read_json(tmp_path / "a.json") == {"a": 1, "b": [2]}
     write_text(tmp_path / "a.csv", "a,b\r\n1,2\r\n")
     assert (tmp_path / "a.csv").read_bytes() == b"a,b\r\n1,2\r\n"
+
+
+def test_a_damaged_array_is_not_mapped_while_its_error_is_handled(tmp_path):
+    path = tmp_path / "a.npy"
+    write_array(path, np.arange(3))
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    try:
+        read_array(path)
+    except StorageError:
+        mapped = Path("/proc/self/maps").read_text()
+    assert str(path) not in mapped
