@@ -102,6 +102,12 @@ def _problem(error: Exception) -> str | None:
         return _FULL_GPU
     if (said := plugin_problem(error)) is not None:
         return said
+    if isinstance(error, RuntimeError | TypeError) and "MPS" in str(error):
+        first = str(error).partition(". ")[0]
+        return (
+            f'device = "mps" must do all that the study asks for but cannot: {first}. Set device = '
+            '"cpu", and add --fresh if the run has begun.'
+        )
     if not isinstance(error, OSError):
         return None
     place = f" {error.filename}" if error.filename else ""

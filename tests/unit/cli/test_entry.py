@@ -95,6 +95,33 @@ def test_a_full_gpu_is_one_message(
     assert said.startswith("augsearch: the GPU's memory must hold") and said.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        NotImplementedError(
+            "The operator 'aten::x' is not currently implemented for the MPS device. If you want "
+            "this op to be considered for addition, please comment on an issue."
+        ),
+        RuntimeError("MPS backend out of memory (MPS allocated: 9.1 GB). Tried to allocate 1 GB."),
+        TypeError(
+            "Cannot convert a MPS Tensor to float64 dtype as it has no float64. Use float32."
+        ),
+    ],
+)
+def test_what_an_apple_gpu_cannot_do_is_one_message(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(**settings: object) -> None:
+        raise error
+
+    monkeypatch.setattr(entry, "app", run)
+    with pytest.raises(SystemExit, match="2"):
+        entry.main()
+    said = capsys.readouterr().err
+    assert said.startswith('augsearch: device = "mps" must do all that the study asks for')
+    assert 'Set device = "cpu", and' in said and said.count("\n") == 1
+
+
 def test_other_errors_of_torch_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(**settings: object) -> None:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
