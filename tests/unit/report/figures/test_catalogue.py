@@ -44,14 +44,16 @@ def test_figures_that_are_asked_for(make, likeness):
 
 
 def test_arms_with_the_same_features_share_a_map(make, labels_of):
+    def texts(embeddings):
+        nothing_else = {"searches": {}, "tuning": {}, "test": Outputs(np.arange(90) % 2, {})}
+        return labels_of(all_figures(make(embeddings=embeddings, **nothing_else))["t-sne"])
+
     features = np.random.default_rng(0).normal(size=(90, 4)).astype(np.float32)
     frozen = {"real": features, "more": features.copy()}
-    texts = labels_of(all_figures(make(embeddings=frozen))["t-sne"])
-    assert "all arms" in texts and not {"real", "more"} & set(texts)
-    texts = labels_of(all_figures(make(embeddings=frozen | {"own": features + 1}))["t-sne"])
-    assert {"real, more", "own"} <= set(texts)
-    texts = labels_of(all_figures(make(embeddings={"real": features}))["t-sne"])
-    assert "real" in texts
+    shared = texts(frozen)
+    assert "all arms" in shared and not {"real", "more"} & set(shared)
+    assert {"real, more", "own"} <= set(texts(frozen | {"own": features + 1}))
+    assert "real" in texts({"real": features})
 
 
 def test_a_site_without_a_class_has_the_curves_of_the_others(make, labels_of):
