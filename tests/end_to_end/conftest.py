@@ -242,8 +242,9 @@ def tiny_run(tmp_path_factory, warm_process):
     In one of the test workers nothing is loaded before it: this is what a user's first run is.
     """
     first = os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0"
-    command = CommandLine(tmp_path_factory.mktemp("tiny"), None if first else warm_process)
+    folder = tmp_path_factory.mktemp("tiny")
+    command = CommandLine(folder, None if first else warm_process)
     command.write()
     done = command("run", "tiny.toml")
     assert done.returncode == 0, done.stderr
-    return command, done
+    return CommandLine(folder, warm_process), done

@@ -27,16 +27,16 @@ REDUCED = {
     },
     "fridadar2018": REPLICATES
     | {
-        "size = 64": "size = 32",
+        "size = 64": "size = 16",
         "train = 142": "train = 36",
         "tune = 20": "tune = 12",
         "test = 20": "test = 12",
         'kind = "dcgan"\npreset = "fridadar2018"': 'kind = "dcgan"\npreset = "fridadar2018"\n'
-        "iterations = 2\nwidth = 0.02\nbatch_size = 8\ngenerator_filters = [1024, 512, 256]",
+        "iterations = 2\nwidth = 0.02\nbatch_size = 8\ngenerator_filters = [1024, 512]",
         'kind = "acgan"\npreset = "fridadar2018"': 'kind = "acgan"\npreset = "fridadar2018"\n'
-        "iterations = 2\nwidth = 0.02\nbatch_size = 8\ngenerator_filters = [1024, 512, 256]",
+        "iterations = 2\nwidth = 0.02\nbatch_size = 8\ngenerator_filters = [1024, 512]",
         'kind = "end-to-end"\npreset = "fridadar2018"': 'kind = "end-to-end"\n'
-        'preset = "fridadar2018"\nepochs = 2',
+        'preset = "fridadar2018"\nepochs = 1',
         'kind = "bag-of-words"': 'kind = "bag-of-words"\nwords = 20\nstride = 6',
         "added = [0, 500, 1000, 2000, 3000, 4000, 5000, 6000, 8000, 10000, 12000, 15000]": (
             "added = [0, 10]"
