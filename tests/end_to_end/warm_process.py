@@ -13,6 +13,8 @@ import importlib
 import json
 import os
 import runpy
+import select
+import signal
 import socket
 import sys
 import tempfile
@@ -40,38 +42,56 @@ def next_call(channel: socket.socket) -> dict:
     A call is one message, {folder, environment, arguments, whole}, with three files: stdout,
     stderr, and one that is told the process number and then, when it has ended, the exit code.
     """
+    running: dict[int, int] = {}  # process -> the file that is told of it
+    ended, noticed = os.pipe()
+    os.set_blocking(noticed, False)
+    signal.set_wakeup_fd(noticed)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
     while True:
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:  # those that stayed behind and are done
-                pass
+        ready, _, _ = select.select([channel, ended], [], [])
+        if ended in ready:
+            os.read(ended, 1 << 10)
+            tell_ends(running)
+        if channel not in ready:
+            continue
         message, files, _, _ = socket.recv_fds(channel, 1 << 17, 3)
         if not message:
             sys.exit()  # the tests have ended
-        if os.fork() == 0:
+        out, err, told = files
+        process = os.fork()
+        if process == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             channel.close()
+            for file in (ended, noticed, told, *running.values()):
+                os.close(file)
             call = json.loads(message)
-            prepare(call, files)
+            prepare(call, out, err)
             return call
-        for file in files:
-            os.close(file)
-
-
-def prepare(call: dict, files: list[int]) -> None:
-    """Give the call a process, and stay behind to tell how it ends."""
-    out, err, told = files
-    process = os.fork()
-    if process:
-        os.closerange(0, told)
         os.write(told, b"%d\n" % process)
-        _, status = os.waitpid(process, 0)
-        os.write(told, b"%d\n" % os.waitstatus_to_exitcode(status))
-        os._exit(0)
-    os.dup2(out, 1)
-    os.dup2(err, 2)
+        running[process] = told
+        os.close(out)
+        os.close(err)
+
+
+def tell_ends(running: dict[int, int]) -> None:
+    """Tell how calls have ended, and forget them."""
+    for process, told in list(running.items()):
+        done, status = os.waitpid(process, os.WNOHANG)
+        if done:
+            with contextlib.suppress(BrokenPipeError):  # nobody waited for it
+                os.write(told, b"%d\n" % os.waitstatus_to_exitcode(status))
+            os.close(told)
+            del running[process]
+
+
+def prepare(call: dict, out: int, err: int) -> None:
+    """Give this process the outputs, folder and environment of a call."""
+    for file, place in ((out, 1), (err, 2)):
+        os.dup2(file, place)
+        os.close(file)
     # What Python opened at its start remembers another file: whether it can be gone back in.
     sys.stdout = os.fdopen(1, "w", closefd=False)
-    for file in files:
-        os.close(file)
     os.chdir(call["folder"])
     os.environ.clear()
     os.environ.update(call["environment"])
