@@ -5,6 +5,9 @@ import sys
 
 import pytest
 
+from augsearch.classifiers.frozen.adam_heads.problem import HeadProblem
+from augsearch.study.schema.classifier import AdamHead
+
 pytest.importorskip("triton")
 
 INTERPRETED = """
@@ -42,28 +45,27 @@ for n_classes, outputs, batch_size in ((2, "softmax", 8), (3, "softmax", 5), (2,
     cuda._CHUNK = 1 << 22
 """
 
-COMPILED = """
-from triton import compile
-from triton.backends.compiler import GPUTarget
-from triton.compiler import ASTSource
-from augsearch.classifiers.frozen.adam_heads.cuda import KERNEL, settings
-from augsearch.classifiers.frozen.adam_heads.problem import HeadProblem
-from augsearch.study.schema.classifier import AdamHead
+TYPES = {
+    **{"bank": "*fp32", "rows": "*i32", "labels": "*i32", "starts": "*i64", "sizes": "*i32"},
+    **{"rates": "*fp32", "guards": "*fp32", "weight": "*fp32", "mean": "*fp32", "square": "*fp32"},
+    **{"first": "i32", "n_epochs": "i32", "scale": "fp32"},
+}
 
-TYPES = dict(
-    bank="*fp32", rows="*i32", labels="*i32", starts="*i64", sizes="*i32", rates="*fp32",
-    guards="*fp32", weight="*fp32", mean="*fp32", square="*fp32", first="i32", n_epochs="i32",
-    scale="fp32",
-)
-for n_classes, capability in ((2, 80), (2, 90), (5, 90)):
+
+def test_interpreted_it_does_what_the_processor_does() -> None:
+    # A process of its own: Triton decides when it is imported whether it interprets.
+    done = subprocess.run([sys.executable, "-c", INTERPRETED], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("n_classes", "capability"), [(2, 80), (2, 90), (5, 90)])
+def test_it_is_compiled_for_cards_that_are_not_there(n_classes: int, capability: int) -> None:
+    from triton import compile
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    from augsearch.classifiers.frozen.adam_heads.cuda import KERNEL, settings
+
     fixed = settings(HeadProblem(AdamHead(), 1024, n_classes, 1040))
     source = ASTSource(KERNEL, TYPES | dict.fromkeys(fixed, "constexpr"), constexprs=fixed)
     assert compile(source, target=GPUTarget("cuda", capability, 32)).asm["cubin"]
-"""
-
-
-@pytest.mark.parametrize("program", [INTERPRETED, COMPILED], ids=["interpreted", "compiled"])
-def test_the_gpus_kernel(program: str) -> None:
-    # A process of its own: Triton decides when it is imported whether it interprets.
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
