@@ -87,7 +87,20 @@ def auc_covariance(labels: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floats
 def auc_influence(
     labels: ArrayLike, probabilities: ArrayLike, patients: ArrayLike | None = None
 ) -> tuple[Floats, Floats]:
-    """Return AUCs and how much each image, or patient, moves them.
+    """Return AUCs and how much each image, or patient, moves them: `influence_by_image`, summed.
+
+    Returns:
+        AUCs (M,) and influence (M, N), float64, by image, or (M, P) of P patients by rising number
+        if any has several images.
+    """
+    aucs, influence = influence_by_image(labels, probabilities, patients)
+    return aucs, sums_of(influence, numbered(patients, influence.shape[1]))
+
+
+def influence_by_image(
+    labels: ArrayLike, probabilities: ArrayLike, patients: ArrayLike | None = None
+) -> tuple[Floats, Floats]:
+    """Return AUCs and how much each image moves them.
 
     The influence of image i on the AUC A of a model is (V_i - A) / sqrt(m (m - 1)), with V_i its
     placement and m the number of images on its side of the comparison. Its cross products are the
@@ -106,9 +119,8 @@ def auc_influence(
         patients: (N,) integers, equal ones are one patient; None: every image is of another.
 
     Returns:
-        AUCs (M,) and influence (M, N), float64, by image, or (M, P) of P patients by rising number
-        if any has several images. Both are NaN for a model with a NaN score and if a class has no
-        image; the influence alone is, where a class has images of one patient only.
+        AUCs (M,) and influence (M, N), float64. Both are NaN for a model with a NaN score and if a
+        class has no image; the influence alone is, where a class has images of one patient only.
 
     Raises:
         ValueError: Shapes or labels that do not match.
@@ -124,7 +136,7 @@ def auc_influence(
     own = numbered(patients, len(true))
     parts = [_one_against_the_rest(true == c, given[..., c], own) for c in classes]
     aucs, influences = zip(*parts, strict=True)
-    return np.mean(aucs, axis=0), sums_of(np.mean(influences, axis=0), own)
+    return np.mean(aucs, axis=0), np.mean(influences, axis=0)
 
 
 def as_classes(probabilities: ArrayLike) -> Floats:
@@ -137,6 +149,32 @@ def variance_of(influence: Floats) -> float:
     """Return the variance over images of an AUC, or of a difference, with influence (N,)."""
     variance = float(influence @ influence)
     return 0.0 if variance < ZERO_VARIANCE else variance
+
+
+def freedom_of(labels: NDArray[np.int64], influence: Floats, patients: Patients) -> float:
+    """Return the degrees of freedom of the variance over images, by Satterthwaite 1946.
+
+    (Σ_c v_c)² / Σ_c v_c² / (m_c - 1), with v_c what the m_c images (or patients) of class c add to
+    the variance: n - 2 for two classes that add the same, m - 1 where a class of m adds all.
+
+    Args:
+        labels: (N,), int64.
+        influence: (N,), of an AUC or a difference, by image.
+        patients: (N,); None: every image is of another.
+
+    Returns:
+        NaN where a class has one image (or patient) only; without variance those of the smallest
+        class.
+    """
+    of_class = [labels == c for c in np.unique(labels)]
+    counts = np.array([count_of(patients, one) for one in of_class])
+    if counts.min() < 2:
+        return math.nan
+    own = [variance_of(sums_of(np.where(one, influence, 0), patients)) for one in of_class]
+    parts = np.array(own)
+    if parts.sum() == 0:
+        return float(counts.min() - 1)
+    return float(parts.sum() ** 2 / (parts**2 / (counts - 1)).sum())
 
 
 def _one_against_the_rest(

@@ -95,7 +95,7 @@ def standard_error(
         image_variance: Variance over images of the replicate-averaged estimate.
         run_scores: Per arm the AUCs of its replicates, (R,), or what else is independent
             (`training_groups.independent_runs`).
-        image_freedom: Degrees of freedom of the image variance; n - 2 for n images.
+        image_freedom: Degrees of freedom of the image variance.
         generators: Whether some of `run_scores` are means over a generator's trainings.
 
     Returns:

@@ -76,8 +76,11 @@ def test_the_verdict_equals_the_formulas_in_plain_numbers():
     aucs = [np.array([roc_auc_score(labels, s) for s in arm]) for arm in (base, chosen)]
     means = [aucs[1][groups == g].mean() for g in range(3)]
     influence = [auc_influence(labels, arm)[1].mean(axis=0) for arm in (base, chosen)]
+    ahead = influence[1] - influence[0]
+    of_class = [(ahead[labels == c] ** 2).sum() for c in (0, 1)]
+    freedom = sum(of_class) ** 2 / sum(own**2 / 49 for own in of_class)
     parts = [
-        (variance_of(influence[1] - influence[0]), 98),
+        (variance_of(ahead), freedom),
         (aucs[0].var(ddof=1) / 6, 5),
         (np.var(means, ddof=1) / 3, 2),
     ]
