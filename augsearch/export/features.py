@@ -55,6 +55,5 @@ def write_features(folder: Path, parts: Sequence[Featured], classes: Sequence[st
         parts=repeated([one.part for one in parts]),
         origins=repeated([one.origin for one in parts]),
         classes=np.array(classes),
-        allow_pickle=False,
     )
     return path
