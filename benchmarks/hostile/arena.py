@@ -117,7 +117,13 @@ class Arena:
         before = self._state()
         message = ""
         verdict: Verdict = "accepted"
-        with _installed_once(), self._watch(), warnings.catch_warnings():
+        with (
+            _installed_once(),
+            self._watch(),
+            # The bytecode of a module that a case is the first to load is not its doing.
+            mock.patch.object(sys, "dont_write_bytecode", True),
+            warnings.catch_warnings(),
+        ):
             # What NumPy warns of becomes a wrong pixel.
             warnings.simplefilter("error", RuntimeWarning)
             try:
