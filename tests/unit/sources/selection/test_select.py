@@ -135,6 +135,7 @@ def one_by_one(pool, label, stream, by):
         c: NearestNeighbors(n_neighbors=2).fit(eyes.embedding(eyes.training_images(c)))
         for c in range(3)
     }
+    units = {c: np.median(own.kneighbors()[0][:, 0]) for c, own in nearest.items()}
     for number in itertools.count(stream * STREAM):
         if isinstance(pool, Mixed):
             image = pool.candidates(number, number + 1)
@@ -146,8 +147,7 @@ def one_by_one(pool, label, stream, by):
         elif by == "discriminator":
             grade = pool.realness(label, number, number + 1)[0]
         else:
-            unit = np.median(nearest[label].kneighbors()[0][:, 0])
-            grade = -nearest[label].kneighbors(eyes.embedding(image), 1)[0][0, 0] / unit
+            grade = -nearest[label].kneighbors(eyes.embedding(image), 1)[0][0, 0] / units[label]
         yield image[0], label, grade
 
 
