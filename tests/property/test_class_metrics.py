@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from augsearch.evaluation import confusion
-from augsearch.evaluation import ms_ssim as module
+from augsearch.evaluation.images import ms_ssim as module
 from augsearch.evaluation.images.ms_ssim import ms_ssim, within_class_ms_ssim
 from augsearch.seeds import Seed
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
-from augsearch.evaluation import diversity
+from augsearch.evaluation.images import diversity
 from augsearch.evaluation.images.diversity import pairwise_spread
 from augsearch.seeds import Seed
 

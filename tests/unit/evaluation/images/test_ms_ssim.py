@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import correlate, gaussian_filter
 from scipy.signal import convolve2d
 
-from augsearch.evaluation import ms_ssim as module
+from augsearch.evaluation.images import ms_ssim as module
 from augsearch.evaluation.images.ms_ssim import (
     WEIGHTS,
     Spread,

@@ -8,7 +8,8 @@ from scipy.special import expit
 from sklearn.metrics import f1_score, roc_auc_score
 
 from augsearch.errors import AugsearchError
-from augsearch.evaluation import intervals, resampling
+from augsearch.evaluation import resampling
+from augsearch.evaluation.inference import intervals
 from augsearch.evaluation.inference.intervals import metric_interval
 from augsearch.evaluation.metrics import Metric, get_metric
 from augsearch.evaluation.resampling import bootstrap_scores

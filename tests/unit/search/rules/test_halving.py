@@ -4,7 +4,8 @@ import math
 import pytest
 
 from augsearch.records import Evaluation
-from augsearch.search import Halving, find_optimal_multiple, halving, smoothed_history
+from augsearch.search import Halving, find_optimal_multiple, smoothed_history
+from augsearch.search.rules import halving
 from augsearch.testing.rules import check_rule
 
 GRID = (1, 2, 3, 4, 6, 8, 11, 15, 20, 28, 40, 60)

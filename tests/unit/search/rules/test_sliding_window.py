@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from augsearch.records import Evaluation
-from augsearch.search import SlidingWindow, sliding_window
+from augsearch.search import SlidingWindow
+from augsearch.search.rules import sliding_window
 
 NAN = math.nan
 

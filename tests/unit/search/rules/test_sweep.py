@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from augsearch.records import Evaluation
-from augsearch.search import Saturation, Sweep, sweep
+from augsearch.search import Saturation, Sweep
+from augsearch.search.rules import sweep
 from augsearch.testing.rules import check_rule
 
 NAN = math.nan

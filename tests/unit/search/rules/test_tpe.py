@@ -5,7 +5,8 @@ from collections import Counter
 import pytest
 
 from augsearch.records import Evaluation
-from augsearch.search import TpeRule, find_optimal_multiple, tpe
+from augsearch.search import TpeRule, find_optimal_multiple
+from augsearch.search.rules import tpe
 from augsearch.testing.rules import check_rule
 
 
