@@ -1,10 +1,8 @@
 """Atomic writing: a file is there whole or not at all, whatever moment the process is killed at.
 
-What augsearch reads back carries a checksum (CRC-32) and is checked once by every process, so that
-what a disk or a copy has changed is made again or refused, and never becomes a wrong number. An
-array has it behind its values, where NumPy does not look; JSON in the blanks at its end, which
-every reader skips. Files without one (of an earlier version, or written by hand) are taken as they
-are.
+JSON that augsearch reads back carries a checksum (CRC-32) in the blanks at its end, which every
+reader skips, so that what a disk or a copy has changed is refused and never becomes a wrong number.
+Files without one (of an earlier version, or written by hand) are taken as they are.
 """
 
 from __future__ import annotations
@@ -20,39 +18,18 @@ import traceback
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from tokenize import TokenError
-from typing import Any, BinaryIO
+from typing import Any
 
-import numpy as np
 from filelock import FileLock, Timeout
-from numpy.typing import DTypeLike, NDArray
 
 from augsearch.errors import RunDirectoryError, StorageError
 from augsearch.reading import LARGEST_JSON, read_whole
 
-_NO_ARRAY = (
-    OSError,
-    ValueError,
-    EOFError,
-    TypeError,
-    OverflowError,
-    SyntaxError,
-    TokenError,
-    MemoryError,
-)
-"""What NumPy was seen to raise on files that are no .npy, or lie about what they hold."""
-
-_CHUNK = 1 << 20
 _BLANKS = str.maketrans("01", " \t")
-_MARK = b"crc32"
-_TAIL = len(_MARK) + 4
 
 _LONG = 200
 """Characters of a path; Windows takes 259, but 247 of a folder, and a file may be for a time beside
 `path` under a longer name."""
-
-_checked: set[tuple[str, int, int, int]] = set()
-"""Arrays whose checksum was right: path, inode, size and time of change."""
 
 
 def real_path(path: Path) -> Path:
@@ -168,6 +145,12 @@ def unwritable(path: Path, error: OSError) -> StorageError:
     )
 
 
+def unreadable(path: Path, error: Exception) -> StorageError:
+    """Return the error to raise where what stands in `path` is not what was written."""
+    reason = " ".join(str(error).split())
+    return StorageError(f"cannot read {path}: {reason}. Remove it to have it made again.")
+
+
 def append_line(path: Path, line: str) -> None:
     """Append one line of text and its checksum to a log.
 
@@ -232,89 +215,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(unsealed(read_whole(path, LARGEST_JSON)))
     except (OSError, ValueError, RecursionError) as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: Exception) -> StorageError:
-    reason = " ".join(str(error).split())
-    return StorageError(f"cannot read {path}: {reason}. Remove it to have it made again.")
-
-
-def write_array(path: Path, values: NDArray[Any]) -> None:
-    """Write an array as .npy with a checksum, atomically."""
-    # Plain writing, not through a memory map: on a full disk that would end in SIGBUS.
-    with replacing(path) as temporary:
-        with temporary.open("wb") as file:
-            np.save(file, np.ascontiguousarray(values), allow_pickle=False)
-        add_checksum(temporary)
-
-
-def add_checksum(path: Path) -> None:
-    """Put its checksum behind a .npy file that is not in its place yet."""
-    with path.open("rb+") as file:
-        tail = _tail_of(file, path.stat().st_size)
-        file.write(tail)
-
-
-def _tail_of(file: BinaryIO, length: int) -> bytes:
-    """Read `length` bytes and return what belongs behind them."""
-    found = 0
-    while length > 0 and (chunk := file.read(min(length, _CHUNK))):
-        found = zlib.crc32(chunk, found)
-        length -= len(chunk)
-    return _MARK + found.to_bytes(4, "little")
-
-
-def _mapped(path: Path) -> NDArray[Any]:
-    """Map a .npy file, read-only, whose length and checksum are right.
-
-    Raises:
-        Exception: One of `_NO_ARRAY`.
-    """
-    array: np.memmap[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    end = int(array.offset) + array.nbytes
-    with path.open("rb") as file:
-        status = os.fstat(file.fileno())
-        file.seek(max(0, status.st_size - _TAIL))
-        tail = file.read()
-        length = end + _TAIL * tail.startswith(_MARK)
-        if status.st_size != length:
-            raise ValueError(f"it must have {length} bytes but has {status.st_size}")
-        seen = (str(path), status.st_ino, status.st_size, status.st_mtime_ns)
-        if length > end and seen not in _checked:
-            file.seek(0)
-            if _tail_of(file, end) != tail:
-                raise ValueError("its content does not match its checksum")
-            _checked.add(seen)
-    return array
-
-
-def read_array(path: Path) -> NDArray[Any]:
-    """Read back a .npy file that augsearch wrote.
-
-    Raises:
-        StorageError: The file is missing or damaged.
-    """
-    try:
-        # Mapped first: a header that claims more than the file has is refused, not allocated.
-        return np.array(_mapped(path))
-    except _NO_ARRAY as error:
-        let_go(error)  # who makes the file again does so while the error is handled
-        raise _unreadable(path, error) from error
-
-
-def map_array(path: Path, dtype: DTypeLike, dimensions: int, length: int) -> NDArray[Any] | None:
-    """Map a .npy file that augsearch wrote, read-only; a process reads it once, to check it.
-
-    Returns:
-        The array; None if it is missing, damaged, cut short, or of another type or length.
-    """
-    try:
-        array = _mapped(path)
-    except _NO_ARRAY:
-        return None
-    fits = array.dtype == dtype and array.ndim == dimensions and len(array) == length
-    return array if fits else None
+        raise unreadable(path, error) from error
 
 
 @contextlib.contextmanager

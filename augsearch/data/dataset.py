@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from augsearch.array_files import map_array
 from augsearch.data.pixels import Decoded, decode_to_file
 from augsearch.data.readers.array_readers import read_demo, read_digits, read_medmnist
 from augsearch.data.readers.csv_reader import read_csv
@@ -19,7 +20,7 @@ from augsearch.data.readers.folder_reader import read_folder
 from augsearch.data.readers.listing import Entry, Listing, check_text, force_classes
 from augsearch.errors import DataError, StorageError
 from augsearch.events import Notify, Warned, silent
-from augsearch.files import map_array, read_json, write_json
+from augsearch.files import read_json, write_json
 from augsearch.messages import names
 from augsearch.records import LabelledImages
 from augsearch.seeds import Seed

@@ -10,13 +10,14 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from augsearch.array_files import add_checksum
 from augsearch.background import in_order
 from augsearch.data.colour import in_colour
 from augsearch.data.decoding import fit_array
 from augsearch.data.readers.listing import Entry, Listing
 from augsearch.errors import DataError
 from augsearch.events import Advanced, Notify
-from augsearch.files import add_checksum, replacing
+from augsearch.files import replacing
 from augsearch.messages import lines
 from augsearch.study.schema.data import Images
 

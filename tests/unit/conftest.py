@@ -19,3 +19,17 @@ def like_apples_gpu(monkeypatch):
 
     monkeypatch.setattr(torch.Tensor, "cpu", fetch)
     monkeypatch.setattr(torch.Tensor, "double", widen)
+
+
+@pytest.fixture
+def flips():
+    """Yield bytes with each of their bits changed in turn."""
+
+    def changed(content):
+        for place in range(len(content)):
+            for bit in range(8):
+                damaged = bytearray(content)
+                damaged[place] ^= 1 << bit
+                yield bytes(damaged)
+
+    return changed

@@ -10,17 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from augsearch.array_files import map_array, write_array
 from augsearch.errors import RunDirectoryError, StorageError
 from augsearch.files import (
     exclusive,
     let_go,
-    map_array,
     new_folder,
-    read_array,
     read_json,
     real_path,
     replacing,
-    write_array,
     write_json,
     write_text,
 )
@@ -138,21 +136,6 @@ def test_threads_that_write_the_same_file_do_not_meet(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_only_a_whole_array_of_the_right_kind_is_mapped(tmp_path):
-    path, values = tmp_path / "a.npy", np.arange(6, dtype=np.float32).reshape(2, 3)
-    assert map_array(path, "<f4", 2, 2) is None
-    np.save(path, values)
-    mapped = map_array(path, "<f4", 2, 2)
-    assert np.array_equal(mapped, values)
-    assert not mapped.flags.writeable
-    for dtype, dimensions, length in (("<f8", 2, 2), ("<f4", 1, 2), ("<f4", 2, 3)):
-        assert map_array(path, dtype, dimensions, length) is None
-    whole = path.read_bytes()
-    for damaged in (whole[:-1], whole + b"x", b"", b"no array"):
-        path.write_bytes(damaged)
-        assert map_array(path, "<f4", 2, 2) is None
-
-
 def test_machines_that_share_a_folder_do_not_write_into_the_same_file(tmp_path, monkeypatch):
     names = set()
     for machine in ("one", "other"):
@@ -164,33 +147,7 @@ def test_machines_that_share_a_folder_do_not_write_into_the_same_file(tmp_path, 
     assert (tmp_path / "a.txt").read_text() == "other"
 
 
-def flips(content):
-    """Yield the content with each of its bits changed in turn."""
-    for place in range(len(content)):
-        for bit in range(8):
-            damaged = bytearray(content)
-            damaged[place] ^= 1 << bit
-            yield bytes(damaged)
-
-
-def test_any_changed_bit_of_an_array_is_noticed(tmp_path):
-    path, values = tmp_path / "a.npy", np.arange(4, dtype=np.float32)
-    write_array(path, values)
-    whole = path.read_bytes()
-    assert np.array_equal(np.load(path), values)  # NumPy reads it as any other
-    for damaged in flips(whole):
-        path.write_bytes(damaged)
-        assert map_array(path, "<f4", 1, 4) is None
-        with pytest.raises(StorageError, match=r"a\.npy: .*Remove it to have it made again"):
-            read_array(path)
-    for length in range(len(whole) - 9):
-        path.write_bytes(whole[:length])
-        assert map_array(path, "<f4", 1, 4) is None
-    path.write_bytes(whole)
-    assert np.array_equal(read_array(path), values)
-
-
-def test_any_changed_bit_of_a_remembered_fact_is_noticed(tmp_path):
+def test_any_changed_bit_of_a_remembered_fact_is_noticed(tmp_path, flips):
     path, fact = tmp_path / "a.json", {"multiples": [1, 14.5], "arm": "Größe", "at": None}
     write_json(path, fact)
     whole = path.read_bytes()
@@ -207,14 +164,6 @@ def test_any_changed_bit_of_a_remembered_fact_is_noticed(tmp_path):
             continue
     path.write_text(json.dumps(fact))  # written by hand or by an earlier version
     assert read_json(path) == fact
-
-
-def test_an_array_is_checked_once(tmp_path, monkeypatch):
-    path = tmp_path / "a.npy"
-    write_array(path, np.arange(4))
-    read_array(path)
-    monkeypatch.setattr("augsearch.files._tail_of", lambda *_: pytest.fail("read again"))
-    assert np.array_equal(read_array(path), np.arange(4))
 
 
 def test_a_device_is_not_replaced_by_a_file(tmp_path):
@@ -293,14 +242,3 @@ def test_text_keeps_its_line_ends_where_they_have_two_characters(tmp_path, monke
     assert read_json(tmp_path / "a.json") == {"a": 1, "b": [2]}
     write_text(tmp_path / "a.csv", "a,b\r\n1,2\r\n")
     assert (tmp_path / "a.csv").read_bytes() == b"a,b\r\n1,2\r\n"
-
-
-def test_a_damaged_array_is_not_mapped_while_its_error_is_handled(tmp_path):
-    path = tmp_path / "a.npy"
-    write_array(path, np.arange(3))
-    path.write_bytes(path.read_bytes()[:-1] + b"?")
-    try:
-        read_array(path)
-    except StorageError:
-        mapped = Path("/proc/self/maps").read_text()
-    assert str(path) not in mapped

@@ -12,12 +12,12 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from augsearch.array_files import map_array, write_array
 from augsearch.background import Background
 from augsearch.classifiers.base import Backbone
 from augsearch.classifiers.frozen.ahead import ahead
 from augsearch.errors import StorageError
 from augsearch.events import Advanced, Notify, silent
-from augsearch.files import map_array, write_array
 from augsearch.records import ImageBlock
 
 _LARGEST = 1024

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from augsearch.array_files import map_array
 from augsearch.controller.run_directory.directory import RunDirectory
 from augsearch.data.dataset import read_listing
 from augsearch.errors import RunDirectoryError, SourceError, StorageError
 from augsearch.execution.recipes import sources_of_arm
-from augsearch.files import map_array, read_json
+from augsearch.files import read_json
 from augsearch.records import LabelledImages, content_key
 from augsearch.seeds import Seed
 from augsearch.sources.pools.store import stored_blocks

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from augsearch.array_files import read_array, write_array
 from augsearch.errors import StorageError
 from augsearch.execution.trainings import Answer, Floats
-from augsearch.files import read_array, read_json, write_array, write_json
+from augsearch.files import read_json, write_json
 
 _NO_FEATURES = np.empty((0, 0), dtype=np.float32)
 

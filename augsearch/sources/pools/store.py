@@ -12,9 +12,9 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from augsearch.array_files import map_array, write_array
 from augsearch.background import Background
 from augsearch.errors import SourceError, StorageError
-from augsearch.files import map_array, write_array
 from augsearch.records import ImageBlock, content_key
 from augsearch.sources.base import Pool
 from augsearch.sources.pools.numbering import BLOCK, STREAM

@@ -10,9 +10,9 @@ import numpy as np
 import scipy  # loads its parts when they are first used; they are slow to load
 from numpy.typing import NDArray
 
+from augsearch.array_files import map_array, write_array
 from augsearch.errors import SourceError
 from augsearch.events import Advanced, Notify
-from augsearch.files import map_array, write_array
 from augsearch.sources.base import Expert, Pool
 from augsearch.sources.pools.kinds import ScoredPool, UnlabelledPool
 from augsearch.sources.pools.numbering import BLOCK

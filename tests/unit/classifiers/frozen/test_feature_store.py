@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from augsearch.array_files import write_array
 from augsearch.classifiers.base import Backbone
 from augsearch.classifiers.frozen import feature_store
 from augsearch.classifiers.frozen.feature_store import FeatureStore
 from augsearch.classifiers.network_inputs import batch_size
 from augsearch.errors import StorageError
 from augsearch.events import Advanced, Event
-from augsearch.files import write_array
 from augsearch.records import ImageBlock
 
 

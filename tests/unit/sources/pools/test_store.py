@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from augsearch.array_files import write_array
 from augsearch.errors import SourceError, StorageError
-from augsearch.files import write_array
 from augsearch.records import content_key
 from augsearch.sources.base import Pool
 from augsearch.sources.pools import store
