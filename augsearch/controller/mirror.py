@@ -34,7 +34,7 @@ from augsearch.tracking.layout import DESCRIPTION
 from augsearch.tracking.outbox import last_destination
 from augsearch.tracking.store import sqlite_file
 from augsearch.tracking.tracker import Tracker
-from augsearch.tracking.trust import is_there, sync_command
+from augsearch.tracking.trust import is_server, sync_command
 
 _OF_ONE_ARM = ("search", "metrics", "ms-ssim")
 """Figures of a single arm, KIND-ARM.svg; the others show all arms."""
@@ -199,8 +199,8 @@ class Mirror:
 def tracking_uri(study: StudyFile, run: Path) -> str:
     """Return the MLflow tracking URI: the study's, the environment's, or where the run is already.
 
-    A run that was told to a server stays there, whatever shell it is taken up in. A new one, and
-    one whose SQLite store is gone, has a file beside the run.
+    A run that was told to a server stays there, whatever shell it is taken up in. Any other has a
+    file beside it: a copy of a run does not write into the store of the run that it is a copy of.
 
     Raises:
         TrackingError: The environment's has a password, which would be written into the run; or it
@@ -221,7 +221,7 @@ def tracking_uri(study: StudyFile, run: Path) -> str:
     if given:
         return given
     earlier = last_destination(RunDirectory(run).outbox)
-    return earlier.uri if earlier and is_there(earlier.uri, run) else _beside(run)
+    return earlier.uri if earlier and is_server(earlier.uri) else _beside(run)
 
 
 def _named(study: StudyFile) -> str | None:

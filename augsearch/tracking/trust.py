@@ -45,14 +45,9 @@ def sync_command(run: Path, uri: str) -> str:
     return command_line(["augsearch", "sync", str(run)], variables)
 
 
-def is_there(uri: str, run: Path) -> bool:
-    """Return whether a run's entries may go on going to a store: a server, or a file still there.
-
-    Args:
-        uri: The store that they went to so far.
-        run: The run directory, which may have been moved or copied since.
-    """
-    return not _is_local(uri) or _is_at_home(uri, real_path(run))
+def is_server(uri: str) -> bool:
+    """Return whether a store is a server's, and no file of this machine."""
+    return not _is_local(uri)
 
 
 def no_sign_in(uri: str) -> None:

@@ -221,12 +221,11 @@ def test_the_model_says_what_the_run_said(call, run, tmp_path):
     assert kept(run) == before
 
 
-def test_an_export_becomes_artifacts_of_the_arms_run(call, run, tmp_path, monkeypatch):
+def test_an_export_becomes_artifacts_of_the_arms_run(call, run, tmp_path):
     from mlflow import MlflowClient, pyfunc
 
     tracked = shutil.copytree(run, tmp_path / "runs" / "arms")
     store = f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)  # not the store of all tests' run
     code, out, err = call(
         "export", tracked, "--what", "model", "--arm", "critic", "--track", "--quiet"
     )

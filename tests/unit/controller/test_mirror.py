@@ -1,6 +1,5 @@
 import json
 import math
-import shutil
 import sqlite3
 from pathlib import Path
 
@@ -243,19 +242,17 @@ def test_a_run_stays_with_the_server_that_it_was_told_to(ready, monkeypatch, tmp
     study, run = ready().study, tmp_path / "one"
     beside = f"sqlite:///{tmp_path}/mlflow.db"
     store = tmp_path / "elsewhere" / "mlflow.db"
+    store.parent.mkdir()
+    sqlite3.connect(store).execute("CREATE TABLE experiments (name TEXT)").close()
     for uri, then in (
         (beside, beside),
         (DEAD, DEAD),
-        (f"sqlite:///{store}", beside),  # it is gone, or was never made
+        (f"sqlite:///{store}", beside),  # as of a run that this one is a copy of
     ):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         Outbox.open(run / "outbox.jsonl", tracking_uri(study, run), "study")
         monkeypatch.delenv("MLFLOW_TRACKING_URI")
         assert tracking_uri(study, run) == then
-    sqlite3.connect(tmp_path / "mlflow.db").execute("CREATE TABLE experiments (name TEXT)").close()
-    store.parent.mkdir()
-    shutil.copy(tmp_path / "mlflow.db", store)
-    assert tracking_uri(study, run) == f"sqlite:///{store}"
     (run / "outbox.jsonl").write_text('{"destination": {"uri": 7}}\n')
     assert tracking_uri(study, run) == beside
 
