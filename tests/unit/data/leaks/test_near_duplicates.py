@@ -13,7 +13,7 @@ from augsearch.data.leaks.near_duplicates import Pair, Signatures, fading_window
 from augsearch.seeds import Seed
 from augsearch.study.schema.data import Images
 
-RADIOGRAPHS = Path(__file__).parents[4] / "shared" / "data" / "nih-cxr" / "images"
+RADIOGRAPHS = Path(__file__).parents[5] / "shared" / "data" / "nih-cxr" / "images"
 SIZE = 192
 COUNT = 40
 HOME = draw_demo(COUNT, size=SIZE, channels=1, seed=Seed.of(0)).pixels
