@@ -11,6 +11,7 @@ characters where nothing is said of them.
 """
 
 import builtins
+import contextlib
 import errno
 import fcntl
 import io
@@ -48,8 +49,9 @@ def in_use(path: Path) -> bool:
     maps = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
     held = {line.split(maxsplit=5)[5] for line in maps if "/" in line}
     for number in Path("/proc/self/fd").iterdir():
-        if number.is_file():
-            held.add(os.path.realpath(number))
+        with contextlib.suppress(FileNotFoundError):  # another thread has closed it meanwhile
+            if number.is_file():
+                held.add(os.path.realpath(number))
     return any(Path(one).is_relative_to(path) for one in held)
 
 
